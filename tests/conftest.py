@@ -1,0 +1,59 @@
+"""Keep the default run free of network, engines and GPUs, and say what it left out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+
+import pytest
+from hypothesis import settings
+
+NEEDS = {
+    "engine": "ENVSNAP_TEST_ENGINES",
+    "network": "ENVSNAP_TEST_NETWORK",
+    "live": "ENVSNAP_TEST_GPU",
+}
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+# The usual run tries the same cases each time, so that a red run is somebody's change.
+settings.register_profile("usual", derandomize=True, database=None, deadline=None, max_examples=60)
+settings.register_profile("deep", deadline=None, max_examples=3000)
+
+
+def switched_on(marker: str) -> bool:
+    return os.environ.get(NEEDS[marker], "") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = Counter()
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs a thing that nobody has promised, with the switch as the reason."""
+    for item in items:
+        for marker, switch in NEEDS.items():
+            if item.get_closest_marker(marker) and not switched_on(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{marker}: set {switch}=1"))
+                config.stash[LEFT_OUT][marker] += 1
+                break
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],  # noqa: ARG001 - pytest passes arguments by these names
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where engines were promised: a gate that skips proves nothing."""
+    report = yield
+    if report.skipped and item.get_closest_marker("engine") and switched_on("engine"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} skipped although {NEEDS['engine']}=1: {report.longrepr}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for marker, count in sorted(terminalreporter.config.stash[LEFT_OUT].items()):
+        noun = "test" if count == 1 else "tests"
+        terminalreporter.write_line(f"skipped: {count} {marker} {noun} (set {NEEDS[marker]}=1)")
