@@ -1,0 +1,48 @@
+"""The manifest: one stable JSON file, and the values it stands for."""
+
+from __future__ import annotations
+
+from envsnap.manifest._decode import decode
+from envsnap.manifest._encode import document, encode
+from envsnap.manifest._file import find, load, parse, read_bytes, save, write_whole
+from envsnap.manifest._identity import canonical_name, environment_id, machine_id
+from envsnap.manifest._model import FILE_NAME, SCHEMA, Captured, Manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsnap.manifest._anonymous import anonymous
+    from envsnap.manifest._schema import json_schema
+
+_LATER = {"anonymous": "_anonymous", "json_schema": "_schema"}
+
+
+def __getattr__(name: str) -> object:
+    """Load what few commands need when it is first asked for."""
+    if name not in _LATER:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
+
+__all__ = [
+    "FILE_NAME",
+    "SCHEMA",
+    "Captured",
+    "Manifest",
+    "anonymous",
+    "canonical_name",
+    "decode",
+    "document",
+    "encode",
+    "environment_id",
+    "find",
+    "json_schema",
+    "load",
+    "machine_id",
+    "parse",
+    "read_bytes",
+    "save",
+    "write_whole",
+]

@@ -1,0 +1,128 @@
+"""From values to the one JSON text that stands for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import Enum
+from json.encoder import encode_basestring
+from typing import Any
+
+from envsnap.manifest._identity import environment_id, machine_id
+from envsnap.manifest._model import Manifest
+from envsnap.sections import Unknown
+
+Json = Any  # the one type that JSON itself has
+
+
+def plain(value: object) -> Json:
+    """A value as JSON's own types. An unknown stands in the value's place."""
+    if isinstance(value, str):
+        found: Json = value.value if isinstance(value, Enum) else value
+        return found if value.isascii() else _utf8(found)
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return {name: plain(item) for name, item in _members(value).items()}
+
+
+def _members(value: object) -> Mapping[str, object]:
+    """The named parts of a value, under the names that JSON has for them."""
+    if isinstance(value, Unknown):
+        detail = {} if value.detail is None else {"detail": value.detail}
+        return {"unknown": value.reason, **detail}
+    return value if isinstance(value, Mapping) else vars(value)
+
+
+def _utf8(text: str) -> str:
+    """Text that UTF-8 can hold: what came from undecodable bytes is percent-encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join(f"%{ord(c) & 0xFF:02X}" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
+
+
+def document(manifest: Manifest) -> dict[str, Json]:
+    """The whole manifest as JSON's own types."""
+    sections = _with_extras({"sections": plain(manifest.sections)}, manifest, "sections")[
+        "sections"
+    ]
+    rest: dict[str, Json] = {
+        "about": about(manifest.captured.version),
+        "schema": manifest.schema,
+        "captured": plain(manifest.captured),
+        "environment": plain(environment_id(manifest)),
+        "machine": plain(machine_id(manifest)),
+        "facts_digest": facts_digest(sections),
+        "sections": sections,
+        "lock": plain(manifest.lock),
+        "requires": plain(manifest.requires),
+    }
+    return _with_extras(rest, manifest, None)
+
+
+def about(version: str) -> list[str]:
+    """Plain lines for a stranger who opens the file."""
+    return [
+        f"The software and hardware of a computation, recorded by envsnap {version}.",
+        "Read it:         envsnap show THIS_FILE",
+        "Check a machine: envsnap check THIS_FILE",
+        "Rebuild it:      envsnap build THIS_FILE --docker (or --singularity)",
+        "Get envsnap:     from the project's own repository; its README says how.",
+        "It is NOT the package called envsnap on the package index: another project.",
+    ]
+
+
+def canonical(value: Json) -> bytes:
+    """The one byte string of a JSON value: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def facts_digest(sections: Json) -> str:
+    """SHA-256 over the sections alone, hex. The moment is left out: it is never the same."""
+    return hashlib.sha256(
+        canonical({k: v for k, v in sections.items() if k != "moment"})
+    ).hexdigest()
+
+
+def encode(manifest: Manifest) -> str:
+    """The manifest's file: what it is first, then sorted keys, two spaces, a final newline."""
+    return pretty(document(manifest)) + "\n"
+
+
+def pretty(value: Json, indent: str = "\n") -> str:
+    """JSON with two spaces; a dict that starts with `about` keeps its order, others are sorted.
+
+    The standard library's encoder takes four times as long once it indents.
+    """
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None or value is True or value is False:
+        return "null" if value is None else "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    deeper = indent + "  "
+    if isinstance(value, dict):
+        keys = list(value) if next(iter(value), "") == "about" else sorted(value)
+        rows = [f"{encode_basestring(key)}: {pretty(value[key], deeper)}" for key in keys]
+        return "{" + deeper + ("," + deeper).join(rows) + indent + "}" if rows else "{}"
+    rows = [pretty(item, deeper) for item in value]
+    return "[" + deeper + ("," + deeper).join(rows) + indent + "]" if rows else "[]"
+
+
+def _with_extras(tree: dict[str, Json], manifest: Manifest, below: str | None) -> dict[str, Json]:
+    """Put the fields of a newer schema back where they were."""
+    for path, value in manifest.extras:
+        if (path[0] == "sections") is not (below == "sections"):
+            continue
+        place: Json = tree
+        for part in path[:-1]:
+            place = place[part]
+        place[path[-1]] = value
+    return tree

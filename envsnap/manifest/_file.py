@@ -1,0 +1,177 @@
+"""Manifests on disk: the only place that reads and writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from envsnap.errors import EnvsnapError, FileError, ManifestError
+from envsnap.manifest._decode import decode
+from envsnap.manifest._encode import encode
+from envsnap.manifest._model import FILE_NAME, Manifest
+
+LIMIT_BYTES = 64 * 1024 * 1024
+"""A larger file is refused before it is parsed; a real one with 5,000 packages has 4 MiB."""
+
+
+def load(path: str) -> Manifest:
+    """The manifest in a file; `-` is standard input.
+
+    Raises:
+        ManifestError: There is none, or it cannot be used.
+        FileError: It cannot be read.
+    """
+    return parse(read_bytes(path), path)
+
+
+def parse(raw: bytes, path: str) -> Manifest:
+    """The manifest in these bytes; `path` is for messages alone."""
+    try:
+        return decode(parse_json(raw))
+    except ManifestError as error:
+        error.args = (f"{_name(path)}: {error.message}",)
+        error.message = error.args[0]
+        raise
+
+
+def read_bytes(path: str) -> bytes:
+    """A file whole, if it is no larger than a manifest may be."""
+    try:
+        if path == "-":
+            raw = sys.stdin.buffer.read(LIMIT_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                raw = file.read(LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        raise ManifestError(
+            f"No manifest at {path}", hint="Make one: envsnap capture -o FILE"
+        ) from None
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}") from error
+    if len(raw) > LIMIT_BYTES:
+        raise ManifestError(f"{_name(path)}: Larger than {LIMIT_BYTES >> 20} MiB: not a manifest")
+    return raw
+
+
+def parse_json(raw: bytes) -> object:
+    """JSON without its extensions: no NaN, no doubled keys, nothing too deep.
+
+    Raises:
+        ManifestError: It is no JSON; the message has line and column.
+    """
+    try:
+        return json.loads(
+            raw.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_no_doubles
+        )
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"Not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ManifestError(
+            f"Not JSON at line {error.lineno}, column {error.colno}: {error.msg}",
+            hint="The file may be cut short; fetch or capture it again",
+        ) from None
+    except RecursionError:
+        raise ManifestError("Nested too deep") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ManifestError(f"Not usable JSON: {error}") from None
+
+
+def _no_constant(name: str) -> object:
+    raise ManifestError(f"{name} is no JSON value")
+
+
+def _no_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [key for key, _ in pairs]
+        double = next(key for key in names if names.count(key) > 1)
+        raise ManifestError(f"The key {double!a} stands twice in one object")
+    return found
+
+
+def save(manifest: Manifest, path: str) -> int:
+    """Write the manifest whole or not at all; its size in bytes.
+
+    Raises:
+        FileError: The folder or file cannot be written, or the disk is full.
+    """
+    raw = encode(manifest).encode()
+    if path == "-":
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+    else:
+        write_whole(path, raw)
+    return len(raw)
+
+
+def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
+    """Put bytes into a file by way of a temporary one beside it: whole or not at all.
+
+    Raises:
+        FileError: The folder or file cannot be written, or the disk is full.
+    """
+    target = os.path.realpath(path)  # a link stays a link
+    temporary = f"{target}.{os.getpid()}.tmp"
+    try:
+        if os.path.isdir(target):
+            raise FileError(f"Cannot write {path}: it is a folder", hint="Name a file with -o")
+        if os.path.exists(target) and not os.path.isfile(target):
+            _write_through(target, raw)  # /dev/stdout, a pipe: there is nothing to replace
+            return
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        _guarded(lambda: _write_and_sync(handle, raw), temporary)
+        _guarded(lambda: os.replace(temporary, target), temporary)
+    except OSError as error:
+        raise FileError(
+            f"Cannot write {path}: {error.strerror}", hint="Name another place with -o"
+        ) from error
+
+
+def _write_through(target: str, raw: bytes) -> None:
+    with open(target, "wb") as file:
+        file.write(raw)
+
+
+def _write_and_sync(handle: int, raw: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(handle)
+
+
+def _guarded(step: Callable[[], None], temporary: str) -> None:
+    """Do a step; whatever ends it early, the temporary file does not stay."""
+    try:
+        step()
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def find(start: str = ".") -> str:
+    """The manifest here or upward, as far as the repository's root.
+
+    Raises:
+        ManifestError: There is none.
+    """
+    folder = os.path.abspath(start)
+    first = folder
+    while True:
+        candidate = os.path.join(folder, FILE_NAME)
+        if os.path.isfile(candidate):
+            return os.path.relpath(candidate, first)
+        parent = os.path.dirname(folder)
+        if os.path.exists(os.path.join(folder, ".git")) or parent == folder:
+            raise ManifestError(
+                f"No {FILE_NAME} here or upward", hint="Make one with: envsnap capture"
+            )
+        folder = parent
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+__all__ = ["EnvsnapError", "find", "load", "parse", "parse_json", "save", "write_whole"]

@@ -1,0 +1,85 @@
+"""The two short names of a manifest: which environment, and which machine.
+
+Twelve hex digits over canonical content without times and paths. Two captures of one
+environment on two machines have the same environment id; two environments on one machine
+the same machine id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from envsnap.manifest._model import Manifest
+from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Python, Reason, Unknown
+
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def canonical_name(name: str) -> str:
+    """A distribution's name as indexes compare it (PEP 503)."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def environment_id(manifest: Manifest) -> Fact[str]:
+    """The environment's id: Python and the packages that import would use, with their identity."""
+    python, packages = manifest.section(Python), manifest.section(Packages)
+    if isinstance(python, Unknown):
+        return Unknown(Reason.NOT_RECORDED, "no Python section")
+    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return Unknown(Reason.NOT_RECORDED, "no packages section")
+    interpreter = [python.implementation, python.version] + [
+        _plain(value)
+        for value in (python.soabi, python.free_threaded, python.debug, python.architecture)
+    ]
+    active = sorted(_identity(package) for package in packages.installed if package.active)
+    conda = () if isinstance(packages.conda_only, Unknown) else packages.conda_only
+    others = sorted(f"{each.name} {each.version} {_plain(each.build)}" for each in conda)
+    return _short([interpreter, active, others])
+
+
+def machine_id(manifest: Manifest) -> Fact[str]:
+    """The machine's id: system, processor, GPUs and driver."""
+    system, cpu, gpu = manifest.section(Os), manifest.section(Cpu), manifest.section(Gpu)
+    if isinstance(system, Unknown) and isinstance(cpu, Unknown) and isinstance(gpu, Unknown):
+        return Unknown(Reason.NOT_RECORDED, "no section about the machine")
+    parts: list[object] = []
+    if not isinstance(system, Unknown):
+        parts += [_plain(system.system), _plain(system.distribution), _plain(system.architecture)]
+        parts += [_plain(system.distribution_version), _plain(system.libc_version)]
+    if not isinstance(cpu, Unknown):
+        parts += [_plain(cpu.vendor), _plain(cpu.model), _plain(cpu.microarchitecture)]
+    if not isinstance(gpu, Unknown):
+        driver = (
+            gpu.driver
+            if isinstance(gpu.driver, Unknown) or gpu.driver is None
+            else gpu.driver.version
+        )
+        devices = (
+            gpu.devices if isinstance(gpu.devices, Unknown) else sorted(map(_kind, gpu.devices))
+        )
+        parts += [_plain(driver), str(devices) if isinstance(devices, Unknown) else devices]
+    return _short(parts)
+
+
+def _kind(device: Device) -> str:
+    facts = (device.name, device.compute_capability, device.multiprocessors, device.memory_mib)
+    return " ".join(str(_plain(each)) for each in facts)
+
+
+def _identity(package: Package) -> list[object]:
+    proof = package.content
+    if isinstance(proof, Unknown) or proof is None:
+        proof = package.origin.commit if package.origin.kind == "vcs" else None
+    return [canonical_name(package.name), package.version, _plain(proof)]
+
+
+def _plain(value: object) -> str:
+    """A fact as text; an unknown is no value and equal to no value."""
+    return f"unknown:{value.reason}" if isinstance(value, Unknown) else json.dumps(value)
+
+
+def _short(content: object) -> str:
+    text = json.dumps(content, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

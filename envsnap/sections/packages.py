@@ -1,0 +1,77 @@
+"""The Python distributions that are installed, each with the evidence of what it is."""
+
+from __future__ import annotations
+
+from envsnap.sections._shape import Fact, fact, shape
+
+
+@shape
+class Origin:
+    """Where a distribution was installed from (PEP 610, credentials removed)."""
+
+    kind: str = fact("index, archive, vcs, directory, editable, conda, distribution or unknown")
+    url: Fact[str | None] = fact("The address, anchored if it is a local one")
+    vcs: Fact[str | None] = fact("git, hg, svn or bzr")
+    commit: Fact[str | None] = fact("The commit that was installed")
+    revision: Fact[str | None] = fact("The branch, tag or ref that was asked for")
+    archive_hash: Fact[str | None] = fact("'sha256=<hex>' of the archive, if the installer kept it")
+    subdirectory: Fact[str | None] = fact("Where in the source tree the project lies")
+
+
+@shape
+class CondaRecord:
+    """What conda knows of a package (conda-meta)."""
+
+    name: str = fact("conda's name of it")
+    version: str = fact("conda's version of it")
+    build: Fact[str] = fact("The build string")
+    channel: Fact[str | None] = fact("The channel it came from, without credentials")
+    subdir: Fact[str | None] = fact("linux-64, noarch, ...")
+    url: Fact[str | None] = fact("Where the archive was fetched, without credentials")
+    md5: Fact[str | None] = fact("The archive's MD5, hex")
+    sha256: Fact[str | None] = fact("The archive's SHA-256, hex")
+
+
+@shape
+class Package:
+    """One installed distribution."""
+
+    name: str = fact("The name as its metadata writes it")
+    version: str = fact("The version as its metadata writes it")
+    version_valid: bool = fact("Whether the version follows PEP 440")
+    active: bool = fact("Whether import would use this copy; another of the same name shadows it")
+    layer: str = fact("env, base, user, pythonpath, distro, pth or other")
+    location: str = fact("The folder it is installed in, anchored")
+    installer: Fact[str | None] = fact("The program that installed it (INSTALLER)")
+    requested: Fact[bool] = fact(
+        "Whether it was asked for by name (REQUESTED); pip and uv write it"
+    )
+    origin: Origin = fact("Where it was installed from")
+    tags: Fact[tuple[str, ...] | None] = fact("The wheel's tags; null without a WHEEL file")
+    build: Fact[str | None] = fact("The wheel's build tag")
+    content: Fact[str | None] = fact(
+        "envsnap-content-1 digest of what the wheel put into site-packages, hex; "
+        "null when the installer left no RECORD",
+        sources=("RECORD (stated)", "the files themselves (verified)"),
+    )
+    evidence: Fact[str] = fact(
+        "The strongest identity: archive, vcs, content, distribution, version"
+    )
+    conda: CondaRecord | None = fact("conda's record, where conda owns it; else null")
+
+
+@shape
+class Broken:
+    """An installation that could not be read. It never costs the others."""
+
+    location: str = fact("The folder or file, anchored")
+    why: str = fact("What is wrong with it")
+
+
+@shape
+class Packages:
+    """Every distribution on the interpreter's path, shadowed copies included."""
+
+    installed: Fact[tuple[Package, ...]] = fact("Sorted by canonical name, active copy first")
+    conda_only: Fact[tuple[CondaRecord, ...]] = fact("conda packages that are no distributions")
+    broken: Fact[tuple[Broken, ...]] = fact("Installations that could not be read, and why")
