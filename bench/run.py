@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def made_environment() -> str:
-    """The large environment, made once (3.7 GB, some minutes); torch only as a CPU build at hand."""
+    """The large environment, made once (3.7 GB, minutes); torch as a CPU build at hand."""
     folder = os.path.join(HERE, "env")
     python = os.path.join(folder, "bin", "python")
     if os.path.exists(os.path.join(folder, "made")):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar
 
 from envsnap.manifest._model import Manifest
@@ -25,6 +24,8 @@ from envsnap.sections import (
     Reason,
     Scheduler,
     Unknown,
+    is_shape,
+    replace,
 )
 
 S = TypeVar("S")
@@ -57,10 +58,8 @@ def without_paths(value: object) -> object:
         return tuple(without_paths(each) for each in value)
     if isinstance(value, Mapping):
         return {key: without_paths(each) for key, each in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{f.name: without_paths(getattr(value, f.name)) for f in fields(value)}
-        )
+    if is_shape(value):
+        return replace(value, **{name: without_paths(each) for name, each in vars(value).items()})
     return value
 
 

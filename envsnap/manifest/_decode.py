@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from typing import Any
 
 from envsnap.errors import ManifestError
 from envsnap.manifest._encode import facts_digest
 from envsnap.manifest._model import SCHEMA_MAJOR, SCHEMA_MINOR, Captured, Manifest
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown
+from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
+from envsnap.sections._shape import REQUIRED
 
 Path = tuple[str | int, ...]
 _TOP = {
@@ -99,11 +99,11 @@ class _Reader:
         if not isinstance(tree, dict):
             raise _wrong(tree, "an object", path)
         values: dict[str, object] = {}
-        plan = _plan(shape)
+        plan = _plan(typing.cast("Hashable", shape))
         for name, (convert, default) in plan.items():
             if name in tree:
                 values[name] = convert(self, tree[name], (*path, name))
-            elif default is not MISSING:
+            elif default is not REQUIRED:
                 values[name] = default
             else:
                 raise ManifestError("Missing field", where=spell((*path, name)))
@@ -157,12 +157,12 @@ def as_unknown(tree: object, path: Path) -> Unknown | None:
 
 
 @cache
-def _plan(shape: type[Any]) -> Mapping[str, tuple[Convert, object]]:
-    hints = typing.get_type_hints(shape)
+def _plan(shape: Hashable) -> Mapping[str, tuple[Convert, object]]:
+    hints = typing.get_type_hints(typing.cast("type[Any]", shape))
     plan: dict[str, tuple[Convert, object]] = {}
     for field in fields(shape):
         hint = hints[field.name]
-        default: object = field.default
+        default = field.default
         if Unknown in typing.get_args(hint):
             default = Unknown(Reason.NOT_RECORDED, f"this manifest has no {field.name}")
         plan[field.name] = (_converter(hint), default)
@@ -173,7 +173,7 @@ def _converter(hint: Any) -> Convert:  # noqa: ANN401 - a type hint is what typi
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in _LEAVES:
         return _LEAVES[hint]
-    if is_dataclass(hint):
+    if is_shape(hint):
         return _shape(typing.cast("type[Any]", hint))
     if origin in {typing.Union, types.UnionType}:
         return _either(arguments)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown
+from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fact, replace, shape
 
 S = TypeVar("S")
 
@@ -15,44 +14,42 @@ SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
 SCHEMA = f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}"
 FILE_NAME = "envsnap.lock.json"
 
-_NAMES = {shape: name for name, shape in SECTIONS.items()}
+_NAMES = {each: name for name, each in SECTIONS.items()}
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
+@shape
 class Captured:
     """When and how the capture was made."""
 
-    time: str
-    """UTC, ISO 8601, to the second; SOURCE_DATE_EPOCH where that is set."""
-    version: str
-    """The version of envsnap."""
-    deep: bool = False
-    verified: bool = False
-    anonymous: bool = False
+    time: str = fact("UTC, ISO 8601, to the second; SOURCE_DATE_EPOCH where that is set")
+    version: str = fact("The version of envsnap")
+    deep: bool = fact("Whether libraries were resolved, too", default=False)
+    verified: bool = fact("Whether every file was hashed against RECORD", default=False)
+    anonymous: bool = fact("Whether what names a person was left out", default=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@shape
 class Manifest:
     """The software and hardware of a computation."""
 
-    captured: Captured
-    sections: Mapping[str, object]
-    """Each section by name: its shape, or `Unknown`."""
-    lock: Lock | None = None
-    requires: Mapping[str, object] = field(default_factory=dict)
-    """What the author allows to differ and insists on; plain JSON."""
-    schema: str = SCHEMA
-    extras: tuple[tuple[tuple[str | int, ...], object], ...] = ()
-    """Fields of a newer minor schema: their paths and values, kept and written back."""
-    edited: bool = False
-    """Whether the sections differ from the digest that was written with them."""
+    captured: Captured = fact("When and how the capture was made")
+    sections: Mapping[str, object] = fact("Each section by name: its shape, or unknown")
+    lock: Lock | None = fact("The artifacts of its packages; null if not locked", default=None)
+    requires: Mapping[str, object] = fact(
+        "What the author allows to differ and insists on; plain JSON", default=_NOTHING
+    )
+    schema: str = fact("The version of the document's form", default=SCHEMA)
+    extras: tuple[tuple[tuple[str | int, ...], object], ...] = fact(
+        "Fields of a newer minor schema: their paths and values, kept and written back", default=()
+    )
+    edited: bool = fact("Whether the sections differ from the digest beside them", default=False)
 
-    def section(self, shape: type[S]) -> S | Unknown:
+    def section(self, of: type[S]) -> S | Unknown:
         """The section of that shape, or why there is none."""
-        name = _NAMES[shape]
+        name = _NAMES[of]
         found = self.sections.get(name)
-        if isinstance(found, (shape, Unknown)):
+        if isinstance(found, (of, Unknown)):
             return found
         return Unknown(Reason.NOT_RECORDED, f"the manifest has no section {name}")
 

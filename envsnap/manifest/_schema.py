@@ -5,11 +5,10 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from envsnap.manifest._model import SCHEMA, Captured
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown
+from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
 
 Schema = dict[str, Any]
 
@@ -63,13 +62,10 @@ def _shape(shape: type[Any]) -> Schema:
     properties: dict[str, Schema] = {}
     for field in fields(shape):
         schema = _of(hints[field.name])
-        meaning = field.metadata.get("meaning")
-        if meaning:
-            unit, sources = field.metadata.get("unit"), field.metadata.get("sources")
-            schema = {"description": f"{meaning} [{unit}]" if unit else meaning, **schema}
-            if sources:
-                schema["x-sources"] = list(sources)
-        properties[field.name] = schema
+        unit = f" [{field.unit}]" if field.unit else ""
+        properties[field.name] = {"description": f"{field.meaning}{unit}", **schema}
+        if field.sources:
+            properties[field.name]["x-sources"] = list(field.sources)
     return _object(properties, sorted(properties))
 
 
@@ -86,7 +82,7 @@ def _of(hint: Any) -> Schema:  # noqa: ANN401 - a type hint is what typing says 
         return dict(_LEAVES[hint])
     if hint is Unknown:
         return dict(_UNKNOWN)
-    if is_dataclass(hint):
+    if is_shape(hint):
         return _shape(typing.cast("type[Any]", hint))
     if origin in {typing.Union, types.UnionType}:
         return {"anyOf": [_of(each) for each in arguments]}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from envsnap.sections._shape import Fact, Reason, Unknown, fact, shape
+from envsnap.sections._shape import (
+    Fact,
+    Field,
+    Reason,
+    Unknown,
+    fact,
+    fields,
+    is_shape,
+    replace,
+    shape,
+)
 from envsnap.sections.gpu import Cuda, CudaLibrary, Device, Driver, Gpu, MigSlice, PciDevice
 from envsnap.sections.lock import Artifact, Lock, Unlocked
 from envsnap.sections.machine import Cpu, Memory, Os
@@ -59,6 +69,7 @@ __all__ = [
     "Engines",
     "Environ",
     "Fact",
+    "Field",
     "Git",
     "Gpu",
     "Lock",
@@ -81,5 +92,8 @@ __all__ = [
     "Unknown",
     "Unlocked",
     "fact",
+    "fields",
+    "is_shape",
+    "replace",
     "shape",
 ]

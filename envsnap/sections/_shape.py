@@ -6,9 +6,9 @@ absent*. The two are never mixed up, and neither is ever an empty string.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeVar, Union
+from typing import Any, NamedTuple, TypeVar, Union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,100 @@ else:  # the decorator only speaks to type checkers
 
 
 T = TypeVar("T")
+
+
+class Field(NamedTuple):
+    """One field of a shape."""
+
+    name: str
+    meaning: str
+    unit: str | None
+    """MiB, W, ...; None for what has none."""
+    sources: tuple[str, ...]
+    """Who can witness it, the most trusted first; empty where there is but one."""
+    default: object
+    """What it is where nothing is given; `REQUIRED` where something must be."""
+
+
+REQUIRED = object()
+
+
+def fact(
+    meaning: str,
+    *,
+    unit: str | None = None,
+    sources: tuple[str, ...] = (),
+    default: object = REQUIRED,
+) -> Any:  # noqa: ANN401 - a field specifier
+    """Declare one field of a shape: what it means, its unit, and who can witness it."""
+    return Field("", meaning, unit, sources, default)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(fact,))
+def shape(cls: type[T]) -> type[T]:
+    """Make a class a frozen, keyword-only value whose fields are facts.
+
+    What `dataclasses` would do, without its cost: to import it and to compile forty classes
+    took longer than a third of a whole capture.
+    """
+    found = {name: vars(cls)[name]._replace(name=name) for name in cls.__annotations__}
+    for name in found:
+        delattr(cls, name)
+    methods = (_init, _frozen, _frozen, _equal, _hashed, _shown)
+    names = ("__init__", "__setattr__", "__delattr__", "__eq__", "__hash__", "__repr__")
+    for name, method in zip(names, methods, strict=True):
+        setattr(cls, name, method)
+    setattr(cls, _FIELDS, found)
+    return cls
+
+
+_FIELDS = "__shape_fields__"
+
+
+def fields(of: object) -> tuple[Field, ...]:
+    """The fields of a shape or of a value of one, in the order of their declaration."""
+    found: Mapping[str, Field] = getattr(of, _FIELDS)
+    return tuple(found.values())
+
+
+def is_shape(of: object) -> bool:
+    """Whether this is a shape, or a value of one."""
+    return hasattr(of, _FIELDS)
+
+
+def replace(value: T, **changes: object) -> T:
+    """The same value with other facts in some of its fields."""
+    return type(value)(**{**vars(value), **changes})
+
+
+def _init(self: object, **values: object) -> None:
+    expected: Mapping[str, Field] = getattr(self, _FIELDS)
+    if len(values) < len(expected):
+        given = {name: field.default for name, field in expected.items()} | values
+        values = {name: value for name, value in given.items() if value is not REQUIRED}
+    if values.keys() != expected.keys():
+        wrong = sorted(values.keys() ^ expected.keys())
+        message = f"{type(self).__name__} is given other fields than it has: {', '.join(wrong)}"
+        raise TypeError(message)
+    vars(self).update(values)
+
+
+def _frozen(self: object, name: str, *_: object) -> None:
+    message = f"{type(self).__name__}.{name} cannot be changed: facts are frozen"
+    raise AttributeError(message)
+
+
+def _equal(self: object, other: object) -> bool:
+    return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
+
+
+def _hashed(self: object) -> int:
+    return hash((type(self), *vars(self).values()))
+
+
+def _shown(self: object) -> str:
+    shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+    return f"{type(self).__name__}({shown})"
 
 
 class Reason(str, Enum):
@@ -43,12 +137,32 @@ class Reason(str, Enum):
         return self.value
 
 
-@dataclasses.dataclass(frozen=True)
 class Unknown:
-    """A fact that could not be seen, and why."""
+    """A fact that could not be seen, and why. It is no tuple and no text: it is never a value."""
+
+    __slots__ = ("detail", "reason")
 
     reason: Reason
-    detail: str | None = None
+    detail: str | None
+    """What was seen instead, or who refused; None where the reason says it all."""
+
+    def __init__(self, reason: Reason, detail: str | None = None) -> None:
+        object.__setattr__(self, "reason", reason)
+        object.__setattr__(self, "detail", detail)
+
+    __setattr__ = _frozen
+    __delattr__ = _frozen
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Unknown):
+            return NotImplemented
+        return (self.reason, self.detail) == (other.reason, other.detail)
+
+    def __hash__(self) -> int:
+        return hash((self.reason, self.detail))
+
+    def __repr__(self) -> str:
+        return f"Unknown({self.reason!r}, {self.detail!r})"
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
@@ -56,14 +170,3 @@ class Unknown:
 
 Fact = Union[T, Unknown]  # noqa: UP007 - a generic alias needs the old spelling on Python 3.10
 """A value, or the reason why there is none."""
-
-
-def fact(meaning: str, *, unit: str | None = None, sources: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - a field specifier
-    """Declare one field of a shape: what it means, its unit, and who can witness it."""
-    return dataclasses.field(metadata={"meaning": meaning, "unit": unit, "sources": sources})
-
-
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(fact,))
-def shape(cls: type[T]) -> type[T]:
-    """Make a class a frozen, keyword-only value whose fields are facts."""
-    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)

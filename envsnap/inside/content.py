@@ -1,0 +1,400 @@
+"""The digest of what a wheel put on a machine, from RECORD (*stated*) or from the wheel itself.
+
+`content`, known as envsnap-content-1: SHA-256 over the lines `path NUL sha256-hex LF`, sorted as
+bytes, of the files in purelib or platlib. The path is relative to that folder, with `/`, normal
+(no `.`, `..` or empty segments), in RECORD's own bytes. Left out: `*.pyc`; and, of the package's
+own dist-info, what installers and not wheels write (RECORD and its signatures, INSTALLER,
+REQUESTED, direct_url.json, provenance_url.json, uv_*.json). Equal digests mean equal files,
+whoever installed them, wherever they lie.
+
+`other` is the same over the files that leave the folder: scripts, headers and data. Their paths
+are made relative to the prefix: `bin/NAME` for scripts (Windows' `Scripts` too), `headers/REST`
+for headers, and data as they lie (`share/...`, `etc/...`). Wrappers that installers write for
+entry points are left out where the caller names them. Installers rewrite the first line of
+scripts that begin with `#!python`, so equal `other` digests mean equal files, while different
+ones mean nothing. Where purelib and platlib are two folders, files of the one that does not hold
+the dist-info are in `other`.
+
+A row that does not state a SHA-256 makes the digest absent, with the reason: none is skipped.
+
+The syntax is good for Python 3.6 and newer, and only the standard library is used: this file is
+also run by other interpreters, as `python -I -S -c SOURCE digests`.
+"""
+
+import binascii
+import errno
+import itertools
+import operator
+import os
+import posixpath
+import stat
+import sys
+from bisect import bisect_left
+from hashlib import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+RECORD_LIMIT = 64 * 1024 * 1024
+"""The largest RECORD that is read, bytes; the largest known ones have a few megabytes."""
+
+_BASE64 = bytes.maketrans(b"-_\0", b"+/A")
+_OF_INSTALLERS = frozenset(
+    b"RECORD RECORD.jws RECORD.p7s INSTALLER REQUESTED direct_url.json provenance_url.json".split()
+)
+_OTHER_HASHES = frozenset(b"md5 sha1 sha224 sha384 sha512 blake2b".split())
+
+
+class Refusal:
+    """Why there is no digest: a code of the manifest's closed list, or `absent`; and a sentence."""
+
+    __slots__ = ("code", "detail")
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+
+
+class Stated:
+    """What one RECORD or wheel says, its two digests in hex.
+
+    A digest is None with a refusal where it could not be had, and None without one where there is
+    no such file. `files` and `outside` count what each digest is over.
+    """
+
+    __slots__ = ("content", "files", "other", "other_refusal", "outside", "refusal")
+
+    def __init__(self, refusal: "Refusal | None" = None) -> None:
+        self.content = None  # type: str | None
+        self.other = None  # type: str | None
+        self.files = 0
+        self.outside = 0
+        self.refusal = refusal
+        self.other_refusal = refusal
+
+
+class Rows:
+    """A RECORD's rows. Every path begins with a line feed; `hexes` stand beside `paths`."""
+
+    __slots__ = ("bad", "hexes", "paths")
+
+    def __init__(self, paths: "list[bytes]", hexes: "list[bytes]") -> None:
+        self.paths = paths
+        self.hexes = hexes
+        self.bad = []  # type: list[tuple[bytes, str]]
+
+
+def stated(
+    record: bytes, dist_info: bytes, wrappers: "Iterable[bytes]" = (), limit: int = RECORD_LIMIT
+) -> Stated:
+    """The digests that a RECORD states; `dist_info` is the name of the folder it lies in.
+
+    >>> row = b"a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0"
+    >>> stated(row, b"a-1.dist-info").content
+    'c8983c36147f6dd5dab2b7063ce0ff5a4e36f98e3c6ac98132a5d1b27185276c'
+    """
+    if len(record) > limit:
+        return Stated(Refusal("not-supported", "RECORD is larger than %d bytes" % limit))
+    if b"\0" in record:
+        return Stated(Refusal("unparsable", "RECORD holds a NUL byte"))
+    record = record[3:] if record[:3] == b"\xef\xbb\xbf" else record
+    rows = in_columns(record) or one_by_one(record)
+    if isinstance(rows, Refusal):
+        return Stated(rows)
+    return judged(rows, dist_info, frozenset(wrappers))
+
+
+def digests_of(files: "Mapping[bytes, bytes]", dist_info: bytes) -> Stated:
+    """The digests over files (path as in RECORD, SHA-256 in hex) that were read and hashed."""
+    return judged(Rows([b"\n" + path for path in files], list(files.values())), dist_info)
+
+
+def judged(rows: Rows, dist_info: bytes, wrappers: "frozenset[bytes]" = frozenset()) -> Stated:
+    """Both digests over these rows, each refused for what is wrong with its own."""
+    answer = Stated()
+    own = b"\n" + dist_info + b"/"
+    lines, outside, answer.refusal = _parted(rows)
+    lines = _of_the_wheel(lines, own)
+    answer.files = len(lines)
+    found, answer.other_refusal = _travelling(outside, wrappers)
+    answer.outside = len(found)
+    for row in [row for row in rows.bad if not _is_of_installers(row[0], own)]:
+        if _leaves(row[0]):
+            answer.other_refusal = answer.other_refusal or _refusal_of(row, rows)
+        else:
+            answer.refusal = answer.refusal or _refusal_of(row, rows)
+    if not (lines or answer.refusal):
+        answer.refusal = Refusal("unparsable", "RECORD names no file of the wheel")
+    if answer.refusal is None:
+        answer.content = _digest(lines)
+    if found and answer.other_refusal is None:
+        answer.other = _digest(found)
+    return answer
+
+
+def in_columns(record: bytes) -> "Rows | None":
+    """The rows of a RECORD without any oddity, at the speed of C; None if there may be one.
+
+    With every line feed glued to the path that follows it, one split gives three columns; that
+    every path has a line feed, and nothing else has, proves that each row had three fields.
+    """
+    if b"\r" in record:  # to look for two bytes takes ten times as long as for one
+        record = record.replace(b"\r\n", b"\n")
+    record = record.rstrip(b"\n")
+    if b'"' in record or b"\r" in record:
+        return None
+    text = b"\n" + record.replace(b"\n", b",\n")
+    parts = text.split(b",")
+    paths, hashes = parts[0::3], parts[1::3]
+    joined = b"/".join(paths)
+    lines = len(text) - len(record)
+    if 3 * lines != len(parts) or lines != joined.count(b"\n") or b"\n" in paths:
+        return None
+    rows = Rows(paths, hashes)
+    if b"" in hashes:
+        bare = itertools.compress(paths, map(operator.not_, hashes))
+        rows.bad = [(path, "no hash") for path in bare]
+        rows.paths = list(itertools.compress(paths, hashes))
+    hexes = _hexes(list(filter(None, hashes)))
+    if hexes is None:
+        return None
+    rows.hexes = hexes
+    return rows
+
+
+def _hexes(hashes: "list[bytes]") -> "list[bytes] | None":
+    """The digests of fields `sha256=<43 characters>`, decoded in one call; None if one differs.
+
+    Framed in NULs, which no RECORD that comes here has, and without its `=`, a field is 52
+    characters long, thirteen whole groups of base64: the first eight become six bytes that are
+    always the same, the last one the zero bits that a canonical encoding ends in.
+    """
+    count = len(hashes)
+    if not count:
+        return []
+    text = b"\0\0" + b"\0\0\0".join(hashes) + b"\0"
+    nuls = b"\0" * count
+    if not (len(text) == 53 * count and text[0::53] == text[1::53] == text[52::53] == nuls):
+        return None
+    coded = text.translate(_BASE64, b"=")
+    if len(coded) != 52 * count or text.count(b"\0sha256=") != count:
+        return None
+    try:
+        raw = binascii.a2b_base64(coded)
+    except binascii.Error:
+        return None
+    if len(raw) != 39 * count or raw[38::39] != nuls:
+        return None  # a character that base64 has not was left out, or a last one is not canonical
+    hexes = binascii.hexlify(raw)
+    return [hexes[at : at + 64] for at in range(12, 78 * count, 78)]
+
+
+def one_by_one(record: bytes) -> "Rows | Refusal":
+    """The rows of any RECORD; or why it has none."""
+    import csv
+    import io
+
+    rows = Rows([], [])
+    try:
+        for fields in csv.reader(io.StringIO(record.decode("latin-1"), newline=""), strict=True):
+            if fields:
+                _add_row(rows, [field.encode("latin-1") for field in fields])
+    except csv.Error as fault:
+        return Refusal("unparsable", "RECORD is no table of comma-separated values: %s" % fault)
+    if any(b"\n" in path[1:] or b"\r" in path for path in rows.paths):
+        return Refusal("unparsable", "RECORD names a path with a line end in it")
+    return rows
+
+
+def _add_row(rows: Rows, fields: "list[bytes]") -> None:
+    """One more row; an unquoted comma belongs to the path, as the columns read it."""
+    *before, field, _ = fields if fields[2:] else [*fields, b"", b""][:3]
+    path = b"\n" + b",".join(before)
+    hexes = _hexes([field])
+    if path == b"\n":
+        rows.bad.append((path, "no path"))
+    elif hexes:
+        rows.paths.append(path)
+        rows.hexes += hexes
+    else:
+        algorithm = field.partition(b"=")[0]
+        known = algorithm.decode() if algorithm in _OTHER_HASHES else "malformed hash"
+        rows.bad.append((path, known if field else "no hash"))
+
+
+def _parted(rows: Rows) -> "tuple[list[bytes], list[bytes], Refusal | None]":
+    """The lines of the folder, sorted; those that leave it; and why either is of no use."""
+    paths = sorted(rows.paths)  # in the order of the lines: NUL is the lowest byte
+    lines = sorted(map(b"\0".join, zip(rows.paths, rows.hexes)))  # noqa: B905 - new in 3.10
+    outside = []  # type: list[bytes]
+    for start, end in ((b"\n/", b"\n0"), (b"\n../", b"\n..0")):
+        low, high = bisect_left(paths, start), bisect_left(paths, end)
+        outside += lines[low:high]
+        del lines[low:high], paths[low:high]
+    joined = b"/".join(paths) + b"/"
+    twice = any(map(operator.eq, paths, itertools.islice(paths, 1, None)))
+    if b".pyc/" in joined:
+        lines = [line for line in lines if line[-69:-64] != b".pyc\0"]
+    if not twice and b"./" not in joined and b"//" not in joined:
+        return lines, outside, None
+    found = {}  # type: dict[bytes, bytes]
+    for line in lines:
+        path = b"\n" + posixpath.normpath(line[1:-65])
+        if found.setdefault(path, line[-64:]) != line[-64:]:
+            shown = Refusal("witnesses-disagree", "RECORD states two hashes of " + _shown(path))
+            return [], [], shown
+    outside += [b"\0".join(item) for item in found.items() if _leaves(item[0])]
+    return sorted([b"\0".join(i) for i in found.items() if not _leaves(i[0])]), outside, None
+
+
+def _leaves(path: bytes) -> bool:
+    """Whether a path that begins with a line feed leads out of its folder."""
+    return path[1:2] == b"/" or (posixpath.normpath(path[1:]) + b"/").startswith(b"../")
+
+
+def _of_the_wheel(lines: "list[bytes]", own: bytes) -> "list[bytes]":
+    """The sorted lines without what installers write into the package's own dist-info."""
+    low, high = bisect_left(lines, own), bisect_left(lines, own[:-1] + b"0")
+    kept = [line for line in lines[low:high] if not _is_of_installers(line[:-65], own)]
+    return lines[:low] + kept + lines[high:]
+
+
+def _is_of_installers(path: bytes, own: bytes) -> bool:
+    """Whether an interpreter or installer wrote the file, and not the wheel."""
+    if path.endswith(b".pyc"):
+        return True
+    name = path[len(own) :] if path.startswith(own) else b""
+    return name in _OF_INSTALLERS or (name.startswith(b"uv_") and name.endswith(b".json"))
+
+
+def _refusal_of(first: "tuple[bytes, str]", rows: Rows) -> Refusal:
+    """Why a row without a SHA-256 costs the digest."""
+    path, why = first
+    code = "not-supported" if why.encode() in _OTHER_HASHES else "unparsable"
+    alike = sum(other == why and not path.endswith(b".pyc") for path, other in rows.bad)
+    detail = "RECORD states no SHA-256 of %s: %s (%d rows)"
+    return Refusal(code, detail % (_shown(path), why, alike))
+
+
+def _shown(path: bytes) -> str:
+    """A path for a message; of one that leaves the folder, its last part alone."""
+    path = path[path.rfind(b"/") + 1 :] if _leaves(path) else path[1:]
+    return ascii(path[:200].decode("utf-8", "backslashreplace"))
+
+
+def _digest(lines: "Sequence[bytes]") -> str:
+    """The digest of sorted lines of the form LF path NUL hex."""
+    digest = sha256(memoryview(b"".join(lines))[1:])
+    digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def _travelling(
+    outside: "list[bytes]", wrappers: "frozenset[bytes]"
+) -> "tuple[list[bytes], Refusal | None]":
+    """The sorted lines of the files that leave the folder, under names that travel."""
+    found = {}  # type: dict[bytes, bytes]
+    refusal = None
+    for line in outside:
+        name = b"\n" + _from_prefix(line[1:-65])
+        folder, _, script = name.rpartition(b"/")
+        script = script.replace(b"-script.py", b"").replace(b".exe", b"")  # Windows has these
+        if name.endswith(b".pyc") or (folder == b"\nbin" and script in wrappers):
+            continue
+        if found.setdefault(name, line[-64:]) != line[-64:]:
+            detail = "RECORD states two hashes of " + _shown(line[:-65])
+            refusal = Refusal("witnesses-disagree", detail)
+    return sorted([b"\0".join(item) for item in found.items()]), refusal
+
+
+def _from_prefix(path: bytes) -> bytes:
+    """A path that leaves the folder, relative to the prefix; an absolute one as it is."""
+    path = posixpath.normpath(path)
+    while path.startswith(b"../"):
+        path = path[3:]
+    parts = path.split(b"/")
+    if parts[0] == b"Scripts":
+        parts[0] = b"bin"
+    if parts[0] == b"include":
+        at = 2 if parts[1:2] == [b"site"] else 1
+        if parts[at : at + 1] and parts[at].startswith(b"python") and len(parts) > at + 2:
+            parts = [b"headers", *parts[at + 2 :]]
+    return b"/".join(parts)
+
+
+def wrappers_of(entry_points: bytes) -> "list[bytes]":
+    """The names of the scripts that installers write for an entry_points.txt."""
+    names, section = [], b""
+    for line in map(bytes.strip, entry_points.splitlines()):
+        if line[:1] == b"[":
+            section = line.strip(b"[] \t")
+        elif section in (b"console_scripts", b"gui_scripts") and line[:1] not in (b"#", b";"):
+            names.append(line.partition(b"=")[0].strip())
+    return names
+
+
+def of_file(path: bytes, limit: int = RECORD_LIMIT) -> Stated:
+    """The digests that the RECORD at this path states, or why it has none."""
+    folder = os.path.dirname(path)
+    try:
+        record = _read(path, limit)
+    except PermissionError:
+        return Stated(Refusal("no-permission", "RECORD may not be read"))
+    except (FileNotFoundError, NotADirectoryError):
+        return Stated(Refusal("absent", "There is no RECORD"))
+    except OSError as fault:
+        return Stated(Refusal("unparsable", "RECORD cannot be read: %s" % fault.strerror))
+    points = b""
+    try:
+        if b"../" in record:
+            points = _read(os.path.join(folder, b"entry_points.txt"), limit)
+    except OSError:
+        points = b""  # then the wrappers count as scripts, and nothing claims them equal
+    return stated(record, os.path.basename(folder), wrappers_of(points), limit)
+
+
+def _read(path: bytes, limit: int) -> bytes:
+    """The regular file's content, at most one byte over the limit; no pipe is waited for."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        parts, left = [b""], min(status.st_size, limit) + 1
+        while left > 0 and (len(parts) == 1 or parts[-1]):
+            parts.append(os.read(descriptor, left))
+            left -= len(parts[-1])
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def main() -> None:
+    """Answer RECORD paths, NUL-separated on standard input, by one JSON document in their order."""
+    import gc
+
+    gc.disable()  # a hundred thousand small objects, none in a cycle, all gone soon
+    asked = []  # type: list[bytes]
+    while not asked or asked[-1]:
+        asked.append(os.read(0, 1 << 20))
+    answers = [_json_value(of_file(path)) for path in b"".join(asked).split(b"\0") if path]
+    text = '{"digest": "envsnap-content-1", "answers": [\n%s\n]}\n' % ",\n".join(answers)
+    left = memoryview(text.encode("ascii"))
+    while left:
+        left = left[os.write(1, left) :]
+    os._exit(0)  # nothing is left to flush, and taking the objects apart costs milliseconds
+
+
+def _json_value(value: "str | int | Refusal | Stated | None") -> str:
+    """The value in JSON; to import `json` would double the start of this process."""
+    if isinstance(value, (Refusal, Stated)):
+        fields = [(name, _json_value(getattr(value, name))) for name in value.__slots__]
+        return "{%s}" % ", ".join('"%s": %s' % item for item in fields)
+    if not isinstance(value, str):
+        return "null" if value is None else str(value)
+    return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')  # printable ASCII all of it
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["digests"]:
+    main()

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from envsnap.inside import source
+from envsnap.inside.content import Stated, of_file
+from envsnap.inside.wheel import from_wheel
+
+EMPTY = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+EMPTY_HEX = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def field(data: bytes) -> str:
+    raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+    return f"sha256={raw.rstrip(b'=').decode()}"
+
+
+def row(path: str, data: bytes = b"") -> str:
+    return f"{path},{field(data)},{len(data)}\n"
+
+
+def by_the_definition(files: dict[str, bytes]) -> str:
+    lines = [p.encode() + b"\0" + hashlib.sha256(d).hexdigest().encode() for p, d in files.items()]
+    return hashlib.sha256(b"".join(line + b"\n" for line in sorted(lines))).hexdigest()
+
+
+def told(answer: Stated) -> dict[str, object]:
+    """Everything an answer says."""
+    refusals = [
+        refusal and (refusal.code, refusal.detail)
+        for refusal in (answer.refusal, answer.other_refusal)
+    ]
+    return {
+        "content": answer.content,
+        "files": answer.files,
+        "refusal": refusals[0],
+        "other": answer.other,
+        "outside": answer.outside,
+        "other_refusal": refusals[1],
+    }
+
+
+def refused(code: str, detail: str) -> dict[str, object]:
+    return {
+        "content": None,
+        "files": 0,
+        "refusal": (code, detail),
+        "other": None,
+        "outside": 0,
+        "other_refusal": (code, detail),
+    }
+
+
+def ask(*paths: bytes, python: str = sys.executable) -> object:
+    command = [python, "-I", "-S", "-c", source("content"), "digests"]
+    ran = subprocess.run(command, input=b"\0".join(paths), capture_output=True, check=True)
+    assert ran.stderr == b""
+    return json.loads(ran.stdout.decode("ascii"))
+
+
+def test_the_second_process_answers_in_order(tmp_path: Path) -> None:
+    for name, text in (("a-1", row("a.py")), ("b-1", row("b.py") + row("../../bin/b", b"b"))):
+        folder = tmp_path / f"{name}.dist-info"
+        folder.mkdir()
+        (folder / "RECORD").write_text(text)
+        (folder / "entry_points.txt").write_text("[console_scripts]\nb = b:main\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    asked = [tmp_path / f"{name}.dist-info/RECORD" for name in ("b-1", "c-1", "a-1")]
+    nothing = {"other": None, "outside": 0, "other_refusal": None}
+    absent = {"code": "absent", "detail": "There is no RECORD"}
+    no_file = {"code": "unparsable", "detail": "RECORD cannot be read: it is no regular file"}
+    lost = {"content": None, "files": 0, "other": None, "outside": 0}
+    assert ask(*[os.fsencode(path) for path in (*asked, pipe)]) == {
+        "digest": "envsnap-content-1",
+        "answers": [
+            {"content": by_the_definition({"b.py": b""}), "files": 1, "refusal": None, **nothing},
+            {"refusal": absent, "other_refusal": absent, **lost},
+            {"content": by_the_definition({"a.py": b""}), "files": 1, "refusal": None, **nothing},
+            {"refusal": no_file, "other_refusal": no_file, **lost},
+        ],
+    }
+
+
+def test_nothing_asked_is_nothing_answered() -> None:
+    assert ask() == {"digest": "envsnap-content-1", "answers": []}
+
+
+def test_refusals_survive_the_way_through_json(tmp_path: Path) -> None:
+    folder = tmp_path / "a-1.dist-info"
+    folder.mkdir()
+    (folder / "RECORD").write_bytes(b'"a""\\\xff\xc3\xa9\x01.py",,\n')
+    answers = ask(os.fsencode(folder / "RECORD"))
+    refusal = of_file(os.fsencode(folder / "RECORD")).refusal
+    assert refusal is not None
+    assert isinstance(answers, dict)
+    assert answers["answers"][0]["refusal"] == {"code": refusal.code, "detail": refusal.detail}
+
+
+def test_a_record_that_may_not_be_read_says_so() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        record = Path(folder, "RECORD")
+        record.write_text(row("a.py"))
+        record.chmod(0)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)  # root reads everything
+        try:
+            answer = of_file(os.fsencode(record))
+        finally:
+            if root:
+                os.seteuid(0)
+    assert told(answer) == refused("no-permission", "RECORD may not be read")
+
+
+def make_wheel(path: Path, files: dict[str, bytes]) -> str:
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, data in files.items():
+            wheel.writestr(name, data)
+        wheel.writestr("pkg-1.0.dist-info/RECORD", "")
+    return str(path)
+
+
+def test_a_wheel_has_the_digests_of_its_installation(tmp_path: Path) -> None:
+    wheel = make_wheel(
+        tmp_path / "pkg-1.0-py3-none-any.whl",
+        {
+            "pkg/": b"",
+            "pkg/a.py": b"a",
+            "pkg-1.0.data/purelib/pkg/pure.py": b"p",
+            "pkg-1.0.data/platlib/pkg/plat.so": b"s",
+            "pkg-1.0.data/scripts/tool": b"\x7fELF",
+            "pkg-1.0.data/data/share/x": b"x",
+            "pkg-1.0.data/headers/x.h": b"h",
+            "pkg-1.0.dist-info/METADATA": b"m",
+        },
+    )
+    inside = {"pkg/a.py": b"a", "pkg/pure.py": b"p", "pkg/plat.so": b"s"}
+    outside = {"bin/tool": b"\x7fELF", "share/x": b"x", "headers/x.h": b"h"}
+    assert told(from_wheel(wheel)) == {
+        "content": by_the_definition({**inside, "pkg-1.0.dist-info/METADATA": b"m"}),
+        "files": 4,
+        "refusal": None,
+        "other": by_the_definition(outside),
+        "outside": 3,
+        "other_refusal": None,
+    }
+
+
+def test_a_script_that_installers_rewrite_makes_no_claim(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "w.whl", {"a.py": b"", "pkg-1.0.data/scripts/t": b"#!python\n"})
+    answer = told(from_wheel(wheel))
+    assert (answer["other"], answer["outside"]) == (None, 1)
+    assert answer["other_refusal"] == (
+        "not-supported",
+        "1 scripts are rewritten on installation, the first is 't'",
+    )
