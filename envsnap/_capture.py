@@ -1,0 +1,124 @@
+"""capture: a host, looked at by the probes, becomes a manifest."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from envsnap import __version__
+from envsnap.errors import EnvsnapError
+from envsnap.host import Host
+from envsnap.manifest import Captured, Manifest
+from envsnap.probes import Look, NeedsError, Options, Probe, probes
+from envsnap.probes._interpreter import Interpreter, interpreter
+from envsnap.sections import SECTIONS, Fact, Reason, Unknown
+
+T = TypeVar("T")
+Environment = Callable[[], Fact[Interpreter]]
+
+_DEFAULTS = Options()
+_LONGEST_EPOCH = 11  # digits: the year 5138
+_ENVIRONMENT = frozenset({"python", "packages", "cuda", "environ", "project"})
+"""Sections that --host-only leaves out: they are about the environment, not the machine."""
+
+
+def capture(
+    host: Host, options: Options = _DEFAULTS, *, sections: frozenset[str] | None = None
+) -> Manifest:
+    """Everything that the host shows, as a manifest. Nothing is written.
+
+    A probe that fails costs its own section alone: that one is unknown, with the reason.
+
+    Raises:
+        UsageError: `options.python` names no interpreter.
+    """
+    wanted = _wanted(options, sections)
+    environment: Environment = _nobody
+    if wanted & _ENVIRONMENT:
+        environment = _Later(lambda: interpreter(host, options.python))
+    found = _probe_all(host, options, wanted, environment)
+    not_asked = Unknown(Reason.NOT_ASKED, "left out of this capture")
+    return Manifest(
+        captured=Captured(time=_now(), version=__version__, deep=options.deep),
+        sections={name: found.get(name, not_asked) for name in SECTIONS},
+    )
+
+
+def _nobody() -> Fact[Interpreter]:
+    return Unknown(Reason.NOT_ASKED, "the environment was left out of this capture")
+
+
+def _wanted(options: Options, sections: frozenset[str] | None) -> frozenset[str]:
+    wanted = frozenset(SECTIONS) if sections is None else sections
+    return wanted - _ENVIRONMENT if options.host_only else wanted
+
+
+class _Later(Generic[T]):
+    """A value that is being made in a thread of its own."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._make()
+        except BaseException as error:  # noqa: BLE001 - raised again where the value is asked for
+            self._error = error
+
+    def __call__(self) -> T:
+        self._thread.join()
+        if hasattr(self, "_error"):
+            raise self._error
+        return self._value
+
+
+def _probe_all(
+    host: Host, options: Options, wanted: frozenset[str], environment: Environment
+) -> Mapping[str, object]:
+    """Run the probes, each in its own thread as soon as what it needs is there."""
+    found: dict[str, object] = {}
+    look = Look(host=host, options=options, have=found, environment=environment)
+    running: dict[str, _Later[None]] = {}
+
+    def start(probe: Probe) -> None:
+        needed = [running[name] for name in probe.needs if name in running]
+
+        def run() -> None:
+            for each in needed:
+                each()
+            found[probe.section] = _guarded(probe, look)
+
+        running[probe.section] = _Later(run)
+
+    for probe in probes():
+        if probe.section in wanted:
+            start(probe)
+    for each in running.values():
+        each()
+    return found
+
+
+def _guarded(probe: Probe, look: Look) -> object:
+    """One probe's section, or why there is none. The one net under all probes."""
+    try:
+        return probe.function(look)
+    except NeedsError as error:
+        return error.unknown
+    except EnvsnapError:
+        raise
+    except Exception as error:
+        if os.environ.get("ENVSNAP_DEBUG"):
+            raise
+        return Unknown(Reason.CRASHED, f"{type(error).__name__}: {error}"[:200])
+
+
+def _now() -> str:
+    """The time of capture, UTC; SOURCE_DATE_EPOCH where it is set, for equal bytes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(epoch) if epoch.isdecimal() and len(epoch) <= _LONGEST_EPOCH else time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,0 +1,229 @@
+"""An image, looked at from inside: one child in it answers every question over a pipe."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+from envsnap.errors import ToolError, UsageError
+from envsnap.host._agent import Agent
+from envsnap.host._digests import through
+from envsnap.host._protocol import (
+    FILE_LIMIT_BYTES,
+    NvmlAnswer,
+    PlainHost,
+    Ran,
+    Stat,
+    StatedDigest,
+    Uname,
+)
+from envsnap.sections import Fact, Reason, Unknown
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+T = TypeVar("T")
+Json = Any  # the one type that JSON itself has
+
+ANSWER_S = 60.0
+"""How long an answer may take beyond what the question itself allows."""
+
+_DOCKER = (
+    "run", "--rm", "--interactive", "--pull", "never", "--network", "none", "--entrypoint", "",
+)  # fmt: skip
+_APPTAINER = ("exec", "--cleanenv", "--contain", "--no-home", "--pwd", "/")
+
+
+def image_host(reference: str) -> ImageHost:
+    """The image behind `docker-daemon:NAME[:TAG]` or `FILE.sif`, started by its engine.
+
+    Raises:
+        UsageError: The reference names no image that can be started here.
+        ToolError: The engine is not installed, or the image does not start.
+    """
+    scheme, _, name = reference.partition(":")
+    if scheme == "docker-daemon" and name and not name.startswith("-"):
+        return ImageHost([_engine("docker", reference), *_DOCKER, name], reference)
+    if reference.endswith(".sif"):
+        if not os.path.isfile(reference):
+            raise UsageError(f"No image at {reference}")
+        engine = _engine("apptainer", reference, "singularity")
+        return ImageHost([engine, *_APPTAINER, os.path.abspath(reference)], reference)
+    raise UsageError(
+        f"No image can be started from {reference!r}",
+        hint="Name it as docker-daemon:NAME[:TAG] (docker pull or docker load first) or FILE.sif",
+    )
+
+
+def _engine(name: str, reference: str, *others: str) -> str:
+    for each in (name, *others):
+        found = shutil.which(each)
+        if found:
+            return found
+    raise ToolError(
+        f"Cannot look into {reference}: {name} is not on PATH",
+        hint=f"Install {name}, or do this where it is installed",
+    )
+
+
+@final
+class ImageHost(PlainHost):
+    """A machine behind a command prefix, as `docker run -i IMAGE`; close it when done.
+
+    The kernel is that of the machine that runs the engine; so are /proc and /sys.
+    """
+
+    def __init__(self, prefix: Sequence[str], name: str) -> None:
+        """Start the agent behind the prefix.
+
+        Raises:
+            ToolError: It does not start; the message has the engine's last words.
+        """
+        self._asking = threading.Lock()
+        self._agent = Agent(prefix, name)
+
+    def __enter__(self) -> ImageHost:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the agent; the engine removes the container."""
+        self._agent.close()
+
+    def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
+        """The first `limit` bytes of a regular file; None if there is no such file."""
+        return self._maybe(_bytes, ask="read", path=path, limit=limit)
+
+    def list(self, path: str) -> Fact[tuple[str, ...] | None]:
+        """The names in a folder, sorted; None if there is no such folder."""
+        return self._maybe(_names, ask="list", path=path)
+
+    def stat(self, path: str) -> Fact[Stat | None]:
+        """What a path is, links followed; None if it leads nowhere."""
+        return self._maybe(_stat, ask="stat", path=path)
+
+    def link(self, path: str) -> Fact[str | None]:
+        """Where a symbolic link points, as written; None if it is no link."""
+        return self._maybe(_text, ask="link", path=path)
+
+    def real(self, path: str) -> Fact[str | None]:
+        """The path with all links resolved; None if it leads nowhere."""
+        return self._maybe(_text, ask="real", path=path)
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 5.0) -> Fact[Ran]:
+        """A command's answer in the C locale; `tool-missing` when it is not on PATH."""
+        return self._surely(
+            _ran, ask="run", argv=[*argv], timeout_s=timeout_s, within_s=ANSWER_S + timeout_s
+        )
+
+    def environ(self, name: str) -> Fact[str | None]:
+        """One environment variable, as the image and its engine set it; None if it is not set."""
+        return self._maybe(_text, ask="environ", name=name)
+
+    def uname(self) -> Fact[Uname]:
+        """The kernel's own words."""
+        return self._surely(_uname, ask="uname")
+
+    def user(self) -> Fact[tuple[str, int]]:
+        """The user's name and number inside."""
+        return self._surely(_user, ask="user")
+
+    def home(self) -> Fact[str | None]:
+        """The user's home folder inside."""
+        return self._maybe(_text, ask="home")
+
+    def cwd(self) -> Fact[str]:
+        """The image's working folder."""
+        return self._surely(_text, ask="cwd")
+
+    def capacity_mib(self, path: str) -> Fact[int | None]:
+        """The size of the file system that holds a folder, MiB; None if there is no such folder."""
+        return self._maybe(_whole, ask="capacity", path=path)
+
+    def nvml(self) -> Fact[NvmlAnswer]:
+        """Nothing: an image has no driver, and a container only borrows its host's."""
+        return Unknown(Reason.NOT_ASKED, "an image has no driver: the driver is the host's")
+
+    def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
+        """The digests of RECORD files; call the result for them, in the same order."""
+        return through(self, records)
+
+    def _maybe(
+        self, make: Callable[[Json], T], *, within_s: float = ANSWER_S, **question: object
+    ) -> Fact[T | None]:
+        """The answer to one question. Nothing that comes out of an image is taken on trust."""
+        with self._asking:
+            said = self._agent.ask(question, within_s)
+        if isinstance(said, Unknown):
+            return said
+        try:
+            if "unknown" in said:
+                detail = said["detail"]
+                return Unknown(Reason(said["unknown"]), None if detail is None else _text(detail))
+            return None if said["value"] is None else make(said["value"])
+        except (ValueError, TypeError, KeyError):
+            return Unknown(Reason.UNPARSABLE, f"the image's answer to {question['ask']!r} is none")
+
+    def _surely(
+        self, make: Callable[[Json], T], *, within_s: float = ANSWER_S, **question: object
+    ) -> Fact[T]:
+        """The answer to a question that cannot be answered by absence."""
+        found = self._maybe(make, within_s=within_s, **question)
+        if found is None:
+            return Unknown(Reason.UNPARSABLE, f"the image's answer to {question['ask']!r} is none")
+        return found
+
+
+def _text(said: Json) -> str:
+    if not isinstance(said, str):
+        raise TypeError(said)
+    return said
+
+
+def _whole(said: Json) -> int:
+    if type(said) is not int:  # a bool is an int to isinstance
+        raise TypeError(said)
+    return said
+
+
+def _bytes(said: Json) -> bytes:
+    return base64.b64decode(_text(said), validate=True)
+
+
+def _names(said: Json) -> tuple[str, ...]:
+    if not isinstance(said, list):
+        raise TypeError(said)
+    return tuple(sorted(_text(name) for name in said))
+
+
+def _stat(said: Json) -> Stat:
+    kind, size, modified_s = said
+    if kind not in {"file", "folder", "other"}:
+        raise ValueError(kind)
+    return Stat(kind, _whole(size), _whole(modified_s))
+
+
+def _ran(said: Json) -> Ran:
+    status, out, err = said
+    return Ran(_whole(status), _text(out), _text(err))
+
+
+def _uname(said: Json) -> Uname:
+    system, release, version, machine = said
+    return Uname(_text(system), _text(release), _text(version), _text(machine))
+
+
+def _user(said: Json) -> tuple[str, int]:
+    name, number = said
+    return _text(name), _whole(number)

@@ -1,0 +1,226 @@
+"""The running machine, looked at through its own files and commands."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat as stat_module
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from envsnap.host._protocol import (
+    FILE_LIMIT_BYTES,
+    NvmlAnswer,
+    PlainHost,
+    Ran,
+    Stat,
+    StatedDigest,
+    Uname,
+)
+from envsnap.sections import Fact, Reason, Unknown
+
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM}
+
+
+def refused(error: OSError) -> Unknown | None:
+    """What an operating system's error says of a path: None means it is not there."""
+    if error.errno in _NOT_THERE:
+        return None
+    if error.errno in _NOT_ALLOWED:
+        return Unknown(Reason.NO_PERMISSION)
+    return Unknown(Reason.NOT_SUPPORTED, os.strerror(error.errno or 0))
+
+
+def read_regular(path: str, limit: int, *, flags: int = 0) -> Fact[bytes | None]:
+    """The start of a regular file. A pipe or device is never waited for."""
+    flags |= os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        return refused(error) if isinstance(error, OSError) else None
+    try:
+        found = os.fstat(handle)
+        if not stat_module.S_ISREG(found.st_mode):
+            return Unknown(Reason.NOT_SUPPORTED, "not a regular file")
+        return _read_up_to(handle, limit, found.st_size)
+    except OSError as error:
+        return refused(error)
+    finally:
+        os.close(handle)
+
+
+def _read_up_to(handle: int, limit: int, size: int) -> bytes:
+    first = os.read(handle, min(limit, 1 << 20))
+    if not first or len(first) in {limit, size}:
+        return first
+    parts = [first]
+    left = limit - len(first)
+    while left and (part := os.read(handle, min(left, 1 << 20))):  # /proc has no size, in pieces
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def stat_of(path: str) -> Fact[Stat | None]:
+    """What a path is, links followed; None if it leads nowhere."""
+    try:
+        return as_stat(os.stat(path))
+    except (OSError, ValueError) as error:
+        return refused(error) if isinstance(error, OSError) else None
+
+
+def as_stat(found: os.stat_result) -> Stat:
+    """What the operating system says of a path, in our words."""
+    kind = "other"
+    if stat_module.S_ISREG(found.st_mode):
+        kind = "file"
+    elif stat_module.S_ISDIR(found.st_mode):
+        kind = "folder"
+    return Stat(kind, found.st_size, int(found.st_mtime))
+
+
+class LocalHost(PlainHost):
+    """This machine, live."""
+
+    def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
+        """The first `limit` bytes of a regular file; None if there is no such file."""
+        return read_regular(path, limit)
+
+    def list(self, path: str) -> Fact[tuple[str, ...] | None]:
+        """The names in a folder, sorted; None if there is no such folder."""
+        try:
+            return tuple(sorted(os.listdir(path)))
+        except (OSError, ValueError) as error:
+            return refused(error) if isinstance(error, OSError) else None
+
+    def stat(self, path: str) -> Fact[Stat | None]:
+        """What a path is, links followed; None if it leads nowhere."""
+        return stat_of(path)
+
+    def link(self, path: str) -> Fact[str | None]:
+        """Where a symbolic link points, as written; None if it is no link."""
+        try:
+            return os.readlink(path)
+        except OSError as error:
+            return None if error.errno == errno.EINVAL else refused(error)
+        except ValueError:
+            return None
+
+    def real(self, path: str) -> Fact[str | None]:
+        """The path with all links resolved; None if it leads nowhere."""
+        try:
+            return os.path.realpath(path, strict=True)
+        except (OSError, ValueError) as error:
+            return refused(error) if isinstance(error, OSError) else None
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 5.0) -> Fact[Ran]:
+        """A command's answer in the C locale; `tool-missing` when it is not on PATH."""
+        return run_command(argv, timeout_s=timeout_s)
+
+    def environ(self, name: str) -> Fact[str | None]:
+        """One environment variable; None if it is not set."""
+        return os.environ.get(name)
+
+    def uname(self) -> Fact[Uname]:
+        """The kernel's own words."""
+        if hasattr(os, "uname"):
+            found = os.uname()
+            return Uname(found.sysname, found.release, found.version, found.machine)
+        import platform
+
+        asked = platform.uname()
+        return Uname(asked.system, asked.release, asked.version, asked.machine)
+
+    def user(self) -> Fact[tuple[str, int]]:
+        """The user's name and number. Never recorded in a manifest."""
+        try:
+            import pwd
+
+            return pwd.getpwuid(os.getuid()).pw_name, os.getuid()
+        except (ImportError, KeyError):
+            return Unknown(Reason.NOT_SUPPORTED, "this user has no entry in the user database")
+
+    def home(self) -> Fact[str | None]:
+        """The user's home folder."""
+        found = os.path.expanduser("~")
+        return found if os.path.isabs(found) else None
+
+    def cwd(self) -> Fact[str]:
+        """The folder that the user stands in."""
+        try:
+            return os.getcwd()
+        except OSError as error:
+            return refused(error) or Unknown(Reason.NOT_SUPPORTED, "the folder was deleted")
+
+    def capacity_mib(self, path: str) -> Fact[int | None]:
+        """The size of the folder's file system, MiB; None if there is no such folder."""
+        if not hasattr(os, "statvfs"):
+            return Unknown(Reason.NOT_SUPPORTED, "this system has no statvfs")
+        try:
+            found = os.statvfs(path)
+        except OSError as error:
+            return refused(error)
+        return found.f_blocks * found.f_frsize // (1024 * 1024)
+
+    def nvml(self) -> Fact[NvmlAnswer]:
+        """What NVIDIA's management library says, asked in a child that can be killed."""
+        from envsnap.host._nvml import ask
+
+        return ask()
+
+    def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
+        """Start reading RECORD files in a second process; call the result for their digests."""
+        from envsnap.host._digests import start
+
+        return start(records)
+
+
+def run_command(argv: Sequence[str], *, timeout_s: float) -> Fact[Ran]:
+    """Start a command, without a terminal and in a group of its own, and wait for its answer."""
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=sys.platform != "win32",
+        )
+    except FileNotFoundError:
+        return Unknown(Reason.TOOL_MISSING, argv[0].rpartition("/")[2])
+    except (OSError, ValueError) as error:
+        found = refused(error) if isinstance(error, OSError) else None
+        return found or Unknown(Reason.CRASHED, f"{argv[0].rpartition('/')[2]}: {error}")
+    try:
+        out, err = child.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        _kill_group(child)
+        name = argv[0].rpartition("/")[2]
+        return Unknown(Reason.TIMED_OUT, f"{name} did not answer within {timeout_s:g} s")
+    except BaseException:
+        _kill_group(child)
+        raise
+    return Ran(child.returncode, _decode(out), _decode(err))
+
+
+def _decode(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    """End a command and what it started; its pipes close, so that nothing waits for them."""
+    try:
+        if sys.platform == "win32":
+            child.kill()
+        else:
+            os.killpg(child.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        child.kill()
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+    child.wait()

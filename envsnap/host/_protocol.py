@@ -1,0 +1,128 @@
+"""The one door through which probes look at a machine.
+
+Every question has three kinds of answer: the thing itself, `None` (looked for and not there),
+or `Unknown` (could not be looked at, and why). No question changes the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from envsnap.sections import Fact
+
+FILE_LIMIT_BYTES = 16 * 1024 * 1024
+"""How much of a file is read unless the caller says otherwise."""
+
+
+class Stat(NamedTuple):
+    """What kind of thing a path is, links followed."""
+
+    kind: str
+    """file, folder or other."""
+    size: int
+    """Bytes."""
+    modified_s: int
+    """Seconds since 1970, UTC."""
+
+
+class Ran(NamedTuple):
+    """A command that was started and ended."""
+
+    status: int
+    """Its exit status; negative is the signal that ended it."""
+    stdout: str
+    """Decoded as UTF-8, bytes that are none as surrogate escapes."""
+    stderr: str
+
+
+class Uname(NamedTuple):
+    """What the kernel says of itself. The host's name is left out on purpose."""
+
+    system: str
+    release: str
+    version: str
+    machine: str
+
+
+class Host(Protocol):
+    """A machine, or what is left of one: a folder, a recording, an image."""
+
+    def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
+        """The first `limit` bytes of a regular file; None if there is no such file."""
+
+    def list(self, path: str) -> Fact[tuple[str, ...] | None]:
+        """The names in a folder, sorted; None if there is no such folder."""
+
+    def stat(self, path: str) -> Fact[Stat | None]:
+        """What a path is, links followed; None if it leads nowhere."""
+
+    def link(self, path: str) -> Fact[str | None]:
+        """Where a symbolic link points, as written; None if it is no link."""
+
+    def real(self, path: str) -> Fact[str | None]:
+        """The path with all links resolved; None if it leads nowhere."""
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 5.0) -> Fact[Ran]:
+        """A command's answer in the C locale; `tool-missing` when it is not on PATH."""
+
+    def which(self, name: str) -> Fact[str | None]:
+        """Where PATH has the command; None if nowhere."""
+
+    def environ(self, name: str) -> Fact[str | None]:
+        """One environment variable; None if it is not set."""
+
+    def uname(self) -> Fact[Uname]:
+        """The kernel's own words."""
+
+    def user(self) -> Fact[tuple[str, int]]:
+        """The user's name and number. Never recorded in a manifest."""
+
+    def home(self) -> Fact[str | None]:
+        """The user's home folder."""
+
+    def cwd(self) -> Fact[str]:
+        """The folder that the user stands in."""
+
+    def capacity_mib(self, path: str) -> Fact[int | None]:
+        """The size of the folder's file system, MiB; None if there is no such folder."""
+
+    def nvml(self) -> Fact[NvmlAnswer]:
+        """What NVIDIA's management library says, asked in a child that can be killed."""
+
+    def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
+        """Start reading RECORD files; call the result for their digests, in the same order."""
+
+
+class StatedDigest(NamedTuple):
+    """What one RECORD states of its distribution's content."""
+
+    content: Fact[str | None]
+    """envsnap-content-1, hex; None where there is no RECORD."""
+    files: int
+    """How many files it lists."""
+
+
+NvmlAnswer = dict[str, object]
+"""NVML's raw answer as JSON: {"driver_version": ..., "cuda_driver_version": ..., "devices": [...]};
+each leaf is a value or {"error": "NVML_ERROR_NAME"}. `envsnap.host._nvml` says what is in it."""
+
+
+class PlainHost:
+    """Answers that follow from other answers, the same on every kind of host."""
+
+    def which(self: Host, name: str) -> Fact[str | None]:
+        """Where PATH has the command; None if nowhere."""
+        from envsnap.sections import Unknown
+
+        path = self.environ("PATH")
+        if isinstance(path, Unknown):
+            return path
+        for folder in (path or "/usr/bin:/bin").split(":"):
+            candidate = f"{folder}/{name}"
+            if not folder.startswith("/"):
+                continue  # a relative entry means another program in every folder
+            found = self.stat(candidate)
+            if not isinstance(found, Unknown) and found is not None and found.kind == "file":
+                return candidate
+        return None

@@ -1,0 +1,187 @@
+"""A machine that is not here: it answers from a recording, or from what a test wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from envsnap.host._answers import Answers, asked_as, not_recorded
+from envsnap.host._protocol import (
+    FILE_LIMIT_BYTES,
+    NvmlAnswer,
+    PlainHost,
+    Ran,
+    Stat,
+    StatedDigest,
+    Uname,
+)
+from envsnap.host._recorded_files import ExactFiles, Files, TreeFiles
+from envsnap.sections import Fact, Reason, Unknown
+
+
+class RecordedHost(PlainHost):
+    """Answers from a recording; a question that is not in it is `not-recorded`."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._files: Files = TreeFiles(answers) if answers.tree else ExactFiles(answers)
+
+    @classmethod
+    def from_path(cls, path: str) -> RecordedHost:
+        """The machine that a folder or a .tar file holds.
+
+        Raises:
+            ManifestError: It is no recording; the message says which file and where in it.
+            FileError: It cannot be read.
+        """
+        from envsnap.host._recording_file import load
+
+        return cls(load(path))
+
+    @classmethod
+    def made(  # noqa: PLR0913 - one name for each kind of answer, all optional
+        cls,
+        *,
+        files: Mapping[str, str | bytes | Unknown] | None = None,
+        folders: Mapping[str, Sequence[str] | Unknown] | None = None,
+        links: Mapping[str, str] | None = None,
+        devices: Sequence[str] = (),
+        absent: Sequence[str] = (),
+        absent_below: Sequence[str] = (),
+        denied: Sequence[str] = (),
+        environ: Mapping[str, str | None] | None = None,
+        commands: Mapping[tuple[str, ...], str | Ran | Unknown] | None = None,
+        which: Mapping[str, str | None] | None = None,
+        capacities: Mapping[str, int | None] | None = None,
+        digests: Mapping[str, StatedDigest] | None = None,
+        uname: Fact[Uname] | None = None,
+        user: Fact[tuple[str, int]] | None = None,
+        home: str | None = None,
+        cwd: str | None = None,
+        nvml: Fact[NvmlAnswer] | None = None,
+    ) -> RecordedHost:
+        """A machine made by hand, with the sense of a real tree.
+
+        A file's parent folders exist and list it; links are followed; a path in `absent` is
+        known not to be there, and so is all that is not listed under a folder in `absent_below`.
+        With "/" there this is a whole machine: variables and commands not listed are absent too.
+        `devices` are neither files nor folders. Any other question is `not-recorded`.
+        A command's answer as plain text means status 0; one that ends in "..." may go on.
+
+        >>> host = RecordedHost.made(files={"/etc/os-release": "ID=debian"}, absent=["/proc"])
+        >>> host.read("/etc/os-release")
+        b'ID=debian'
+        >>> host.stat("/proc/driver") is None
+        True
+        >>> str(host.uname())
+        'not-recorded: uname'
+        """
+        answers = Answers(tree=True, absent_below=tuple(absent_below), denied=set(denied))
+        for path, content in (files or {}).items():
+            answers.reads[path] = (
+                content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+            )
+        for path, names in (folders or {}).items():
+            answers.lists[path] = names if isinstance(names, Unknown) else tuple(sorted(names))
+        answers.links.update(links or {})
+        answers.stats.update(dict.fromkeys(devices, Stat("other", 0, 0)))
+        answers.stats.update(dict.fromkeys(absent))
+        answers.environ.update(environ or {})
+        for argv, said in (commands or {}).items():
+            answers.runs[asked_as(argv)] = Ran(0, said, "") if isinstance(said, str) else said
+        answers.which.update(which or {})
+        answers.capacities.update(capacities or {})
+        answers.digests.update(digests or {})
+        answers.uname = uname or answers.uname
+        answers.user = user or answers.user
+        answers.home = home or answers.home
+        answers.cwd = cwd or answers.cwd
+        answers.nvml = answers.nvml if nvml is None else nvml
+        return cls(answers)
+
+    def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
+        """The first `limit` bytes of a regular file; None if there is no such file."""
+        return self._files.read(path, limit)
+
+    def list(self, path: str) -> Fact[tuple[str, ...] | None]:
+        """The names in a folder, sorted; None if there is no such folder."""
+        return self._files.list(path)
+
+    def stat(self, path: str) -> Fact[Stat | None]:
+        """What a path is, links followed; None if it leads nowhere."""
+        return self._files.stat(path)
+
+    def link(self, path: str) -> Fact[str | None]:
+        """Where a symbolic link points, as written; None if it is no link."""
+        return self._files.link(path)
+
+    def real(self, path: str) -> Fact[str | None]:
+        """The path with all links resolved; None if it leads nowhere."""
+        return self._files.real(path)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float = 5.0,  # noqa: ARG002 - a recording answers at once
+    ) -> Fact[Ran]:
+        """A command's answer. On a machine made by hand, a command off PATH is `tool-missing`."""
+        asked = asked_as(argv)
+        if asked in self._answers.runs:
+            return self._answers.runs[asked]
+        for known, said in self._answers.runs.items() if self._answers.tree else ():
+            if known[-1] == "..." and asked[: len(known) - 1] == known[:-1]:
+                return said
+        if self._answers.tree and "/" not in argv[0] and self.which(argv[0]) is None:
+            return Unknown(Reason.TOOL_MISSING, argv[0])
+        return not_recorded("command " + " ".join(asked))
+
+    def which(self, name: str) -> Fact[str | None]:
+        """Where PATH has the command; None if nowhere."""
+        if name in self._answers.which:
+            return self._answers.which[name]
+        if not self._answers.tree:
+            return not_recorded(f"which {name}")
+        found = super().which(name)
+        if not isinstance(found, str) and any(argv[0] == name for argv in self._answers.runs):
+            return f"/usr/bin/{name}"  # a command that answers is on PATH
+        return found
+
+    def environ(self, name: str) -> Fact[str | None]:
+        """One environment variable; None if it is not set."""
+        if name in self._answers.environ:
+            return self._answers.environ[name]
+        return None if self._answers.is_whole() else not_recorded(f"environment variable {name}")
+
+    def uname(self) -> Fact[Uname]:
+        """The kernel's own words."""
+        return self._answers.uname
+
+    def user(self) -> Fact[tuple[str, int]]:
+        """The user's name and number."""
+        return self._answers.user
+
+    def home(self) -> Fact[str | None]:
+        """The user's home folder."""
+        return self._answers.home
+
+    def cwd(self) -> Fact[str]:
+        """The folder that the user stood in."""
+        return self._answers.cwd
+
+    def capacity_mib(self, path: str) -> Fact[int | None]:
+        """The size of the file system that holds a folder, MiB; None if there is no such folder."""
+        if path in self._answers.capacities:
+            return self._answers.capacities[path]
+        return None if self.stat(path) is None else not_recorded(f"capacity of {path}")
+
+    def nvml(self) -> Fact[NvmlAnswer]:
+        """What NVIDIA's management library said."""
+        return self._answers.nvml
+
+    def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
+        """The digests as recorded, else computed from the RECORD files in the recording."""
+        from envsnap.host._digests import digest_of
+
+        return lambda: [
+            self._answers.digests.get(path) or digest_of(self, path) for path in records
+        ]

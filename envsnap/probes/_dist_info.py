@@ -1,0 +1,142 @@
+"""The small files of a dist-info folder, parsed. Pure: bytes in, values out."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from envsnap.probes._anchors import Anchors
+from envsnap.probes._urls import clean_url
+from envsnap.sections import Fact, Origin, Reason, Unknown
+
+_LONGEST = 512
+_VCS = frozenset({"git", "hg", "svn", "bzr"})
+
+
+class Found(NamedTuple):
+    """Something on the search path that looks like a distribution."""
+
+    path: str
+    folder: str
+    """The entry of the search path that holds it."""
+    kind: str
+    """dist-info, egg-info, egg-link, half-deleted or unreadable."""
+    layer: str
+    files: tuple[str, ...]
+    """The names in its dist-info folder."""
+
+
+class Metadata(NamedTuple):
+    """The two fields that name a distribution, as they are written."""
+
+    name: str
+    version: str
+
+
+def parse_metadata(raw: bytes) -> Metadata | None:
+    r"""Name and version from the head of a METADATA or PKG-INFO; None if one is missing.
+
+    >>> parse_metadata(b"Metadata-Version: 2.1\nName: Numpy\\nVersion: 2.1.0\\n\\nText")
+    Metadata(name='Numpy', version='2.1.0')
+    """
+    name = version = ""
+    for line in raw.splitlines():
+        if not line:
+            break  # the description begins
+        key, colon, value = line.partition(b":")
+        field = key.lower()
+        if colon and field == b"name" and not name:
+            name = value.decode("utf-8", "replace").strip()
+        elif colon and field == b"version" and not version:
+            version = value.decode("utf-8", "replace").strip()
+        if name and version:
+            return Metadata(name[:_LONGEST], version[:_LONGEST])
+    return None
+
+
+def parse_wheel(raw: bytes) -> tuple[Fact[tuple[str, ...] | None], Fact[str | None]]:
+    r"""The tags, sorted, and the build tag of a WHEEL file.
+
+    >>> parse_wheel(b"Wheel-Version: 1.0\\nTag: py2-none-any\\nTag: py3-none-any\\n")
+    (('py2-none-any', 'py3-none-any'), None)
+    """
+    tags: list[str] = []
+    build: str | None = None
+    for line in raw.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition(":")
+        if key.lower() == "tag":
+            tags.append(value.strip()[:_LONGEST])
+        elif key.lower() == "build":
+            build = value.strip()[:_LONGEST] or None
+    if not tags:
+        return Unknown(Reason.UNPARSABLE, "its WHEEL file has no tag"), build
+    return tuple(sorted(tags)), build
+
+
+def plain_origin(kind: str, *, url: Fact[str | None] = None) -> Origin:
+    """An origin of which no more is known than its kind, and perhaps its address."""
+    return Origin(
+        kind=kind,
+        url=url,
+        vcs=None,
+        commit=None,
+        revision=None,
+        archive_hash=None,
+        subdirectory=None,
+    )
+
+
+def direct_url(raw: bytes, anchors: Anchors) -> Origin:
+    """The origin that a direct_url.json records (PEP 610), credentials removed."""
+    try:
+        tree = json.loads(raw)
+    except (ValueError, RecursionError):
+        return plain_origin("unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json is no JSON"))
+    url = tree.get("url") if isinstance(tree, dict) else None
+    if not isinstance(url, str):
+        return plain_origin("unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json has no url"))
+    vcs, archive, folder = (_table(tree, key) for key in ("vcs_info", "archive_info", "dir_info"))
+    kind = "archive"
+    if vcs is not None:
+        kind = "vcs"
+    elif folder is not None:
+        kind = "editable" if folder.get("editable") is True else "directory"
+    name = _text(vcs, "vcs")
+    return Origin(
+        kind=kind,
+        url=_address(url, anchors),
+        vcs=name if name in _VCS else None,
+        commit=_text(vcs, "commit_id"),
+        revision=_text(vcs, "requested_revision"),
+        archive_hash=_archive_hash(archive),
+        subdirectory=_text(tree, "subdirectory"),
+    )
+
+
+def _address(url: str, anchors: Anchors) -> str:
+    if not url.startswith("file:"):
+        return clean_url(url)[: 4 * _LONGEST]
+    from urllib.parse import unquote
+
+    return "file://" + anchors.anchor(
+        unquote(url.removeprefix("file://").removeprefix("localhost"))
+    )
+
+
+def _archive_hash(archive: dict[str, object] | None) -> str | None:
+    """'sha256=<hex>', from the table of hashes or the older single field."""
+    hashes = _table(archive, "hashes") or {}
+    sha256 = hashes.get("sha256")
+    if isinstance(sha256, str):
+        return f"sha256={sha256[:_LONGEST]}"
+    return _text(archive, "hash")
+
+
+def _table(tree: dict[str, object] | None, key: str) -> dict[str, object] | None:
+    value = tree.get(key) if tree else None
+    return value if isinstance(value, dict) else None
+
+
+def _text(tree: dict[str, object] | None, key: str) -> str | None:
+    value = tree.get(key) if tree else None
+    return value[:_LONGEST] if isinstance(value, str) else None

@@ -1,0 +1,136 @@
+"""The table of probes, and what a probe is given to look with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+from envsnap.host import Host
+from envsnap.probes._anchors import Anchors
+from envsnap.probes._interpreter import Interpreter
+from envsnap.probes._project_root import project_root
+from envsnap.sections import SECTIONS, Fact, Unknown
+
+S = TypeVar("S")
+
+
+class Options(NamedTuple):
+    """What the caller of a capture asked for."""
+
+    python: str | None = None
+    """The interpreter or environment folder to capture; None to choose one."""
+    deep: bool = False
+    host_only: bool = False
+    """Look at the machine alone: no Python, packages or project."""
+    identify: bool = False
+    """Record what names a person or a machine, too."""
+    digests: bool = True
+    """Read every RECORD for the stated content digest."""
+
+
+class NeedsError(Exception):
+    """A probe needs a section that is unknown; its own becomes unknown for the same reason."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(str(unknown))
+        self.unknown = unknown
+
+
+class Look:
+    """All that a probe may look at."""
+
+    def __init__(
+        self,
+        host: Host,
+        options: Options,
+        have: Mapping[str, object],
+        environment: Callable[[], Fact[Interpreter]],
+    ) -> None:
+        self.host = host
+        self.options = options
+        self.have = have
+        """The sections that were probed before, by name."""
+        self._environment = environment
+
+    @property
+    def interpreter(self) -> Fact[Interpreter]:
+        """What the chosen interpreter says of itself, its paths as they are.
+
+        Asking may wait for it: it is started first of all.
+        """
+        return self._environment()
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        """The folders that paths are told relative to. Waits for the interpreter."""
+        found = self.interpreter
+        known = None if isinstance(found, Unknown) else found
+        home, project = self.host.home(), project_root(self.host)
+        return Anchors(
+            env=known.prefix if known else None,
+            base=known.base_prefix if known and known.base_prefix != known.prefix else None,
+            project=project if isinstance(project, str) else None,
+            home=home if isinstance(home, str) else None,
+        )
+
+    def need(self, section: type[S]) -> S:
+        """The section of that shape.
+
+        Raises:
+            NeedsError: The section is unknown.
+        """
+        for name, shape in SECTIONS.items():
+            if shape is section:
+                found = self.have.get(name)
+                if isinstance(found, section):
+                    return found
+                raise NeedsError(found if isinstance(found, Unknown) else not_asked(name))
+        message = f"{section.__name__} is no section"
+        raise TypeError(message)
+
+
+def not_asked(name: str) -> Unknown:
+    """The reason for a section that this capture left out."""
+    from envsnap.sections import Reason
+
+    return Unknown(Reason.NOT_ASKED, f"{name} was left out of this capture")
+
+
+class Probe(NamedTuple):
+    """One registered probe."""
+
+    section: str
+    needs: tuple[str, ...]
+    function: Callable[[Look], object]
+
+
+_PROBES: dict[str, Probe] = {}
+
+
+def probe(
+    section: type[S], *, needs: tuple[type, ...] = ()
+) -> Callable[[Callable[[Look], S]], Callable[[Look], S]]:
+    """Register the function that fills one section, and the sections it reads first."""
+    names = {shape: name for name, shape in SECTIONS.items()}
+
+    def register(function: Callable[[Look], S]) -> Callable[[Look], S]:
+        name = names[section]
+        _PROBES[name] = Probe(name, tuple(names[shape] for shape in needs), function)
+        return function
+
+    return register
+
+
+def probes() -> Iterator[Probe]:
+    """Every probe, those first that others need."""
+    from envsnap.probes import load_all
+
+    load_all()
+    done: set[str] = set()
+    waiting = [_PROBES[name] for name in SECTIONS if name in _PROBES]
+    while waiting:
+        ready = [probe for probe in waiting if done.issuperset(probe.needs)]
+        yield from ready
+        done.update(probe.section for probe in ready)
+        waiting = [probe for probe in waiting if probe not in ready]

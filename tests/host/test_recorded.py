@@ -1,0 +1,409 @@
+"""Machines made by hand, and machines that were recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tarfile
+import tempfile
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envsnap.errors import FileError, ManifestError
+from envsnap.host import LocalHost, Ran, RecordedHost, RecordingHost, Stat, StatedDigest, Uname
+from envsnap.sections import Reason, Unknown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DENIED = Unknown(Reason.NO_PERMISSION)
+SHM = "/dev/shm"  # noqa: S108 - asked about, not written to
+EMPTY_SHA = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+
+
+def not_recorded(question: str) -> Unknown:
+    return Unknown(Reason.NOT_RECORDED, question)
+
+
+def test_the_folders_of_a_made_file_exist_and_list_it() -> None:
+    host = RecordedHost.made(files={"/etc/os-release": "ID=debian\n"})
+    assert host.list("/") == ("etc",)
+    assert host.list("/etc") == ("os-release",)
+    assert host.stat("/etc") == Stat("folder", 0, 0)
+    assert host.stat("/etc/os-release") == Stat("file", 10, 0)
+    assert host.real("/etc/../etc/./os-release") == "/etc/os-release"
+    assert host.read("/etc/os-release", limit=2) == b"ID"
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file() -> None:
+    host = RecordedHost.made(files={"/etc/os-release": ""}, devices=["/dev/nvidia0"])
+    assert host.list("/etc/os-release") is None
+    assert host.stat("/etc/os-release/more") is None
+    assert host.read("/etc") == Unknown(Reason.NOT_SUPPORTED, "not a regular file")
+    assert host.read("/dev/nvidia0") == Unknown(Reason.NOT_SUPPORTED, "not a regular file")
+    assert host.stat("/dev/nvidia0") == Stat("other", 0, 0)
+    assert host.list("/dev") == ("nvidia0",)
+
+
+def test_links_of_a_made_machine_are_followed_at_every_step() -> None:
+    host = RecordedHost.made(
+        files={"/usr/lib/os-release": "ID=debian"},
+        links={"/lib": "usr/lib", "/etc/os-release": "../lib/os-release", "/a": "/b", "/b": "a"},
+    )
+    assert host.read("/etc/os-release") == b"ID=debian"
+    assert host.real("/etc/os-release") == "/usr/lib/os-release"
+    assert host.link("/etc/os-release") == "../lib/os-release"
+    assert host.link("/lib/os-release") is None
+    assert host.list("/lib") == ("os-release",)
+    assert host.stat("/a") is None
+    assert host.real("/a") is None
+
+
+def test_only_what_was_said_absent_is_absent() -> None:
+    host = RecordedHost.made(
+        files={"/sys/a": "1"}, absent=["/proc/driver"], absent_below=["/sys", "/dev"]
+    )
+    assert host.stat("/proc/driver") is None
+    assert host.read("/proc/driver/nvidia/version") is None
+    assert host.list("/sys/bus") is None
+    assert host.stat("/dev") is None
+    assert host.real("/proc/cpuinfo") == not_recorded("real /proc/cpuinfo")
+    assert host.read("/proc/cpuinfo") == not_recorded("read /proc/cpuinfo")
+    assert host.list("/proc") == not_recorded("list /proc")
+    assert host.link("/proc/self") == not_recorded("link /proc/self")
+
+
+def test_a_name_that_a_folder_lists_is_not_absent() -> None:
+    host = RecordedHost.made(folders={"/sys/bus": ["pci"], "/empty": []}, absent_below=["/"])
+    assert host.stat("/sys/bus/pci") == not_recorded("stat /sys/bus/pci")
+    assert host.stat("/sys/bus/usb") is None
+    assert host.list("/empty") == ()
+
+
+def test_nothing_is_seen_below_a_denied_folder() -> None:
+    host = RecordedHost.made(
+        files={"/root/a": "1", "/etc/shadow": "x"},
+        denied=["/root", "/etc/shadow"],
+        folders={"/sys/x": DENIED},
+    )
+    assert host.stat("/root") == Stat("folder", 0, 0)
+    assert host.list("/root") == DENIED
+    assert host.read("/root/a") == DENIED
+    assert host.stat("/root/b") == DENIED
+    assert host.read("/etc/shadow") == DENIED
+    assert host.stat("/etc/shadow") == Stat("file", 1, 0)
+    assert host.list("/sys/x") == DENIED
+
+
+def test_commands_and_variables_of_a_made_machine() -> None:
+    some = RecordedHost.made(
+        commands={
+            ("git", "--version"): "git version 2.39.5\n",
+            ("false",): Ran(1, "", ""),
+            ("sysctl", "-i", "..."): "hw.ncpu: 8\n",
+        },
+        environ={"HOME": "/home/user", "LANG": None},
+    )
+    assert some.run(["git", "--version"]) == Ran(0, "git version 2.39.5\n", "")
+    assert some.run(["false"]) == Ran(1, "", "")
+    assert some.run(["sysctl", "-i", "hw.ncpu", "more"]) == Ran(0, "hw.ncpu: 8\n", "")
+    assert some.run(["sysctl", "-a"]) == not_recorded("command sysctl -a")
+    assert some.run(["git", "status"]) == not_recorded("command git status")
+    assert some.which("git") == "/usr/bin/git"
+    assert some.which("cc") == not_recorded("environment variable PATH")
+    assert some.environ("LANG") is None
+    assert some.environ("PATH") == not_recorded("environment variable PATH")
+
+
+def test_a_whole_machine_has_nothing_that_is_not_listed() -> None:
+    host = RecordedHost.made(files={"/opt/bin/cc": "", "/etc/x": ""}, absent_below=["/"],
+                             environ={"PATH": "/usr/bin:/opt/bin:relative"})  # fmt: skip
+    assert host.environ("CUDA_VISIBLE_DEVICES") is None
+    assert host.which("cc") == "/opt/bin/cc"
+    assert host.which("gcc") is None
+    assert host.run(["gcc", "--version"]) == Unknown(Reason.TOOL_MISSING, "gcc")
+    assert host.capacity_mib(SHM) is None
+    assert host.uname() == not_recorded("uname")
+
+
+def test_a_machine_states_the_digest_of_a_record_that_it_holds() -> None:
+    record = f"a.py,sha256={EMPTY_SHA},0\na-1.dist-info/RECORD,,\n"
+    digest = StatedDigest("00" * 32, 7)
+    nothing = hashlib.sha256(b"").hexdigest()
+    content = hashlib.sha256(f"a.py\0{nothing}\n".encode()).hexdigest()
+    host = RecordedHost.made(
+        files={"/env/a-1.dist-info/RECORD": record},
+        absent=["/env/b-1.dist-info/RECORD"],
+        digests={"/env/c-1.dist-info/RECORD": digest},
+    )
+    places = [f"/env/{name}-1.dist-info/RECORD" for name in "abcd"]
+    assert host.stated_digests(places)() == [
+        StatedDigest(content, 1),
+        StatedDigest(None, 0),
+        digest,
+        StatedDigest(not_recorded("read /env/d-1.dist-info/RECORD"), 0),
+    ]
+
+
+def asked(host: LocalHost | RecordedHost | RecordingHost, folder: str) -> list[object]:
+    """The answers to many questions about one folder."""
+    paths = ["", "/file", "/link", "/loop", "/no", "/file/below", "/sub", "/pipe", "/raw"]
+    answers: list[object] = []
+    for path in (folder + each for each in paths):
+        answers += [
+            host.read(path),
+            host.list(path),
+            host.stat(path),
+            host.link(path),
+            host.real(path),
+        ]
+    answers += [host.read(f"{folder}/long", limit=4), host.capacity_mib(folder)]
+    answers += [host.capacity_mib(f"{folder}/no"), host.environ("PATH"), host.environ("NO_SUCH")]
+    answers += [host.run([sys.executable, "-c", "print(1)\n"]), host.run(["no-such-command"])]
+    answers += [host.which("sh"), host.which("no-such-command"), host.uname(), host.user()]
+    answers += [host.home(), host.cwd()]
+    answers += [
+        tuple(host.stated_digests([f"{folder}/a-1.dist-info/RECORD", f"{folder}/no/RECORD"])())
+    ]
+    return answers
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    place = tmp_path / "seen"
+    (place / "sub").mkdir(parents=True)
+    (place / "a-1.dist-info").mkdir()
+    (place / "a-1.dist-info" / "RECORD").write_text(f"a.py,sha256={EMPTY_SHA},0\n")
+    (place / "file").write_text("text, é\n")
+    (place / "raw").write_bytes(b"\xff\0")
+    (place / "long").write_text("abcdefgh")
+    (place / "link").symlink_to("file")
+    (place / "loop").symlink_to("loop")
+    (place / os.fsdecode(b"caf\xe9")).touch()
+    os.mkfifo(place / "pipe")
+    return str(place)
+
+
+@pytest.mark.parametrize("name", ["recording", "recording.tar"])
+def test_a_recording_answers_as_the_machine_did(folder: str, tmp_path: Path, name: str) -> None:
+    live, recording = asked(LocalHost(), folder), RecordingHost(LocalHost())
+    assert asked(recording, folder) == live
+    recording.save(str(tmp_path / name))
+    assert asked(RecordedHost.from_path(str(tmp_path / name)), folder) == live
+
+
+def test_what_was_not_asked_is_not_recorded(folder: str, tmp_path: Path) -> None:
+    recording = RecordingHost(LocalHost())
+    recording.list(folder)
+    recording.read(f"{folder}/long", limit=4)
+    recording.save(str(tmp_path / "r"))
+    host = RecordedHost.from_path(str(tmp_path / "r"))
+    place = f"{folder}/long"
+    assert host.read(place, limit=3) == b"abc"
+    assert host.read(place) == not_recorded(f"read {place} beyond its first 4 bytes")
+    assert host.stat(place) == not_recorded(f"stat {place}")
+    assert host.list("/") == not_recorded("list /")
+    assert host.link("/a") == not_recorded("link /a")
+    assert host.real("/a") == not_recorded("real /a")
+    assert host.run(["git", "-c", "a\nb"]) == not_recorded("command git -c {script}")
+    assert host.which("git") == not_recorded("which git")
+    assert host.environ("PATH") == not_recorded("environment variable PATH")
+    assert host.capacity_mib("/") == not_recorded("capacity of /")
+    assert [host.uname(), host.user(), host.home(), host.cwd(), host.nvml()] == [
+        not_recorded(name) for name in ("uname", "user", "home", "cwd", "nvml")
+    ]
+
+
+def test_the_longest_answer_is_kept_whoever_asks_first(folder: str) -> None:
+    recording = RecordingHost(LocalHost())
+    asking = [
+        threading.Thread(target=recording.read, args=(f"{folder}/long",), kwargs={"limit": limit})
+        for limit in (3, 100, 5)
+    ]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+    assert recording.read(f"{folder}/long", limit=2) == b"ab"
+    recording.save(f"{folder}/r")
+    assert RecordedHost.from_path(f"{folder}/r").read(f"{folder}/long") == b"abcdefgh"
+
+
+def test_a_recording_survives_a_change_of_the_script_that_was_run(tmp_path: Path) -> None:
+    recording = RecordingHost(LocalHost())
+    recording.run([sys.executable, "-c", "import sys\nprint(sys.argv[1])", "marker"])
+    recording.save(str(tmp_path / "r"))
+    host = RecordedHost.from_path(str(tmp_path / "r"))
+    assert host.run([sys.executable, "-c", "another\nscript", "marker"]) == Ran(0, "marker\n", "")
+
+
+@pytest.mark.parametrize("name", ["r", "r.tar"])
+def test_the_same_answers_are_the_same_bytes(folder: str, tmp_path: Path, name: str) -> None:
+    written = []
+    for each, order in (("1", ("file", "raw", "no")), ("2", ("no", "raw", "file"))):
+        recording = RecordingHost(LocalHost())
+        for path in order:
+            recording.read(f"{folder}/{path}")
+            recording.environ(path.upper())
+        place = tmp_path / each / name
+        place.parent.mkdir()
+        recording.save(str(place))
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]
+
+
+def test_saving_says_what_the_recording_holds(folder: str, tmp_path: Path) -> None:
+    recording = RecordingHost(LocalHost())
+    recording.read(f"{folder}/file")
+    recording.environ("PATH")
+    assert recording.save(str(tmp_path / "r")) == (
+        "1 files (0 KiB), the answers of 0 commands and 1 environment variables; "
+        "it names this user and their folders: read it before you share it"
+    )
+
+
+def test_a_recording_that_cannot_be_written_is_a_file_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError) as raised:
+        RecordingHost(LocalHost()).save(str(tmp_path / "file" / "r"))
+    assert raised.value.message == f"Cannot make the folder {tmp_path}/file/r: Not a directory"
+
+
+def test_a_machine_made_by_hand_is_a_recording_too(tmp_path: Path) -> None:
+    (tmp_path / "files.json").write_text(
+        json.dumps([
+            {"path": "/etc/os-release", "text": "ID=alpine\n"},
+            {"path": "/dev/kfd", "stat": {"kind": "other"}},
+            {"path": "/proc/driver", "read": None},
+            {"path": "/lib", "link": "usr/lib"},
+            {"path": "/root", "denied": True},
+            {"path": "/proc/cpuinfo", "read": {"unknown": "timed-out", "detail": "slow"}},
+        ])
+    )  # fmt: skip
+    (tmp_path / "host.json").write_text(
+        json.dumps({
+            "format": "envsnap-recording-1", "about": "a machine", "tree": True,
+            "absent_below": ["/"],
+            "uname": {"system": "Linux", "release": "6.1", "version": "#1", "machine": "x86_64"},
+            "user": ["user", 1000], "home": "/home/user", "cwd": {"unknown": "no-permission"},
+            "commands": [{"argv": ["git", "--version"], "stdout": "git version 2"},
+                         {"argv": ["slow"], "unknown": "timed-out", "detail": "5 s"}],
+            "nvml": {"unknown": "tool-missing", "detail": "libnvidia-ml.so.1"},
+            "capacities": {SHM: 64}, "which": {"cc": None}, "environ": {"LANG": "C"},
+        })
+    )  # fmt: skip
+    host = RecordedHost.from_path(str(tmp_path))
+    assert host.list("/") == ("dev", "etc", "lib", "proc", "root")
+    assert host.stat("/dev/kfd") == Stat("other", 0, 0)
+    assert host.stat("/proc/driver") is None
+    assert host.read("/proc/cpuinfo") == Unknown(Reason.TIMED_OUT, "slow")
+    assert host.read("/root/a") == DENIED
+    assert host.uname() == Uname("Linux", "6.1", "#1", "x86_64")
+    assert (host.user(), host.home(), host.cwd()) == (("user", 1000), "/home/user", DENIED)
+    assert host.run(["git", "--version"]) == Ran(0, "git version 2", "")
+    assert host.run(["slow"]) == Unknown(Reason.TIMED_OUT, "5 s")
+    assert host.nvml() == Unknown(Reason.TOOL_MISSING, "libnvidia-ml.so.1")
+    assert (host.capacity_mib(SHM), host.which("cc")) == (64, None)
+
+
+GOOD = {"format": "envsnap-recording-1"}
+
+
+@pytest.mark.parametrize(
+    ("files", "host", "message"),
+    [
+        ([], {}, "Unsupported format None in 'R: host.json: format'"),
+        ([], [], "Expected an object, not [], in 'R: host.json'"),
+        ([], {**GOOD, "more": 1}, "Unknown field 'more' in 'R: host.json'"),
+        ([], {**GOOD, "tree": 1}, "Expected true or false, not 1, in 'R: host.json: tree'"),
+        ([], {**GOOD, "home": 1}, "Expected text, not 1, in 'R: host.json: home'"),
+        ([], {**GOOD, "user": ["a"]},
+         "Expected a name and a number, not [\"a\"], in 'R: host.json: user'"),
+        ([], {**GOOD, "environ": {"A": 1}}, "Expected text, not 1, in 'R: host.json: environ.A'"),
+        ([], {**GOOD, "uname": {}}, "Expected text, not null, in 'R: host.json: uname.system'"),
+        ([], {**GOOD, "nvml": {"unknown": "so"}},
+         "Unknown reason 'so' in 'R: host.json: nvml.unknown'"),
+        ([], {**GOOD, "commands": [{"argv": []}]},
+         "Expected a command, not an empty list, in 'R: host.json: commands[0].argv'"),
+        ([], {**GOOD, "commands": [{"argv": ["a"], "status": True}]},
+         "Expected a whole number, not true, in 'R: host.json: commands[0].status'"),
+        ({}, GOOD, "Expected a list, not {}, in 'R: files.json'"),
+        ([{"path": "a"}], GOOD, "Expected an absolute path, not 'a', in 'R: files.json: [0].path'"),
+        ([{"path": "/a", "text": "", "read": None}], GOOD,
+         "Expected one of text, base64 and read in 'R: files.json: [0]'"),
+        ([{"path": "/a", "base64": "?"}], GOOD, "Expected base64 in 'R: files.json: [0].base64'"),
+        ([{"path": "/a", "read": "x"}], GOOD,
+         "Expected null or an unknown, not \"x\", in 'R: files.json: [0].read'"),
+        ([{"path": "/a", "stat": {"kind": "disk"}}], GOOD,
+         "Expected file, folder or other, not 'disk', in 'R: files.json: [0].stat.kind'"),
+        ([{"path": "/a", "mode": 1}], GOOD, "Unknown field 'mode' in 'R: files.json: [0]'"),
+    ],
+)  # fmt: skip
+def test_a_bad_recording_says_where(
+    files: object, host: object, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "files.json").write_text(json.dumps(files))
+    (tmp_path / "host.json").write_text(json.dumps(host))
+    with pytest.raises(ManifestError) as raised:
+        RecordedHost.from_path(str(tmp_path))
+    assert raised.value.message == message.replace("'R:", f"'{tmp_path}:")
+
+
+def test_a_recording_that_is_cut_short_says_where(tmp_path: Path) -> None:
+    (tmp_path / "files.json").write_text("[")
+    (tmp_path / "host.json").write_text(json.dumps(GOOD))
+    with pytest.raises(ManifestError) as raised:
+        RecordedHost.from_path(str(tmp_path))
+    assert raised.value.message == (
+        f"{tmp_path}: files.json: Not JSON at line 1, column 2: Expecting value"
+    )
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no tar\n")
+    (tmp_path / "empty").mkdir()
+    for name, message in {
+        "absent": "No recording at {}",
+        "empty": "{}: Not a recording: it has no file files.json",
+        "text": "{}: Not a recording: no folder and no tar (truncated header)",
+    }.items():
+        with pytest.raises(ManifestError) as raised:
+            RecordedHost.from_path(str(tmp_path / name))
+        assert raised.value.message == message.format(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../files.json", tarfile.REGTYPE),
+        ("files.json", tarfile.SYMTYPE),
+        ("files.json", tarfile.LNKTYPE),
+        ("/etc/passwd", tarfile.REGTYPE),
+    ],
+)
+def test_a_tar_with_anything_else_is_refused(name: str, kind: bytes, tmp_path: Path) -> None:
+    place = tmp_path / "bad.tar"
+    with tarfile.open(place, "w") as tar:
+        member = tarfile.TarInfo(name)
+        member.type = kind
+        member.linkname = "/etc/passwd"
+        tar.addfile(member)
+    with pytest.raises(ManifestError) as raised:
+        RecordedHost.from_path(str(place))
+    assert raised.value.message == f"{place}: Not a recording: it holds {name!r}"
+
+
+@given(st.binary())
+def test_no_tar_raises_anything_else(raw: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(raw)
+        file.flush()
+        with pytest.raises(ManifestError):
+            RecordedHost.from_path(file.name)
