@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import settings
+
+from envsnap.host import Host
+from envsnap.probes import Look, Options
+from envsnap.sections import Reason, Unknown
 
 NEEDS = {
     "engine": "ENVSNAP_TEST_ENGINES",
@@ -23,6 +27,10 @@ settings.register_profile("deep", deadline=None, max_examples=3000)
 
 def switched_on(marker: str) -> bool:
     return os.environ.get(NEEDS[marker], "") == "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,3 +65,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for marker, count in sorted(terminalreporter.config.stash[LEFT_OUT].items()):
         noun = "test" if count == 1 else "tests"
         terminalreporter.write_line(f"skipped: {count} {marker} {noun} (set {NEEDS[marker]}=1)")
+
+
+@pytest.fixture
+def look_at() -> Callable[..., Look]:
+    """Give a probe what it looks with: a machine made by hand, and no interpreter."""
+
+    def look(host: Host, *, identify: bool = False) -> Look:
+        nobody = Unknown(Reason.NOT_ASKED, "no interpreter in this test")
+        return Look(
+            host=host, options=Options(identify=identify), have={}, environment=lambda: nobody
+        )
+
+    return look

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -161,8 +162,8 @@ class LocalHost(PlainHost):
             return Unknown(Reason.NOT_SUPPORTED, "this system has no statvfs")
         try:
             found = os.statvfs(path)
-        except OSError as error:
-            return refused(error)
+        except (OSError, ValueError) as error:
+            return refused(error) if isinstance(error, OSError) else None
         return found.f_blocks * found.f_frsize // (1024 * 1024)
 
     def nvml(self) -> Fact[NvmlAnswer]:
@@ -223,4 +224,5 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
-    child.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=1)  # one that is stuck in the kernel cannot be waited for

@@ -115,13 +115,15 @@ class PlainHost:
         """Where PATH has the command; None if nowhere."""
         from envsnap.sections import Unknown
 
-        path = self.environ("PATH")
+        path, uname = self.environ("PATH"), self.uname()
         if isinstance(path, Unknown):
             return path
-        for folder in (path or "/usr/bin:/bin").split(":"):
-            candidate = f"{folder}/{name}"
-            if not folder.startswith("/"):
+        is_windows = not isinstance(uname, Unknown) and uname.system == "Windows"
+        separator, suffix = (";", ".exe") if is_windows else (":", "")
+        for folder in (path or "/usr/bin:/bin").split(separator):
+            if not (folder.startswith("/") or (is_windows and folder[1:2] == ":")):
                 continue  # a relative entry means another program in every folder
+            candidate = f"{folder}/{name}{suffix}"
             found = self.stat(candidate)
             if not isinstance(found, Unknown) and found is not None and found.kind == "file":
                 return candidate

@@ -1,9 +1,9 @@
 """Compares the environment of the Python that runs it with a manifest, from the files alone.
 
 Run as `python -I -B verify.py [--others-ok] [--without NAME]... MANIFEST`; exit status 0 when
-Python and every package are the manifest's, 1 when one is not. Versions must be equal as text; content is
-compared by envsnap-content-1 where the manifest states it and the lock names the very file that was
-installed when it was captured: a package from another file can only be told by its version.
+Python and every package are the manifest's, 1 when one is not. Versions must be equal as text;
+content is compared by envsnap-content-1 where the manifest states it and the lock names the very
+file that was installed: a package from another file can only be told by its version.
 
 The syntax is good for Python 3.6 and newer, and only the standard library is used: images carry it.
 """
@@ -82,7 +82,11 @@ def installed() -> "dict[str, tuple[str, str | None]]":
         for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             for part in ("METADATA", "PKG-INFO"):
                 headers = _headers(os.path.join(folder, entry, part))
-                if entry.endswith((".dist-info", ".egg-info")) and "Name" in headers and "Version" in headers:
+                if (
+                    entry.endswith((".dist-info", ".egg-info"))
+                    and "Name" in headers
+                    and "Version" in headers
+                ):
                     found[canonical(headers["Name"])] = (
                         headers["Version"],
                         os.path.join(folder, entry),

@@ -10,8 +10,7 @@ import functools
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What Windows, macOS and the BSDs call the families."""
@@ -39,22 +38,13 @@ class Match(NamedTuple):
     generic: str
 
 
-@dataclass(frozen=True)
-class _Target:
+class _Target(NamedTuple):
     name: str
     vendor: str
     features: frozenset[str]
     generation: int
     part: str
     ancestors: frozenset[str]
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        return len(self.ancestors), len(self.features)
-
-
-class _DataLoader(Protocol):
-    def get_data(self, path: str) -> bytes: ...
 
 
 @functools.cache
@@ -68,9 +58,8 @@ def _document() -> Mapping[str, Any]:
     path = os.path.join(
         os.path.dirname(archspec.__file__), "json", "cpu", "microarchitectures.json"
     )
-    document: Mapping[str, Any] = json.loads(
-        cast("_DataLoader", archspec.__spec__.loader).get_data(path)
-    )
+    loader: Any = archspec.__spec__.loader
+    document: Mapping[str, Any] = json.loads(loader.get_data(path))
     return document
 
 
@@ -140,7 +129,7 @@ def match(witness: Witness) -> Match | None:
 
 
 def _rank(target: _Target) -> tuple[int, int]:
-    return target.rank
+    return len(target.ancestors), len(target.features)
 
 
 def _fits(target: _Target, witness: Witness, targets: Mapping[str, _Target]) -> bool:

@@ -102,7 +102,7 @@ def _last_resorts(host: Host) -> Iterator[Candidate]:
 def _named(host: Host, python: str) -> Candidate:
     where = python
     if "/" not in python and "\\" not in python and (found := _which(host, python)):
-        return Candidate(found, "named", python, "named with --python")
+        return Candidate(found, "named", _last(python), "named with --python")
     if not where.startswith("/") and where[1:2] != ":":
         folder = host.cwd()
         where = f"{folder}/{python}" if isinstance(folder, str) else python
@@ -112,14 +112,14 @@ def _named(host: Host, python: str) -> Candidate:
             f"Cannot look at {python}: {found_stat}", hint="Name another with --python"
         )
     if found_stat is not None and found_stat.kind == "file":
-        return Candidate(where, "named", python, "named with --python")
+        return Candidate(where, "named", _title(where), "named with --python")
     inside = _interpreter_in(host, where.rstrip("/")) if found_stat else None
     if inside is None:
         what = "holds no interpreter" if found_stat else "does not exist"
         raise UsageError(
             f"{python} {what}", hint="Name an interpreter or an environment's folder with --python"
         )
-    return Candidate(inside, "named", python, "named with --python")
+    return Candidate(inside, "named", _last(where), "named with --python")
 
 
 def _interpreter_in(host: Host, prefix: str) -> str | None:
@@ -143,6 +143,12 @@ def _lies_in(host: Host, executable: str, prefix: str) -> bool:
 def _which(host: Host, name: str) -> str | None:
     found = host.which(name)
     return found if isinstance(found, str) else None
+
+
+def _title(executable: str) -> str:
+    """What people call the environment of an interpreter: its folder's name."""
+    folder, _, name = executable.replace("\\", "/").rpartition("/")
+    return _last(folder.removesuffix("/bin").removesuffix("/Scripts")) or name
 
 
 def _text(host: Host, name: str) -> str | None:

@@ -30,7 +30,7 @@ _REMOTES = ("config", "--get-regexp", r"^remote\..*\.url$")
 _PUSHED = ("for-each-ref", "--count=1", "--contains=HEAD", "--format=%(refname)", "refs/remotes")
 
 _DEADLINE_S = 20.0
-_COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
+_COMMIT = r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$"
 _NO_COMMIT = Unknown(Reason.NOT_SUPPORTED, "the repository has no commit yet")
 _NOT_FOUND = 1
 """`git config` ends with this where nothing has that name."""
@@ -104,7 +104,7 @@ def parse_status(text: str) -> Status | None:
             changed += 1
         if line.startswith("# branch.oid "):
             commit = line.split(" ", 2)[2]
-            complete = commit == "(initial)" or bool(_COMMIT.match(commit))
+            complete = commit == "(initial)" or bool(re.match(_COMMIT, commit))
         elif value.startswith("branch.head ") and value != "branch.head (detached)":
             branch = value.partition(" ")[2]
         elif value.startswith("branch.upstream "):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from envsnap.host import Host
 from envsnap.probes import _amd, _nvidia
-from envsnap.probes._gpu_seen import Seen, no_nvidia
+from envsnap.probes._gpu_seen import Seen, Tegra, no_nvidia
 from envsnap.probes._nvml import Nvml, unknown_device
 from envsnap.probes._pci import is_integrated_intel
 from envsnap.probes._registry import Look
@@ -27,7 +27,7 @@ def join(look: Look, seen: Seen, nvml: Fact[Nvml]) -> Fact[tuple[Device, ...]]:
     if isinstance(nvml, Nvml):
         missing = len(shown) + nvml.missing - len(found)
         found += [unknown_device("nvidia", why, why) for _ in range(missing)]
-    if not found and isinstance(seen.tegra, _nvidia.Tegra):
+    if not found and isinstance(seen.tegra, Tegra):
         found.append(_tegra_device(seen.tegra))
     found += _amd_devices(look, seen)
     if isinstance(seen.pci, tuple):
@@ -76,7 +76,7 @@ def _from_proc(card: _nvidia.Card | None, bus_id: str, why: Unknown) -> Device:
     )
 
 
-def _tegra_device(chip: _nvidia.Tegra) -> Device:
+def _tegra_device(chip: Tegra) -> Device:
     why = Unknown(Reason.NOT_SUPPORTED, "not told by a system on a chip")
     return replace(
         unknown_device("nvidia", why, why),

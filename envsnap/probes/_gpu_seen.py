@@ -6,9 +6,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from envsnap.host import Host
-from envsnap.probes import _amd, _nvidia
+from envsnap.probes import _amd
 from envsnap.probes._pci import pci_devices
 from envsnap.sections import Fact, PciDevice, Reason, Unknown
+
+PROC = "/proc/driver/nvidia"
+_TEGRA_CHIPS = {  # chip to architecture and compute capability, from NVIDIA's Jetson data sheets
+    "tegra210": ("maxwell", "5.3"),
+    "tegra186": ("pascal", "6.2"),
+    "tegra194": ("volta", "7.2"),
+    "tegra234": ("ampere", "8.7"),
+    "tegra264": ("blackwell", "11.0"),
+}
+
+
+class Tegra(NamedTuple):
+    """The GPU of an NVIDIA system on a chip."""
+
+    architecture: Fact[str]
+    compute_capability: Fact[str | None]
 
 
 class Seen(NamedTuple):
@@ -18,7 +34,7 @@ class Seen(NamedTuple):
     pci: Fact[tuple[PciDevice, ...]]
     markers: Fact[tuple[str, ...]]
     """Files that only a machine with a GPU has."""
-    tegra: Fact[_nvidia.Tegra | None]
+    tegra: Fact[Tegra | None]
     amd: Fact[tuple[_amd.Node, ...]]
 
 
@@ -28,15 +44,15 @@ def look_around(host: Host) -> Seen:
     system = uname if isinstance(uname, Unknown) else uname.system
     if isinstance(system, str) and system != "Linux":
         name = "macOS" if system == "Darwin" else system
-        why = Unknown(Reason.NOT_SUPPORTED, f"{name} is not asked for its GPUs")
+        why = Unknown(Reason.NOT_SUPPORTED, f"{name} does not show it")
         return Seen(system, why, why, why, why)
-    return Seen(system, pci_devices(host), _markers(host), _nvidia.tegra(host), _amd.nodes(host))
+    return Seen(system, pci_devices(host), _markers(host), tegra(host), _amd.nodes(host))
 
 
 def _markers(host: Host) -> Fact[tuple[str, ...]]:
     """The device files and /proc entries that say that a GPU is, or was, there."""
     found = []
-    for path in ("/dev/dxg", "/dev/kfd", _nvidia.PROC):
+    for path in ("/dev/dxg", "/dev/kfd", PROC):
         answer = host.stat(path)
         if isinstance(answer, Unknown):
             return answer
@@ -45,8 +61,20 @@ def _markers(host: Host) -> Fact[tuple[str, ...]]:
     names = host.list("/dev")
     if isinstance(names, Unknown):
         return names
-    files = [name for name in names or () if name == "nvidiactl" or _is_card_file(name)]
-    return (*found, *(f"/dev/{name}" for name in files))
+    files = [f"/dev/{name}" for name in names or () if _is_card_file(name)]
+    if not files and "nvidiactl" in (names or ()) and not _is_left_over(host):
+        files = ["/dev/nvidiactl"]
+    return (*found, *files)
+
+
+def _is_left_over(host: Host) -> bool:
+    """Whether /dev/nvidiactl has no driver behind it.
+
+    NVML, started by root on a machine without the driver, makes that file and fails (seen with
+    libnvidia-ml 535): from then until the next boot it is there, and speaks of no card.
+    """
+    modules = host.list("/sys/module")
+    return isinstance(modules, tuple) and bool(modules) and "nvidia" not in modules
 
 
 def _is_card_file(name: str) -> bool:
@@ -57,7 +85,7 @@ def no_nvidia(seen: Seen) -> Fact[bool]:
     """True: there is no NVIDIA GPU, known. False: a witness shows one. Unknown: why neither."""
     if isinstance(seen.pci, tuple) and any(each.vendor == "nvidia" for each in seen.pci):
         return False
-    if isinstance(seen.tegra, _nvidia.Tegra):
+    if isinstance(seen.tegra, Tegra):
         return False
     for answer in (seen.pci, seen.tegra):
         if isinstance(answer, Unknown):
@@ -74,3 +102,25 @@ def _unmarked(markers: Sequence[str]) -> Fact[bool]:
         said = f"{marks[0]} is there, no NVIDIA GPU is on the PCI bus"
         return Unknown(Reason.WITNESSES_DISAGREE, said)
     return True
+
+
+def tegra(host: Host) -> Fact[Tegra | None]:
+    """The GPU in an NVIDIA system on a chip; None where nothing speaks of Tegra."""
+    family = host.read("/sys/devices/soc0/family", limit=64)
+    marker = host.stat("/etc/nv_tegra_release")
+    for answer in (family, marker):
+        if isinstance(answer, Unknown):
+            return answer
+    if not _bytes(family).lower().startswith(b"tegra") and marker is None:
+        return None
+    raw = host.read("/proc/device-tree/compatible", limit=4096)
+    chips = raw.decode("ascii", "replace") if isinstance(raw, bytes) else ""
+    for chip, (architecture, capability) in _TEGRA_CHIPS.items():
+        if f"nvidia,{chip}" in chips:
+            return Tegra(architecture, capability)
+    why = Unknown(Reason.NOT_SUPPORTED, "the device tree names no chip that is known")
+    return Tegra(why, why)
+
+
+def _bytes(answer: object) -> bytes:
+    return answer if isinstance(answer, bytes) else b""

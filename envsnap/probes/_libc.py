@@ -18,8 +18,8 @@ _OF_MACHINE = {"ppc64le": "powerpc64le", "i686": "i386", "armv7l": "arm"}
 
 _BANNER = b"GNU C Library ("
 _GLIBC = re.compile(rb"GNU C Library [^\n\0]{0,200}? release version (\d+\.\d+(?:\.\d+)?)")
-_MUSL = re.compile(r"^Version (\d+(?:\.\d+)+)", re.MULTILINE)
-_APK_MUSL = re.compile(r"(?:^|\n)P:musl\nV:(\d+(?:\.\d+)+)")
+_MUSL = r"(?m)^Version (\d+(?:\.\d+)+)"
+_APK_MUSL = r"(?:^|\n)P:musl\nV:(\d+(?:\.\d+)+)"
 _LIBC_BYTES = 8 << 20
 
 _ELF_MACHINES = {
@@ -96,13 +96,13 @@ def _musl_in_apk(host: Host) -> str | None:
 
 def parse_musl(text: str) -> str | None:
     """The version that musl's loader prints when it is run alone."""
-    found = _MUSL.search(text) if text.startswith("musl libc") else None
+    found = re.search(_MUSL, text) if text.startswith("musl libc") else None
     return found[1] if found else None
 
 
 def parse_apk_musl(text: str) -> str | None:
     """The version of musl in Alpine's database of installed packages."""
-    found = _APK_MUSL.search(text)
+    found = re.search(_APK_MUSL, text)
     return found[1] if found else None
 
 

@@ -6,11 +6,11 @@ import re
 from typing import NamedTuple
 
 from envsnap.host import Host
+from envsnap.probes._gpu_seen import PROC
 from envsnap.probes._nvml import DRIVER_VERSION
 from envsnap.probes._pci import address
 from envsnap.sections import Fact, Reason, Unknown
 
-PROC = "/proc/driver/nvidia"
 _VERSION = re.compile(r"(?:\A|\s)(\d{1,5}(?:\.\d{1,5}){1,3})(?=\s|\Z)", re.ASCII)
 _LIBCUDA = re.compile(r"libcuda\.so\.(\d{1,5}(?:\.\d{1,5}){1,3})\Z", re.ASCII)
 _CACHED = re.compile(rb"\0(/[^\0]{1,4096}/libcuda\.so\.1)(?=\0)")
@@ -19,13 +19,6 @@ _FOLDERS = (
     "/usr/local/nvidia/lib64", "/run/opengl-driver/lib", "/usr/lib/aarch64-linux-gnu/nvidia",
     "/usr/lib/aarch64-linux-gnu/tegra", "/.singularity.d/libs",
 )  # fmt: skip
-_TEGRA_CHIPS = {  # chip to architecture and compute capability, from NVIDIA's Jetson data sheets
-    "tegra210": ("maxwell", "5.3"),
-    "tegra186": ("pascal", "6.2"),
-    "tegra194": ("volta", "7.2"),
-    "tegra234": ("ampere", "8.7"),
-    "tegra264": ("blackwell", "11.0"),
-}
 
 
 class Module(NamedTuple):
@@ -43,13 +36,6 @@ class Card(NamedTuple):
     name: Fact[str]
     vbios: Fact[str]
     uuid: Fact[str]
-
-
-class Tegra(NamedTuple):
-    """The GPU of an NVIDIA system on a chip."""
-
-    architecture: Fact[str]
-    compute_capability: Fact[str | None]
 
 
 def parse_proc_version(text: str) -> Module | None:
@@ -155,27 +141,6 @@ def cards(host: Host) -> Fact[tuple[Card, ...]]:
         if bus_id is not None:
             found.append(_card(bus_id, raw))
     return tuple(sorted(found, key=lambda each: each.bus_id))
-
-
-def tegra(host: Host) -> Fact[Tegra | None]:
-    """The GPU in an NVIDIA system on a chip; None where nothing speaks of Tegra."""
-    family = host.read("/sys/devices/soc0/family", limit=64)
-    marker = host.stat("/etc/nv_tegra_release")
-    if isinstance(family, Unknown) or isinstance(marker, Unknown):
-        return family if isinstance(family, Unknown) else _only_unknown(marker)
-    if not (family or b"").lower().startswith(b"tegra") and marker is None:
-        return None
-    raw = host.read("/proc/device-tree/compatible", limit=4096)
-    chips = raw.decode("ascii", "replace") if isinstance(raw, bytes) else ""
-    for chip, (architecture, capability) in _TEGRA_CHIPS.items():
-        if f"nvidia,{chip}" in chips:
-            return Tegra(architecture, capability)
-    why = Unknown(Reason.NOT_SUPPORTED, "the device tree names no chip that is known")
-    return Tegra(why, why)
-
-
-def _only_unknown(answer: object) -> Unknown:
-    return answer if isinstance(answer, Unknown) else Unknown(Reason.NOT_SUPPORTED)
 
 
 def _folders_of_user(host: Host) -> Fact[list[str]]:

@@ -10,8 +10,7 @@ from envsnap.sections import Fact, PciDevice, Reason, Unknown
 DEVICES = "/sys/bus/pci/devices"
 VENDORS = {"10de": "nvidia", "1002": "amd", "8086": "intel"}
 
-_ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])\Z", re.IGNORECASE)
-_HEX = re.compile(r"(?:0x)?([0-9a-f]{4,6})\s*\Z", re.IGNORECASE)
+_ADDRESS = r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])\Z"
 _DISPLAY = "03"  # VGA 0300, 3D 0302, other display 0380
 _ACCELERATOR = "12"  # AMD's Instinct cards since MI200 call themselves processing accelerators
 _INTEL_INTEGRATED = "0000:00:02.0"
@@ -25,17 +24,18 @@ def address(text: str) -> str | None:
     >>> address("00000000:C1:00.0")
     '0000:c1:00.0'
     """
-    match = _ADDRESS.match(text.strip())
+    match = re.match(_ADDRESS, text.strip().lower())
     if match is None:
         return None
     domain, bus, device, function = match.groups()
-    return f"{int(domain, 16):04x}:{bus}:{device}.{function}".lower()
+    return f"{int(domain, 16):04x}:{bus}:{device}.{function}"
 
 
 def parse_hex(text: str) -> str | None:
     """The digits of sysfs's '0x10de'; None for other text."""
-    match = _HEX.match(text.strip())
-    return match.group(1).lower() if match else None
+    digits = text.strip().lower().removeprefix("0x")
+    is_hex = 4 <= len(digits) <= 6 and not digits.strip("0123456789abcdef")  # noqa: PLR2004 - ids and classes
+    return digits if is_hex else None
 
 
 def pci_devices(host: Host) -> Fact[tuple[PciDevice, ...]]:

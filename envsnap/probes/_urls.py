@@ -15,19 +15,19 @@ _SERVICE_USERS = frozenset({"git", "hg"})
 
 _KEPT_FRAGMENTS = ("egg=", "subdirectory=", "sha256=", "sha384=", "sha512=", "md5=")
 
-_CONDA_TOKEN = re.compile(r"/t/[^/]+(?=/|$)")
-_PRIVATE_FOLDERS = re.compile(
+_CONDA_PART = r"/t/[^/]+(?=/|$)"
+_PRIVATE_FOLDERS = (
     r"^(?P<before>https?://"
     r"(?:dl\.cloudsmith\.io/(?!public/|basic/)|(?:[\w.-]+\.)?packagecloud\.io/priv/))[^/]+"
 )
-_TOKEN_SEGMENT = re.compile(
+_KNOWN_FORMS = (
     r"(?<=[/=@:])(?:gh[a-z]_|github_pat_|gl[a-z]{2,5}-|hf_|npm_|pypi-|sk-|xox[a-z]-|dckr_pat_|eyJ)"
     r"[\w.~+-]{12,}"
 )
-_SCP = re.compile(r"^(?:(?P<user>[^@/\s]*)@)?(?P<host>[\w.-]{2,}):(?P<path>(?!//)[^\s]*)$")
-_URL = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)$", re.DOTALL)
-_AUTHORITY_END = re.compile(r"[/?#]")
-_HOST_AND_PORT = re.compile(r"^[\w.~%-]+(?::\d+)?$|^\[[0-9A-Fa-f:.%]*\](?::\d+)?$")
+_SCP = r"^(?:(?P<user>[^@/\s]*)@)?(?P<host>[\w.-]{2,}):(?P<path>(?!//)[^\s]*)$"
+_URL = r"(?s)^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)$"
+_AUTHORITY_END = r"[/?#]"
+_HOST_AND_PORT = r"^[\w.~%-]+(?::\d+)?$|^\[[0-9A-Fa-f:.%]*\](?::\d+)?$"
 
 
 def clean_url(url: str, anchors: Anchors = Anchors()) -> str:  # noqa: B008 - frozen
@@ -39,11 +39,11 @@ def clean_url(url: str, anchors: Anchors = Anchors()) -> str:  # noqa: B008 - fr
     'git@forge.example:lab/project.git'
     """
     url = url.strip()
-    if found := _URL.match(url):
+    if found := re.match(_URL, url):
         return _clean_parts(found["scheme"], found["rest"], anchors)
     if url.startswith(("/", "~")) or url[1:3] in {":\\", ":/"}:
         return anchors.anchor(url)
-    scp = None if url.startswith(".") else _SCP.match(url)
+    scp = None if url.startswith(".") else re.match(_SCP, url)
     if scp and (scp["user"] is not None or "@" not in scp["path"]):
         user = f"{scp['user']}@" if scp["user"] in _SERVICE_USERS else ""
         return f"{user}{scp['host']}:{_without_tokens('/' + _before_query(scp['path']))[1:]}"
@@ -68,12 +68,12 @@ def _before_query(rest: str) -> str:
 
 def _without_user(rest: str, scheme: str) -> str:
     """Host and path. A password with a slash, `?` or `#` in it lets nothing of itself through."""
-    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    authority = re.split(_AUTHORITY_END, rest, maxsplit=1)[0]
     user, at, host = authority.rpartition("@")
     if at:
         service = f"{user}@" if user in _SERVICE_USERS and "ssh" in scheme else ""
         return service + host + rest[len(authority) :]
-    if _HOST_AND_PORT.match(authority):
+    if re.match(_HOST_AND_PORT, authority):
         return rest
     if "@" in rest:
         return rest.rpartition("@")[2]
@@ -81,6 +81,6 @@ def _without_user(rest: str, scheme: str) -> str:
 
 
 def _without_tokens(url: str) -> str:
-    url = _CONDA_TOKEN.sub("", url)
-    url = _PRIVATE_FOLDERS.sub(r"\g<before>{token}", url)
-    return _TOKEN_SEGMENT.sub("{token}", url)
+    url = re.sub(_CONDA_PART, "", url)
+    url = re.sub(_PRIVATE_FOLDERS, r"\g<before>{token}", url)
+    return re.sub(_KNOWN_FORMS, "{token}", url)

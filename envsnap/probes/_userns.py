@@ -13,8 +13,8 @@ _ENOUGH_IDS = 65536
 _SYS_ADMIN = 1 << 21
 _APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 _FILTERED = Unknown(Reason.NOT_ASKED, "a seccomp filter may forbid them: only a trial would tell")
-_SUBID_SOURCE = re.compile(r"^\s*subid:\s*([^#\n]*)", re.MULTILINE)
-_STATUS = re.compile(r"^(Seccomp|CapEff|Uid):\s*(\w+)", re.MULTILINE)
+_SUBID_SOURCE = r"(?m)^\s*subid:\s*([^#\n]*)"
+_STATUS = r"(?m)^(Seccomp|CapEff|Uid):\s*(\w+)"
 
 
 class Rights(NamedTuple):
@@ -72,7 +72,7 @@ def _is_admin(status: dict[str, str]) -> bool:
 
 def parse_status(text: str) -> dict[str, str]:
     """The fields of /proc/self/status that tell rights."""
-    return dict(_STATUS.findall(text))
+    return dict(re.findall(_STATUS, text))
 
 
 def _text(host: Host, path: str) -> str:
@@ -94,7 +94,7 @@ def _subordinate_ids(host: Host) -> Fact[bool]:
     user = host.user()
     if isinstance(user, Unknown):
         return user
-    source = _SUBID_SOURCE.search(_text(host, "/etc/nsswitch.conf"))
+    source = re.search(_SUBID_SOURCE, _text(host, "/etc/nsswitch.conf"))
     if source and source[1].split() not in ([], ["files"]):
         return Unknown(Reason.NOT_SUPPORTED, "subordinate ids come from a directory service here")
     for path in ("/etc/subuid", "/etc/subgid"):

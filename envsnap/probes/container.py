@@ -15,9 +15,9 @@ from envsnap.probes._texts import is_there, not_on, read_text, system
 from envsnap.sections import Container, Fact, Reason, Unknown
 
 _APPTAINER = "/.singularity.d"
-_LIBRARY = re.compile(r"^lib[\w.+-]+\.so(?:\.[\w.]+)*$")
-_OCTAL = re.compile(r"\\([0-7]{3})")
-_QUOTED = re.compile(r'^(\w+)="([^"]*)"$', re.MULTILINE)
+_LIBRARY = r"^lib[\w.+-]+\.so(?:\.[\w.]+)*$"
+_OCTAL = r"\\([0-7]{3})"
+_QUOTED = r'(?m)^(\w+)="([^"]*)"$'
 
 _DISKS = (
     "/dev/sd",
@@ -33,10 +33,10 @@ _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
 
 _OWN_PLACES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
 _BY_MOUNT = (
-    (re.compile(r"/kubelet/pods/|^/pods/"), "kubernetes"),
-    (re.compile(r"/overlay-containers/[0-9a-f]{64}/userdata/"), "podman"),
-    (re.compile(r"(?:^|/)containers/[0-9a-f]{64}/(?:hosts|hostname|resolv\.conf)$"), "docker"),
-    (re.compile(r"/nerdctl/|/containerd/io\.containerd\."), "containerd"),
+    (r"/kubelet/pods/|^/pods/", "kubernetes"),
+    (r"/overlay-containers/[0-9a-f]{64}/userdata/", "podman"),
+    (r"(?:^|/)containers/[0-9a-f]{64}/(?:hosts|hostname|resolv\.conf)$", "docker"),
+    (r"/nerdctl/|/containerd/io\.containerd\.", "containerd"),
 )
 """Folders of the host whose parts an engine puts in the places that are each container's own."""
 
@@ -110,7 +110,7 @@ def _apptainer_or_singularity(host: Host) -> str:
 def _by_marks(host: Host, mounts: tuple[Mount, ...]) -> str | None:
     shown = [f"{mount.options} {mount.root}" for mount in mounts if mount.point in _OWN_PLACES]
     for mark, kind in _BY_MOUNT:
-        if any(mark.search(text) for text in shown):
+        if any(re.search(mark, text) for text in shown):
             in_pod = isinstance(host.environ("KUBERNETES_SERVICE_HOST"), str)
             return "kubernetes" if in_pod else kind
     cgroup = read_text(host, "/proc/1/cgroup")
@@ -149,7 +149,7 @@ def parse_mountinfo(text: str) -> tuple[Mount, ...]:
 
 
 def _plain(word: str) -> str:
-    return _OCTAL.sub(lambda code: chr(int(code[1], 8)), word) if "\\" in word else word
+    return re.sub(_OCTAL, lambda code: chr(int(code[1], 8)), word) if "\\" in word else word
 
 
 def _image(host: Host, kind: Fact[str | None]) -> Fact[str | None]:
@@ -168,7 +168,7 @@ def _image(host: Host, kind: Fact[str | None]) -> Fact[str | None]:
 
 def parse_containerenv(text: str) -> dict[str, str]:
     """Podman's note to its containers. It is empty for an ordinary one."""
-    return dict(_QUOTED.findall(text))
+    return dict(re.findall(_QUOTED, text))
 
 
 def _bound(host: Host, kind: Fact[str | None], mounts: tuple[Mount, ...]) -> Fact[tuple[str, ...]]:
@@ -180,4 +180,4 @@ def _bound(host: Host, kind: Fact[str | None], mounts: tuple[Mount, ...]) -> Fac
     beside = host.list(f"{_APPTAINER}/libs")
     if isinstance(beside, Unknown):
         return beside
-    return tuple(sorted(name for name in names | set(beside or ()) if _LIBRARY.match(name)))
+    return tuple(sorted(name for name in names | set(beside or ()) if re.match(_LIBRARY, name)))

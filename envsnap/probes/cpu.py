@@ -15,8 +15,8 @@ from envsnap.sections import Cpu, Fact, Reason, Unknown
 
 _CPUINFO_BYTES = 8 << 20
 _X86 = frozenset({"x86_64", "i686", "i386"})
-_POWER = re.compile(r"POWER(\d+)")
-_APPLE = re.compile(r"Apple M(\d+)")
+_POWER = r"POWER(\d+)"
+_APPLE = r"Apple M(\d+)"
 _FEATURE_KEYS = ("flags", "Features", "features")
 _WINDOWS_GROUP = 64
 """Windows tells a program of its own processor group alone, and a group ends here."""
@@ -152,7 +152,7 @@ def _arm(
 
 def _power(words: Mapping[str, str], machine: str, silent: Unknown) -> Identity:
     spoken = words.get("cpu", "")
-    generation = _POWER.search(spoken)
+    generation = re.search(_POWER, spoken)
     if generation is None or len(generation[1]) > 3:  # noqa: PLR2004 - no such POWER
         return Identity(silent, spoken or silent, silent, None)
     witness = Witness(machine, "IBM", generation=int(generation[1]))
@@ -183,7 +183,7 @@ def parse_darwin(words: Mapping[str, str]) -> Cpu:
     )
     silent = Unknown(Reason.NOT_SUPPORTED, "sysctl does not tell it")
     if brand.startswith("Apple"):
-        model = _APPLE.match(brand)
+        model = re.match(_APPLE, brand)
         prefix = "hw.optional.arm."
         has = (
             key[len(prefix) :] for key, on in words.items() if key.startswith(prefix) and on == "1"

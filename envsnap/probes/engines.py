@@ -37,9 +37,9 @@ _PROGRAMS = (
 _WITH_DAEMON = ("docker", "nerdctl")
 _NOT_STARTED = {"udocker": "udocker may install itself when it is started"}
 
-_VERSION = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+(?:[-+~.][0-9A-Za-z]+)*)")
+_VERSION = r"(?<![\w.])v?(\d+(?:\.\d+)+(?:[-+~.][0-9A-Za-z]+)*)"
 _TOOLKIT = (("nvidia-ctk", "--version"), ("nvidia-container-cli", "--version"))
-_LIMIT = re.compile(r"^(Max [a-z ]+?) {2,}(\d+|unlimited) +(?:\d+|unlimited)", re.MULTILINE)
+_LIMIT = r"(?m)^(Max [a-z ]+?) {2,}(\d+|unlimited) +(?:\d+|unlimited)"
 
 
 @probe(Engines)
@@ -116,7 +116,7 @@ def parse_version(name: str, output: str) -> Fact[str]:
     >>> parse_version("apptainer", "apptainer version 1.4.5-1.el9")
     '1.4.5-1.el9'
     """
-    found = _VERSION.search(output)
+    found = re.search(_VERSION, output)
     return found[1] if found else unparsable(f"{name}'s version", output)
 
 
@@ -154,7 +154,9 @@ def _toolkit(host: Host) -> Fact[str | None]:
 
 def parse_limits(text: str) -> dict[str, int | None]:
     """The soft limits of /proc/self/limits; None is unlimited."""
-    return {name: None if soft == "unlimited" else int(soft) for name, soft in _LIMIT.findall(text)}
+    return {
+        name: None if soft == "unlimited" else int(soft) for name, soft in re.findall(_LIMIT, text)
+    }
 
 
 def _limit(text: Fact[str | None], name: str, unit: int) -> Fact[int | None]:

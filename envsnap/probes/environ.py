@@ -38,10 +38,8 @@ _MORE: Mapping[str, str] = {
 """Variables beside those of the table of determinism, and what each holds."""
 
 _LONGEST = 4096
-_UUID = re.compile(r"\b(GPU|MIG)-(?:GPU-)?[0-9A-Fa-f][0-9A-Fa-f/-]*")
-_PLACE = re.compile(
-    r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s,;'\"]+)|(?<![\w.{}/~-])(?:~/|/)[^\s:;,'\"=]+"
-)
+_UUID = r"\b(GPU|MIG)-(?:GPU-)?[0-9A-Fa-f][0-9A-Fa-f/-]*"
+_PLACE = r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s,;'\"]+)|(?<![\w.{}/~-])(?:~/|/)[^\s:;,'\"=]+"
 
 
 @probe(Environ)
@@ -73,13 +71,13 @@ def held(name: str) -> str:
 def publishable(value: str, holds: str, anchors: Anchors, *, identify: bool) -> str:
     """The value without folders of a person, credentials of an address, serials of a card."""
     if holds == "devices":
-        return text(value) if identify else _UUID.sub(r"\1-{uuid}", text(value))
+        return text(value) if identify else re.sub(_UUID, r"\1-{uuid}", text(value))
     if holds == "paths":
         value = ":".join(_place(part, anchors) for part in value.split(":"))
     elif holds == "path":
         value = _place(value, anchors)
     else:
-        value = _PLACE.sub(lambda found: _told(found, anchors), text(value))
+        value = re.sub(_PLACE, lambda found: _told(found, anchors), text(value))
     if anchors.home and anchors.home != "/":  # also where no path begins: 'x/home/anna'
         return re.sub(re.escape(anchors.home) + r"(?![\w-])", "{home}", value)
     return value

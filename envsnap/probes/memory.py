@@ -9,7 +9,7 @@ from envsnap.probes._texts import not_on, read_text, sysctl, system, unparsable,
 from envsnap.sections import Fact, Memory, Reason, Unknown
 
 _LINE = re.compile(r"^(\w+(?:\(\w+\))?):\s+(\d{1,18}) kB$", re.MULTILINE)
-_SWAP_TOTAL = re.compile(r"total = (\d{1,12})(?:\.\d+)?([KMGT])")
+_SWAP_TOTAL = r"total = (\d{1,12})(?:\.\d+)?([KMGT])"
 _MIB_OF = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 
 
@@ -55,5 +55,5 @@ def parse_meminfo(text: str) -> dict[str, int]:
 
 def parse_swapusage(text: str) -> Fact[int]:
     """The total of macOS's vm.swapusage, MiB."""
-    found = _SWAP_TOTAL.search(text)
+    found = re.search(_SWAP_TOTAL, text)
     return int(int(found[1]) * _MIB_OF[found[2]]) if found else unparsable("vm.swapusage", text)

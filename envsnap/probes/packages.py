@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from envsnap.host import Host, StatedDigest
+from envsnap.host import Host
 from envsnap.probes._conda import conda_records
 from envsnap.probes._dist_info import (
     Found,
@@ -51,20 +51,25 @@ def probe_packages(look: Look) -> Packages:
     interpreter = look.interpreter
     if isinstance(interpreter, Unknown):
         raise NeedsError(interpreter)
+    seen = [
+        found
+        for entry in interpreter.entries
+        for found in _distributions(look.host, entry.path, entry.layer)
+    ]
+    digests = _start_digests(look, seen)
     read: list[_Read] = []
     broken: list[Broken] = []
-    for entry in interpreter.entries:
-        for found in _distributions(look.host, entry.path, entry.layer):
-            outcome = _metadata(look.host, found)
-            if isinstance(outcome, Metadata):
-                read.append(_Read(found, outcome))
-            else:
-                broken.append(Broken(location=look.anchors.anchor(found.path), why=outcome))
-    digests = _start_digests(look, read)
+    for found in seen:
+        outcome = _metadata(look.host, found)
+        if isinstance(outcome, Metadata):
+            read.append(_Read(found, outcome))
+        else:
+            broken.append(Broken(location=look.anchors.anchor(found.path), why=outcome))
     owners, conda_only = conda_records(look, interpreter.prefix)
     drafts = [_describe(look, each, owners) for each in read]
+    contents = digests()
     return Packages(
-        installed=_finished(drafts, digests()),
+        installed=_finished(drafts, [contents[each.found.path] for each in read]),
         conda_only=conda_only,
         broken=tuple(sorted(broken, key=lambda each: each.location)),
     )
@@ -147,23 +152,22 @@ def _metadata_paths(host: Host, found: Found) -> tuple[str, ...]:
     )
 
 
-Digests = Callable[[], Sequence[Fact[str | None]]]
+Digests = Callable[[], Mapping[str, Fact[str | None]]]
 
 
-def _start_digests(look: Look, read: Sequence[_Read]) -> Digests:
-    """Start the second process over every RECORD; its answers are in the order of `read`."""
-    records = [f"{each.found.path}/RECORD" for each in read if "RECORD" in each.found.files]
+def _start_digests(look: Look, seen: Sequence[Found]) -> Digests:
+    """Start the second process over every RECORD; its answers are by the path of the dist-info."""
+    stating = [each.path for each in seen if "RECORD" in each.files]
+    contents: dict[str, Fact[str | None]] = dict.fromkeys(each.path for each in seen)
     if not look.options.digests:
         lost = Unknown(Reason.NOT_ASKED, "left out with --no-digests")
-        return lambda: [lost if "RECORD" in each.found.files else None for each in read]
-    pending = look.host.stated_digests(records)
+        return lambda: contents | dict.fromkeys(stating, lost)
+    pending = look.host.stated_digests([f"{path}/RECORD" for path in stating])
 
-    def answers() -> Sequence[Fact[str | None]]:
-        by_path: Mapping[str, StatedDigest] = dict(zip(records, pending(), strict=True))
-        return [
-            by_path[path].content if (path := f"{each.found.path}/RECORD") in by_path else None
-            for each in read
-        ]
+    def answers() -> Mapping[str, Fact[str | None]]:
+        return contents | {
+            path: digest.content for path, digest in zip(stating, pending(), strict=True)
+        }
 
     return answers
 

@@ -11,13 +11,13 @@ from envsnap.probes._registry import Look, probe
 from envsnap.probes._texts import read_text
 from envsnap.sections import Fact, Project, Unknown
 
-_DECLARES = re.compile(
+_DECLARES = (
     r"^(?:uv|poetry|pdm|pixi|Pipfile)\.lock$|^pylock(?:\.[\w-]+)?\.toml$|^Pipfile$|^pixi\.toml$"
     r"|^[\w.-]*requirements[\w.-]*\.(?:txt|in)$|^constraints[\w.-]*\.txt$"
     r"|^[\w.-]*environment[\w.-]*\.ya?ml$|^[\w.-]*conda-lock\.ya?ml$|^explicit[\w.-]*\.txt$"
 )
-_TABLE = re.compile(r"^\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
-_NAME = re.compile(r"""^\s*(?:"name"|name)\s*=\s*(?:"([^"\\]*)"|'([^']*)')\s*(?:#.*)?$""")
+_TABLE = r"^\s*\[([^\[\]]+)\]\s*(?:#.*)?$"
+_NAME = r"""^\s*(?:"name"|name)\s*=\s*(?:"([^"\\]*)"|'([^']*)')\s*(?:#.*)?$"""
 _NAMING_TABLES = ("project", "tool.poetry")
 
 
@@ -51,10 +51,10 @@ def parse_project_name(text: str) -> str | None:
     table = ""
     found: dict[str, str] = {}
     for line in text.splitlines():
-        header = _TABLE.match(line)
+        header = re.match(_TABLE, line)
         if header:
             table = header[1].strip()
-        elif table in _NAMING_TABLES and (name := _NAME.match(line)):
+        elif table in _NAMING_TABLES and (name := re.match(_NAME, line)):
             found.setdefault(table, name[1] or name[2] or "")
     return next((found[table] for table in _NAMING_TABLES if found.get(table)), None)
 
@@ -63,7 +63,7 @@ def _lock_files(look: Look, root: str) -> Fact[tuple[str, ...]]:
     names = look.host.list(root)
     if isinstance(names, Unknown):
         return names
-    return tuple(name for name in names or () if _DECLARES.match(name))
+    return tuple(name for name in names or () if re.match(_DECLARES, name))
 
 
 def _newest_install(look: Look) -> Fact[str | None]:

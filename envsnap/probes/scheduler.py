@@ -24,7 +24,7 @@ _SLURM_CONFIGURATION = (
     "/run/slurm/conf/slurm.conf",
     "/etc/slurm-llnl/slurm.conf",
 )
-_VERSION = re.compile(r"(\d+(?:\.\d+)+(?:-?\w+)?)")
+_VERSION = r"(\d+(?:\.\d+)+(?:-?\w+)?)"
 
 
 @probe(Scheduler)
@@ -84,7 +84,7 @@ def parse_version(kind: str, text: str) -> Fact[str]:
     >>> parse_version("slurm", "slurm 22.05.8")
     '22.05.8'
     """
-    found = _VERSION.search(text)
+    found = re.search(_VERSION, text)
     return found[1] if found else unparsable(f"{kind}'s version", text)
 
 

@@ -16,8 +16,8 @@ _COMPATIBILITY_VERSION = "10.16"
 """What macOS 11 and later tell a program that was built against an older SDK."""
 
 _ASSIGNMENT = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_PLIST_PAIR = re.compile(r"<key>([^<]*)</key>\s*<string>([^<]*)</string>")
+_ESCAPED = r"(?s)\\(.)"
+_PLIST_PAIR = r"<key>([^<]*)</key>\s*<string>([^<]*)</string>"
 
 
 @probe(Os)
@@ -96,7 +96,7 @@ def _unquoted(value: str) -> str:
         return value[1:-1]
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1]
-    return _ESCAPED.sub(r"\1", value)
+    return re.sub(_ESCAPED, r"\1", value)
 
 
 def _before_os_release(host: Host) -> Fact[dict[str, str]]:
@@ -153,7 +153,7 @@ def _macos(host: Host) -> Fact[dict[str, str]]:
 
 def parse_plist(text: str) -> dict[str, str]:
     """The keys and texts of a flat property list in XML."""
-    return dict(_PLIST_PAIR.findall(text))
+    return dict(re.findall(_PLIST_PAIR, text))
 
 
 def _wsl(host: Host, name: Fact[str], release: Fact[str]) -> Fact[int | None]:

@@ -141,10 +141,8 @@ def _version(name: str, output: Fact[str]) -> Fact[str]:
 def parse_version(name: str, output: str) -> Fact[str]:
     """The version in a program's output, with the product's name where it is not the tool's own.
 
-    >>> parse_version("cc", "gcc (Debian 12.2.0-14) 12.2.0")
-    'gcc 12.2.0'
-    >>> parse_version("gcc", "gcc (Debian 12.2.0-14) 12.2.0")
-    '12.2.0'
+    >>> parse_version("git", "git version 2.39.5"), parse_version("cc", "clang version 14.0.6")
+    ('2.39.5', 'clang 14.0.6')
     """
     for product, version in _told(name, output[:4000]):
         return version if product in {name, _OWN.get(name)} else f"{product} {version}"

@@ -158,7 +158,8 @@ def test_a_module_in_the_current_folder_is_not_imported(
 def test_folders_of_any_name_arrive_byte_by_byte(python: str, tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
-    for locale in ("C", "C.UTF-8"):
+    ascii_too = ("C", "C.UTF-8")
+    for locale in ascii_too[1:] if "pypy" in python else ascii_too:  # PyPy does not start there
         paths = ask(python, PYTHONPATH=os.fsencode(folder), LC_ALL=locale).report["sys_path"]
         assert isinstance(paths, list)
         assert paths[0] == os.fsencode(folder).hex()

@@ -160,11 +160,19 @@ def test_an_unreadable_bus_proves_nothing() -> None:
 
 @pytest.mark.parametrize("marker", ["/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia"])
 def test_a_marker_without_a_card_is_never_no_gpu(marker: str) -> None:
-    found = gpu(machine({}, devices=[marker], nvml=NO_LIBRARY))
+    loaded = {"/sys/module": ["kernel", "nvidia"]}
+    found = gpu(machine({}, devices=[marker], nvml=NO_LIBRARY, folders=loaded))
     why = Unknown(Reason.WITNESSES_DISAGREE, f"{marker} is there, no NVIDIA GPU is on the PCI bus")
     assert found.kind == why
     assert found.devices == why
     assert found.driver == why
+
+
+def test_a_control_file_that_nvml_left_behind_is_no_gpu() -> None:
+    assert gpu(machine({}, devices=["/dev/nvidiactl"])) == NONE
+    hidden = {"/sys/module": Unknown(Reason.NO_PERMISSION)}
+    found = gpu(machine({}, devices=["/dev/nvidiactl"], nvml=NO_LIBRARY, folders=hidden))
+    assert isinstance(found.kind, Unknown)
 
 
 def test_kfd_without_an_amd_gpu_is_never_no_gpu() -> None:
@@ -610,7 +618,7 @@ def test_hip_variables_leave_what_is_visible_open() -> None:
 
 def test_a_mac_is_not_asked() -> None:
     found = gpu(RecordedHost.made(uname=Uname("Darwin", "23.4.0", "Darwin Kernel", "arm64")))
-    why = Unknown(Reason.NOT_SUPPORTED, "macOS is not asked for its GPUs")
+    why = Unknown(Reason.NOT_SUPPORTED, "macOS does not show it")
     assert found == Gpu(
         kind=why, platform="mac", pci=why, driver=why, devices=why, visible=why, hidden=why
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,9 @@ from envsnap.probes._git import (
 from envsnap.probes._interpreter import Entry, Interpreter
 from envsnap.probes.project import parse_project_name, probe_project, utc
 from envsnap.sections import Git, Project, Reason, Unknown
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOBODY = Unknown(Reason.NOT_ASKED, "no interpreter in this test")
 COMMIT = "fe61ca7dd9b4771a27573c9f1002d687cd7eb1d9"
