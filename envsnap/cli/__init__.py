@@ -1,0 +1,162 @@
+"""The command line: the only place that prints and the only one that exits.
+
+Each command is one module of this folder with `HELP`, `add_arguments(parser)` and
+`run(args) -> ExitCode`. Only the module of the command that was typed is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from envsnap import __version__
+from envsnap.errors import EnvsnapError, ExitCode, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from types import FrameType
+
+COMMANDS = {
+    "capture": "record this environment and machine into envsnap.lock.json",
+    "check": "compare a machine with a manifest and say what a difference means",
+    "build": "write container recipes from a manifest, or build the image",
+    "show": "print what a manifest says",
+    "lock": "find the URL and hash of every package in a manifest",
+    "diff": "list what differs between two manifests",
+    "explain": "say what a rule or a section means, and where it comes from",
+    "completion": "print a shell's tab completion for envsnap",
+}
+_SHOWN_FIRST = ("capture", "check", "build", "show")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and answer its exit code.
+
+    A fault of our own is 70, Ctrl-C 130 and SIGTERM 143, whatever the command was doing.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        signal.signal(signal.SIGTERM, _terminated)
+        return int(_dispatch(words))
+    except EnvsnapError as error:
+        _complain(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing was left half-written", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
+    except _TerminatedError:
+        return int(ExitCode.TERMINATED)
+    except Exception as error:  # noqa: BLE001 - the last net: our own fault, said as such
+        return int(_own_fault(error))
+
+
+def _dispatch(words: list[str]) -> ExitCode:
+    if not words or words[0] in {"-h", "--help", "help"}:
+        if len(words) > 1 and words[1] in COMMANDS:
+            return _run([words[1], "--help"])
+        print(_overview())
+        return ExitCode.OK if words else ExitCode.USAGE
+    if words[0] in {"-V", "--version"}:
+        print(f"envsnap {__version__}")
+        return ExitCode.OK
+    if words[0] not in COMMANDS:
+        raise _no_such_command(words[0])
+    return _run(words)
+
+
+def _run(words: list[str]) -> ExitCode:
+    from importlib import import_module
+
+    module = import_module(f"envsnap.cli.{words[0]}")
+    parser = command_parser(words[0])
+    try:
+        args = parser.parse_args(words[1:])
+    except SystemExit as stop:  # argparse has printed help or its complaint
+        return ExitCode.OK if not stop.code else ExitCode.USAGE
+    return ExitCode(module.run(args))
+
+
+def command_parser(command: str) -> argparse.ArgumentParser:
+    """The parser of one command."""
+    import argparse
+    from importlib import import_module
+
+    module = import_module(f"envsnap.cli.{command}")
+    parser = argparse.ArgumentParser(
+        prog=f"envsnap {command}",
+        description=getattr(module, "DESCRIPTION", _sentence(COMMANDS[command])),
+        epilog=getattr(module, "EPILOG", None),
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _overview() -> str:
+    first = "\n".join(f"  {name:<12} {COMMANDS[name]}" for name in _SHOWN_FIRST)
+    more = "\n".join(
+        f"  {name:<12} {text}" for name, text in COMMANDS.items() if name not in _SHOWN_FIRST
+    )
+    return (
+        "usage: envsnap COMMAND [OPTION...]\n\n"
+        "Make a computation's environment a fact that another person can check and rebuild.\n\n"
+        f"Commands:\n{first}\n\nMore:\n{more}\n\n"
+        "Options:\n"
+        "  -h, --help     show this help, or 'envsnap COMMAND --help' for a command's\n"
+        "  -V, --version  show the version\n\n"
+        "Start with: envsnap capture"
+    )
+
+
+def _no_such_command(word: str) -> UsageError:
+    from difflib import get_close_matches
+
+    if word.startswith("-"):
+        return UsageError(f"Unknown option {word!r}", hint="See: envsnap --help")
+    near = get_close_matches(word, COMMANDS, n=1)
+    hint = f"Did you mean: envsnap {near[0]}" if near else "See the commands: envsnap --help"
+    return UsageError(f"Unknown command {word!r}", hint=hint)
+
+
+def _complain(error: EnvsnapError) -> None:
+    from envsnap.cli._terminal import clean
+
+    print(f"error: {clean(error.message)}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {clean(error.hint)}", file=sys.stderr)
+
+
+def _own_fault(error: Exception) -> ExitCode:
+    import traceback
+
+    if os.environ.get("ENVSNAP_DEBUG"):
+        traceback.print_exception(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{where.filename.rpartition('envsnap')[2].lstrip('/')}:{where.lineno}"
+    print(
+        f"error: A fault of envsnap {__version__} itself: "
+        f"{type(error).__name__} at {place}: {error}\n"
+        "hint: Run it again with ENVSNAP_DEBUG=1 and report what it prints",
+        file=sys.stderr,
+    )
+    return ExitCode.INTERNAL
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM, as an exception: so that temporary files go and children end."""
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise _TerminatedError

@@ -1,0 +1,128 @@
+"""What reaches the terminal: colour, width, progress, and text that cannot misuse it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from types import TracebackType
+    from typing import TextIO
+
+    from typing_extensions import Self
+
+_CODES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
+_NARROWEST = 40
+
+
+def clean(text: str) -> str:
+    r"""Text whose control characters are spelled out: a manifest's words may be hostile.
+
+    >>> clean("numpy\x1b[2J")
+    'numpy\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+class Style:
+    """Colours, if the stream shows them: never in a pipe, never with NO_COLOR."""
+
+    def __init__(self, stream: TextIO, when: str = "auto") -> None:
+        if when == "auto":
+            plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+            self.on = stream.isatty() and not plain
+        else:
+            self.on = when == "always"
+
+    def good(self, text: str) -> str:
+        """A verdict that lets the reader go on."""
+        return self._paint("good", text)
+
+    def warn(self, text: str) -> str:
+        """A verdict with a but."""
+        return self._paint("warn", text)
+
+    def bad(self, text: str) -> str:
+        """A verdict that stops the reader."""
+        return self._paint("bad", text)
+
+    def dim(self, text: str) -> str:
+        """Codes and what matters least."""
+        return self._paint("dim", text)
+
+    def bold(self, text: str) -> str:
+        """The few words to see first."""
+        return self._paint("bold", text)
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.on else text
+
+
+def columns(stream: TextIO | None = None) -> int:
+    """How many columns there are to write in; 80 where there is no terminal."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        return 80
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns, _NARROWEST)
+    except OSError:
+        return 80
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Tell the reader something that is not the payload."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def payload(text: str) -> None:
+    """Write what was asked for to standard output."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+class Progress:
+    """One line that says what is going on, on a terminal only, gone when it is done."""
+
+    def __init__(self, text: str, *, quiet: bool = False) -> None:
+        self._text = text
+        self._on = sys.stderr.isatty() and not quiet
+
+    def __enter__(self) -> Self:
+        self.update(self._text)
+        return self
+
+    def update(self, text: str) -> None:
+        """Replace the line."""
+        if self._on:
+            width = columns(sys.stderr) - 1
+            sys.stderr.write("\r\x1b[2K" + clean(text)[:width])
+            sys.stderr.flush()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._on:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that every command has."""
+    parser.add_argument("-q", "--quiet", action="store_true", help="say only what decides")
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour the output (default: on a terminal, unless NO_COLOR is set)",
+    )

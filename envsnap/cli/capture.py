@@ -1,0 +1,319 @@
+"""envsnap capture: record this environment and machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, say
+from envsnap.errors import ExitCode, FileError, ManifestError, UsageError
+from envsnap.manifest import FILE_NAME, Manifest, environment_id, load, machine_id, save
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from contextlib import ExitStack
+
+    from envsnap.host import Host
+    from envsnap.probes import Options
+
+_KILO = 1000
+_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
+_RANKS = ("SLURM_PROCID", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
+EPILOG = """examples:
+  envsnap capture                          the environment you work in, to envsnap.lock.json
+  envsnap capture --python .venv -o -      a named one, to standard output
+  envsnap capture -o 'runs/{node}.json'    one file for each node of a cluster
+  envsnap capture --host-only -o host.json the machine alone
+
+Nothing is sent anywhere. The file leaves out host name, user name and serial numbers;
+--anonymous also leaves out what names a project or a site.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of capture."""
+    add = parser.add_argument
+    add(
+        "-o",
+        "--output",
+        metavar="PATH",
+        default=FILE_NAME,
+        help=f"write here (default: {FILE_NAME}; - is standard output; "
+        "takes {date} {environment} {node} {job} {rank})",
+    )
+    add("--force", action="store_true", help="replace a manifest that names another machine")
+    what = parser.add_argument_group("what to capture")
+    what.add_argument(
+        "--python", metavar="EXE", help="capture this interpreter or environment folder"
+    )
+    what.add_argument("--only", metavar="S,S", help="capture these sections only")
+    what.add_argument("--skip", metavar="S,S", help="leave these sections out")
+    what.add_argument(
+        "--host-only", action="store_true", help="capture the machine, no environment"
+    )
+    what.add_argument(
+        "--no-digests", action="store_true", help="leave out the packages' content digests"
+    )
+    what.add_argument(
+        "--anonymous", action="store_true", help="leave out what names a person, project or site"
+    )
+    what.add_argument("--identify", action="store_true", help="add GPU serials and job names")
+    where = parser.add_argument_group("where to look")
+    where.add_argument(
+        "--root", metavar="DIR", help="capture a system's folder, starting nothing of it"
+    )
+    where.add_argument(
+        "--image", metavar="IMAGE", help="capture inside docker-daemon:NAME or FILE.sif"
+    )
+    where.add_argument(
+        "--from", metavar="RECORDING", dest="recording", help="capture from a recording"
+    )
+    where.add_argument(
+        "--record", metavar="DIR|FILE.tar", help="also record every question and answer"
+    )
+    add_common(parser)
+
+
+class _Asked(NamedTuple):
+    """What the command line asked for."""
+
+    output: str
+    force: bool
+    sections: frozenset[str] | None
+    options: Options
+    anonymous: bool
+    root: str | None
+    image: str | None
+    recording: str | None
+    record: str | None
+    quiet: bool
+    color: str
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Capture, write the manifest, and say what is in it."""
+    from contextlib import ExitStack
+
+    asked = _asked(args)
+    started = time.perf_counter()
+    with ExitStack() as stack, Progress("Reading this machine ...", quiet=asked.quiet):
+        host = _host(asked, stack)
+        manifest = _captured(asked, host)
+    path = _path(asked.output, manifest)
+    before = None if path == "-" else _existing(path)
+    if before is not None:
+        manifest = _continued(manifest, before, path, force=asked.force)
+    size = _write(manifest, path, before)
+    _tell(asked, _Done(manifest, before, path, size, time.perf_counter() - started))
+    return ExitCode.OK
+
+
+def _asked(args: argparse.Namespace) -> _Asked:
+    from envsnap.probes import Options
+
+    if sum(each is not None for each in (args.root, args.image, args.recording)) > 1:
+        raise UsageError(
+            "--root, --image and --from are three different places to look", hint="Give one"
+        )
+    if args.anonymous and args.identify:
+        raise UsageError("--anonymous and --identify contradict each other", hint="Give one")
+    options = Options(
+        python=args.python,
+        host_only=args.host_only,
+        identify=args.identify,
+        digests=not args.no_digests,
+    )
+    return _Asked(
+        output=args.output, force=args.force, sections=_sections(args.only, args.skip),
+        options=options,
+        anonymous=args.anonymous, root=args.root, image=args.image, recording=args.recording,
+        record=args.record, quiet=args.quiet, color=args.color,
+    )  # fmt: skip
+
+
+def _sections(only: str | None, skip: str | None) -> frozenset[str] | None:
+    from envsnap.sections import SECTIONS
+
+    if only is None and skip is None:
+        return None
+    chosen = _names(only, "--only") if only is not None else frozenset(SECTIONS)
+    return chosen - (_names(skip, "--skip") if skip is not None else frozenset())
+
+
+def _names(text: str, option: str) -> frozenset[str]:
+    from envsnap.sections import SECTIONS
+
+    names = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    unknown = sorted(names - SECTIONS.keys())
+    if unknown or not names:
+        raise UsageError(
+            f"{option} names no section: {', '.join(unknown) or 'nothing'}",
+            hint=f"The sections are: {', '.join(SECTIONS)}",
+        )
+    return names
+
+
+def _host(asked: _Asked, stack: ExitStack) -> Host:
+    """The machine to look at, as it was asked for."""
+    from envsnap.host import LocalHost, RecordedHost, TreeHost, image_host
+
+    if asked.root is not None:
+        return TreeHost(asked.root)
+    if asked.image is not None:
+        return stack.enter_context(image_host(asked.image))
+    if asked.recording is not None:
+        return RecordedHost.from_path(asked.recording)
+    return LocalHost()
+
+
+def _captured(asked: _Asked, host: Host) -> Manifest:
+    from envsnap._capture import capture
+
+    if asked.record is None:
+        manifest = capture(host, asked.options, sections=asked.sections)
+    else:
+        from envsnap.host import RecordingHost
+
+        recording = RecordingHost(host)
+        manifest = capture(recording, asked.options, sections=asked.sections)
+        recording.save(asked.record)
+    if asked.anonymous:
+        from envsnap.manifest import anonymous
+
+        return anonymous(manifest)
+    return manifest
+
+
+def _path(template: str, manifest: Manifest) -> str:
+    """The output's name with its {placeholders} filled in."""
+    if "{" not in template:
+        return template
+    import platform
+
+    values = {
+        "date": manifest.captured.time[:10],
+        "environment": str(environment_id(manifest)),
+        "node": platform.node().partition(".")[0] or "nonode",
+        "job": _first_set(_JOBS) or "nojob",
+        "rank": _first_set(_RANKS) or "0",
+    }
+    try:
+        return template.format_map({key: value.replace("/", "_") for key, value in values.items()})
+    except (KeyError, ValueError, IndexError, AttributeError) as error:
+        raise UsageError(
+            f"Unknown placeholder {error} in -o {template!r}",
+            hint="There are {date}, {environment}, {node}, {job} and {rank}",
+        ) from None
+
+
+def _first_set(names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)
+
+
+def _existing(path: str) -> Manifest | None:
+    """The manifest that is there already, if one is."""
+    if not os.path.lexists(path):
+        return None
+    if not os.path.isfile(path):
+        return None
+    try:
+        return load(path)
+    except ManifestError as error:
+        raise FileError(
+            f"{path} is there already and is no manifest that can be read: {error.message}",
+            hint="Write elsewhere with -o, or move it away",
+        ) from error
+
+
+def _continued(manifest: Manifest, before: Manifest, path: str, *, force: bool) -> Manifest:
+    """The new capture, with what the old file said beside the facts.
+
+    Raises:
+        FileError: The old file names another machine.
+    """
+    from envsnap.sections import replace
+
+    if machine_id(manifest) != machine_id(before) and not force:
+        raise FileError(
+            f"{path} names another machine: {machine_id(before)}, here is {machine_id(manifest)}",
+            hint=f"Compare with: envsnap check {path}; write elsewhere with -o; or give --force",
+        )
+    same = environment_id(manifest) == environment_id(before)
+    return replace(manifest, requires=before.requires, lock=before.lock if same else None)
+
+
+def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
+    """Write the file, unless it says the same already; its size, or 0 if nothing was written."""
+    if before is not None and _same(manifest, before):
+        return 0
+    return save(manifest, path)
+
+
+def _same(manifest: Manifest, before: Manifest) -> bool:
+    from envsnap.manifest import document
+
+    now, then = document(manifest), document(before)
+    return all(now[key] == then[key] for key in ("schema", "facts_digest", "lock", "requires"))
+
+
+class _Done(NamedTuple):
+    """A capture that was written."""
+
+    manifest: Manifest
+    before: Manifest | None
+    path: str
+    size: int
+    """Bytes written; 0 where the file said the same already."""
+    seconds: float
+
+
+def _tell(asked: _Asked, done: _Done) -> None:
+    """Say what was captured, to standard error: standard output is for `-o -`."""
+    import sys
+
+    from envsnap.reports import summary
+
+    manifest, before, path, size, seconds = done
+    style, width = Style(sys.stderr, asked.color), columns(sys.stderr)
+    if path == "-":
+        wrote = "Wrote the manifest to standard output"
+    elif size:
+        wrote = f"Wrote {path}    {_size(size)} in {seconds:.1f} s, nothing was sent anywhere"
+    else:
+        wrote = f"Unchanged: {path} says the same already, not a byte was written"
+    if asked.quiet:
+        if path != "-":
+            say(clean(wrote))
+        return
+    text = [*summary.reading(manifest), "", *summary.summary(manifest, width), ""]
+    text += _health_lines(manifest, width)
+    if before is not None and size:
+        text += [*summary.changes(before, manifest, width), ""]
+    mending = [clean(line) for line in summary.mending(manifest, width)]
+    say("\n".join(map(clean, text)))
+    if mending:
+        say("\n".join([style.bold(mending[0]), *mending[1:], ""]))
+    end = [summary.identity(manifest), "", *summary.paper(manifest, width), "", *_next(path)]
+    say("\n".join([style.bold(clean(wrote)), *map(clean, end)]))
+
+
+def _health_lines(manifest: Manifest, width: int) -> list[str]:
+    from envsnap.reports.health import health_lines
+    from envsnap.rules import health
+
+    return [*health_lines(health(manifest), width), ""]
+
+
+def _next(path: str) -> list[str]:
+    name = "" if path in {FILE_NAME, "-"} else f" {path}"
+    return [
+        f"Next  envsnap lock{name}     find the URL and hash of every package",
+        f"      envsnap build{name} --to dockerfile,apptainer,repo2docker     write the recipes",
+        f"      envsnap check{name}    later, here or elsewhere: is it still the same?",
+    ]
+
+
+def _size(size: int) -> str:
+    return f"{size / _KILO:.0f} kB" if size >= _KILO else f"{size} bytes"

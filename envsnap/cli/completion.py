@@ -1,0 +1,47 @@
+"""envsnap completion: print a shell's tab completion."""
+
+from __future__ import annotations
+
+from envsnap.cli._terminal import payload
+from envsnap.errors import ExitCode, MissingExtraError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+SHELLS = ("bash", "zsh", "tcsh")
+EPILOG = """examples:
+  envsnap completion bash > ~/.local/share/bash-completion/completions/envsnap
+  envsnap completion zsh > ~/.zfunc/_envsnap
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The shell to complete for."""
+    parser.add_argument("shell", choices=SHELLS, help="print the completion of this shell")
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Print the completion script, made from the parsers themselves."""
+    try:
+        import shtab
+    except ModuleNotFoundError:
+        raise MissingExtraError("shtab", "completion") from None
+    payload(shtab.complete(_whole_parser(), shell=args.shell))
+    return ExitCode.OK
+
+
+def _whole_parser() -> argparse.ArgumentParser:
+    """One parser with every command below it, as completion and documentation need it."""
+    import argparse
+    from importlib import import_module
+
+    from envsnap.cli import COMMANDS
+
+    parser = argparse.ArgumentParser(prog="envsnap", allow_abbrev=False)
+    parser.add_argument("-V", "--version", action="store_true", help="show the version")
+    commands = parser.add_subparsers()
+    for name, text in COMMANDS.items():
+        below = commands.add_parser(name, help=text, description=text)
+        import_module(f"envsnap.cli.{name}").add_arguments(below)
+    return parser

@@ -1,0 +1,111 @@
+"""envsnap show: print what a manifest says."""
+
+from __future__ import annotations
+
+import sys
+
+from envsnap.cli._terminal import add_common, clean, columns, payload
+from envsnap.errors import ExitCode, UsageError
+from envsnap.manifest import Manifest, document, find, load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+EPILOG = """examples:
+  envsnap show                         what the manifest here says, in short
+  envsnap show paper.json --sentence   one sentence for a paper
+  envsnap show --field gpu             one section, as JSON
+  envsnap show --field python.version  one fact, as JSON
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of show."""
+    add = parser.add_argument
+    add(
+        "manifest",
+        metavar="MANIFEST",
+        nargs="?",
+        help="the file (default: the nearest upward; - is standard input)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--sentence", action="store_true", help="print one sentence for a paper")
+    form.add_argument("--packages", action="store_true", help="list every package, one a line")
+    form.add_argument("--field", metavar="PATH", help="print one section or fact as JSON")
+    form.add_argument("--schema", action="store_true", help="print the JSON Schema of manifests")
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Print a manifest, or a part of it."""
+    if args.schema:
+        from envsnap.manifest import json_schema
+
+        payload(_json(json_schema()))
+        return ExitCode.OK
+    manifest = load(args.manifest or find())
+    if args.sentence:
+        from envsnap.reports._words import sentence
+
+        payload(clean(sentence(manifest)))
+    elif args.packages:
+        payload("\n".join(_package_lines(manifest)) or "no packages")
+    elif args.field is not None:
+        payload(_json(_field(manifest, args.field)))
+    else:
+        payload(_overview(manifest))
+    return ExitCode.OK
+
+
+def _overview(manifest: Manifest) -> str:
+    from envsnap.reports import summary
+
+    width = columns(sys.stdout)
+    captured = manifest.captured
+    head = f"Captured {captured.time} by envsnap {captured.version}"
+    edited = ["Edited since: its facts are not those that were captured"] if manifest.edited else []
+    text = [
+        head, *edited, summary.identity(manifest), "", *summary.summary(manifest, width), "",
+        *summary.paper(manifest, width),
+    ]  # fmt: skip
+    return "\n".join(map(clean, text))
+
+
+def _package_lines(manifest: Manifest) -> list[str]:
+    from envsnap.sections import Packages, Unknown
+
+    packages = manifest.section(Packages)
+    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return []
+    return [
+        clean(f"{each.name} {each.version}    {each.origin.kind}, {each.layer}")
+        + ("" if each.active else "    shadowed")
+        for each in packages.installed
+    ]
+
+
+def _field(manifest: Manifest, path: str) -> object:
+    """One place in the document, by its dotted path; sections need no prefix."""
+    tree: object = document(manifest)
+    parts = path.replace("[", ".").replace("]", "").split(".")
+    if isinstance(tree, dict) and parts[0] not in tree:
+        parts = ["sections", *parts]
+    done: list[str] = []
+    for part in parts:
+        if isinstance(tree, dict) and part in tree:
+            tree = tree[part]
+        elif isinstance(tree, list) and part.isdecimal() and int(part) < len(tree):
+            tree = tree[int(part)]
+        else:
+            place = ".".join(done) or "the manifest"
+            known = ", ".join(sorted(tree)[:20]) if isinstance(tree, dict) else "no names"
+            raise UsageError(f"No field {part!r} in {place}", hint=f"There is: {known}")
+        done.append(part)
+    return tree
+
+
+def _json(value: object) -> str:
+    from envsnap.manifest._encode import pretty
+
+    return pretty(value)

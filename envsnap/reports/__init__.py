@@ -1,0 +1,3 @@
+"""What people and programs read: facts and findings, put into words."""
+
+from __future__ import annotations

@@ -1,0 +1,120 @@
+"""What only the author can still mend before a manifest is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from envsnap.manifest import Manifest
+from envsnap.reports._words import active_packages, count, known, project_git
+from envsnap.sections import Package, Packages, Project, Unknown
+
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Mend:
+    """One thing to mend: what it is, examples, and the step."""
+
+    what: str
+    examples: tuple[str, ...]
+    step: str
+
+
+def to_mend(manifest: Manifest) -> tuple[Mend, ...]:
+    """The things that nobody but the author can mend, the gravest first."""
+    return tuple(
+        mend
+        for find in (_only_here, _uncommitted, _unpushed, _newer, _broken, _not_locked)
+        for mend in find(manifest)
+    )
+
+
+def _only_here(manifest: Manifest) -> Iterator[Mend]:
+    active = active_packages(manifest)
+    if isinstance(active, Unknown):
+        return
+    local = [each for each in active if _exists_only_here(each)]
+    if local:
+        yield Mend(
+            f"{len(local)} of {count(len(active), 'package')} exist on this machine only; "
+            "nobody could rebuild this",
+            _examples([f"{each.name} {each.version}   {_where(each)}" for each in local]),
+            "publish them, or install them from a commit that others can fetch",
+        )
+
+
+def _exists_only_here(package: Package) -> bool:
+    if package.origin.kind in {"editable", "directory"}:
+        return True
+    url = package.origin.url
+    return (
+        package.origin.kind in {"archive", "vcs"}
+        and isinstance(url, str)
+        and url.startswith("file:")
+    )
+
+
+def _where(package: Package) -> str:
+    kind = {"editable": "editable", "directory": "folder", "archive": "file"}.get(
+        package.origin.kind, ""
+    )
+    return f"{kind} {known(package.origin.url).removeprefix('file://')}".strip()
+
+
+def _uncommitted(manifest: Manifest) -> Iterator[Mend]:
+    git = project_git(manifest)
+    if git and not isinstance(git.changed_files, Unknown) and git.changed_files:
+        yield Mend(
+            f"{count(git.changed_files, 'file')} of the project not committed: "
+            "the results come from code that no commit holds",
+            (),
+            "git add and commit, then capture again",
+        )
+
+
+def _unpushed(manifest: Manifest) -> Iterator[Mend]:
+    git = project_git(manifest)
+    if git and git.pushed is False:
+        yield Mend(
+            f"commit {known(git.commit)[:7]} is on no remote: nobody else can fetch it",
+            (),
+            "git push",
+        )
+
+
+def _newer(manifest: Manifest) -> Iterator[Mend]:
+    project, git = manifest.section(Project), project_git(manifest)
+    if isinstance(project, Unknown) or git is None:
+        return
+    installed, committed = known(project.newest_install), known(git.commit_time)
+    if installed and committed and installed > committed:
+        yield Mend(
+            f"a package was installed on {installed[:10]}, after the last commit, "
+            f"of {committed[:10]}",
+            (),
+            "results older than that come from another environment",
+        )
+
+
+def _broken(manifest: Manifest) -> Iterator[Mend]:
+    packages = manifest.section(Packages)
+    broken = () if isinstance(packages, Unknown) else packages.broken
+    if not isinstance(broken, Unknown) and broken:
+        yield Mend(
+            f"{count(len(broken), 'installation')} could not be read",
+            _examples([f"{each.location}   {each.why}" for each in broken]),
+            "reinstall or remove them, then capture again",
+        )
+
+
+def _not_locked(manifest: Manifest) -> Iterator[Mend]:
+    active = active_packages(manifest)
+    if manifest.lock is None and not isinstance(active, Unknown) and active:
+        yield Mend("not locked: no URL and hash of any package yet", (), "envsnap lock")
+
+
+def _examples(all_of_them: list[str]) -> tuple[str, ...]:
+    shown = all_of_them[:_SHOWN]
+    left = len(all_of_them) - len(shown)
+    return tuple(shown) + ((f"and {left} more",) if left else ())

@@ -1,0 +1,163 @@
+"""check's answer for programs: one JSON document, versioned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from envsnap._check import Checked
+from envsnap.errors import ExitCode
+from envsnap.facts import Source
+from envsnap.manifest import Manifest, environment_id, machine_id
+from envsnap.reports.check_text import Sides
+from envsnap.rules import Finding, NotChecked, Outcome, Scope, Verdict
+from envsnap.sections import Reason, Unknown
+
+VERSION = "1.0"
+
+Json = dict[str, object]
+
+
+def text(checks: Iterable[tuple[Checked, Sides]]) -> str:
+    """The document as text: keys sorted, two spaces, final newline."""
+    return json.dumps(document(checks), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def document(checks: Iterable[tuple[Checked, Sides]]) -> Json:
+    """The whole document as JSON's own types."""
+    return {"report": VERSION, "checks": [_check(checked, sides) for checked, sides in checks]}
+
+
+def _check(checked: Checked, sides: Sides) -> Json:
+    report = checked.report
+    return {
+        "wanted": _side(sides.wanted_name, sides.wanted),
+        "found": _side(sides.found_name, sides.found),
+        "verdicts": {
+            str(scope): str(report.verdict(scope)) for scope in (Scope.NATIVE, Scope.CONTAINER)
+        },
+        "decides": str(checked.scope),
+        "chosen": checked.chosen,
+        "fail_on": str(checked.options.fail_on),
+        "exit_code": int(checked.exit_code),
+        "findings": [_finding(each, checked) for each in _sorted(report.findings)],
+        "not_checked": [
+            _not_checked(each, checked)
+            for each in sorted(report.not_checked, key=lambda each: (each.code, each.path))
+        ],
+        "conditions": [{"code": each.code, "text": each.text} for each in report.conditions],
+        "judged": sorted(report.judged),
+        "ignored": dict(report.ignored),
+    }
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda each: (each.outcome.rank, each.id))
+
+
+def _side(name: str, manifest: Manifest) -> Json:
+    return {
+        "name": name,
+        "captured": manifest.captured.time,
+        "environment": _plain(environment_id(manifest)),
+        "machine": _plain(machine_id(manifest)),
+    }
+
+
+def _finding(each: Finding, checked: Checked) -> Json:
+    return {
+        "id": each.id,
+        "code": each.code,
+        "kind": str(each.kind),
+        "scope": str(each.scope),
+        "outcome": str(each.outcome),
+        "subject": each.subject,
+        "what": each.what,
+        "why": each.why,
+        "remedy": each.remedy,
+        "wanted": each.wanted,
+        "found": each.found,
+        "source": _source(each.source),
+        "confidence": each.confidence,
+        "decides": each in checked.reached,
+    }
+
+
+def _source(source: Source) -> Json:
+    return {"title": source.title, "url": source.url, "date": source.date}
+
+
+def _not_checked(each: NotChecked, checked: Checked) -> Json:
+    return {
+        "code": each.code,
+        "kind": str(each.kind),
+        "scope": str(each.scope),
+        "worst": str(each.worst),
+        "path": each.path,
+        "reason": str(each.reason.reason),
+        "detail": each.reason.detail,
+        "allowed": checked.is_allowed(each),
+        "decides": each in checked.left_open,
+    }
+
+
+def _plain(ident: str | Unknown) -> str | None:
+    return ident if isinstance(ident, str) else None
+
+
+def schema() -> Json:
+    """The JSON Schema of the document (2020-12)."""
+    words, maybe = {"type": "string"}, {"type": ["string", "null"]}
+    code: Json = {"type": "string", "pattern": "^[A-Z]{3}[0-9]{3}$"}
+    verdict = {"enum": [each.value for each in Verdict]}
+    side = {"name": words, "captured": words, "environment": maybe, "machine": maybe}
+    common: Json = {
+        "code": code,
+        "kind": {"enum": ["health", "fit", "drift"]},
+        "scope": {"enum": [each.value for each in Scope]},
+        "decides": {"type": "boolean"},
+    }
+    outcome = {"enum": [each.value for each in Outcome]}
+    source = _object({"title": words, "url": maybe, "date": words})
+    finding = {
+        **common, "id": words, "outcome": outcome, "subject": words, "what": words, "why": words,
+        "remedy": maybe, "wanted": maybe, "found": maybe, "source": source,
+        "confidence": {"enum": ["high", "medium", "low"]},
+    }  # fmt: skip
+    left_open = {
+        **common, "worst": outcome, "path": words, "detail": maybe,
+        "reason": {"enum": [each.value for each in Reason]}, "allowed": {"type": "boolean"},
+    }  # fmt: skip
+    check: Json = {
+        "wanted": _object(side),
+        "found": _object(side),
+        "verdicts": _object({"native": verdict, "container": verdict}),
+        "decides": {"enum": ["native", "container"]},
+        "chosen": words,
+        "fail_on": outcome,
+        "exit_code": {"enum": [int(each) for each in _ANSWERS]},
+        "findings": _list(_object(finding)),
+        "not_checked": _list(_object(left_open)),
+        "conditions": _list(_object({"code": code, "text": words})),
+        "judged": _list(code),
+        "ignored": {"type": "object", "additionalProperties": words},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "envsnap check report",
+        **_object({"report": {"const": VERSION}, "checks": _list(_object(check))}),
+    }
+
+
+_ANSWERS = (ExitCode.OK, ExitCode.NO, ExitCode.CANNOT_TELL)
+
+
+def _object(properties: Json) -> Json:
+    return {
+        "type": "object", "properties": properties, "required": sorted(properties),
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items}

@@ -1,0 +1,309 @@
+"""check's answer for people: first whether it runs, then what to do, then what was not seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from envsnap._check import Checked
+from envsnap.errors import ExitCode
+from envsnap.manifest import Manifest, environment_id
+from envsnap.reports._lines import Line, Look, Part, line, wrapped
+from envsnap.reports._sides import machine_words, when
+from envsnap.rules import FAMILIES, Finding, NotChecked, Outcome, Scope, Verdict, rules
+
+_SUBJECT = 14
+_CODE = 8
+_SHOWN = 3
+_PLACES = {Scope.CONTAINER: "IN THE CONTAINER", Scope.NATIVE: "NATIVELY"}
+_LOOKS: dict[Verdict, Look] = {
+    Verdict.RUNS: "good",
+    Verdict.LIMITS: "warn",
+    Verdict.WILL_NOT_RUN: "bad",
+    Verdict.CANNOT_TELL: "warn",
+}
+_GROUPS = (
+    (Outcome.BLOCKS, "1 thing that stops it", "{} things that stop it"),
+    (Outcome.DEGRADES, "1 limit", "{} limits"),
+    (Outcome.NUMERICS, "1 reason why digits may differ", "{} reasons why digits may differ"),
+)
+_MILD = (
+    (Outcome.PERF, "1 reason for another speed", "{} reasons for another speed"),
+    (Outcome.NOTE, "1 note", "{} notes"),
+)
+
+
+class Sides(NamedTuple):
+    """The two manifests, and what they are called."""
+
+    wanted: Manifest
+    wanted_name: str
+    found: Manifest
+    found_name: str
+
+
+def text(checked: Checked, sides: Sides, *, width: int = 80, verbose: bool = False) -> list[Line]:
+    """The whole report."""
+    groups = (*_GROUPS, *_MILD) if verbose else _GROUPS
+    return [
+        *_head(sides),
+        line(),
+        *verdicts(checked),
+        *_findings(checked, groups, width),
+        *_rest(checked, width, verbose=verbose),
+        line(),
+        *_end(checked, sides, width),
+    ]
+
+
+def verdicts(checked: Checked) -> list[Line]:
+    """The answers alone: the way that decides first, then the other one, then the results."""
+    other = Scope.NATIVE if checked.scope is Scope.CONTAINER else Scope.CONTAINER
+    return [
+        _verdict(checked, checked.scope),
+        _verdict(checked, other),
+        line("  ", f"{'RESULTS':<19}", *_results(checked)),
+    ]
+
+
+def _head(sides: Sides) -> Iterator[Line]:
+    wanted, found = sides.wanted, sides.found
+    ident = environment_id(wanted)
+    named = f"environment {ident}, {when(wanted)}" if isinstance(ident, str) else when(wanted)
+    yield line("wanted  ", f"{sides.wanted_name}: {named}")
+    for each in _unless_same(machine_words(wanted), machine_words(found)):
+        yield line("        ", each)
+    words = machine_words(found)
+    yield line("found   ", f"{sides.found_name}: {words}" if words else sides.found_name)
+
+
+def _unless_same(wanted: str, found: str) -> Iterator[str]:
+    if wanted and wanted != found:
+        yield wanted
+
+
+def _verdict(checked: Checked, scope: Scope) -> Line:
+    verdict = checked.report.verdict(scope)
+    word, look = verdict.value.upper(), _LOOKS[verdict]
+    if scope is Scope.NATIVE and verdict is Verdict.WILL_NOT_RUN and not checked.is_set_up:
+        word, look = "NOT SET UP", "warn"
+    if verdict is Verdict.LIMITS:
+        word = "RUNS, WITH LIMITS"
+    said = _why(checked, scope)
+    decides = scope is checked.scope
+    tail = f"   {said}" if said else ""
+    gap = max(78 - 2 - 19 - len(word) - len(tail) - len("(decides the exit)"), 2)
+    end = (Part(" " * gap + "(decides the exit)", "dim"),) if decides else ()
+    return line("  ", f"{_PLACES[scope]:<19}", Part(word, look), tail, *end)
+
+
+def _why(checked: Checked, scope: Scope) -> str:
+    """A few words beside a verdict whose reasons are not listed below."""
+    verdict = checked.report.verdict(scope)
+    if verdict is Verdict.CANNOT_TELL:
+        first = checked.report.not_checked_of(scope)[0]
+        return f"{first.path}: {first.reason.reason}"
+    if scope is checked.scope or verdict in {Verdict.RUNS, Verdict.LIMITS}:
+        return ""
+    first_finding = checked.report.findings_of(scope)[0]
+    return _short(first_finding.what, 78 - 2 - 19 - 15)
+
+
+def _results(checked: Checked) -> Iterator[Part | str]:
+    numerics = _of(checked, Outcome.NUMERICS)
+    if checked.verdict is Verdict.WILL_NOT_RUN:
+        yield Part("NONE", "bad")
+        yield "   it does not run"
+    elif numerics:
+        yield Part("MAY DIFFER", "warn")
+        reasons = "1 reason" if len(numerics) == 1 else f"{len(numerics)} reasons"
+        yield f"   {reasons} below"
+    elif any(
+        each.worst.reaches(Outcome.NUMERICS)
+        for each in checked.report.not_checked_of(checked.scope)
+    ):
+        yield Part("CANNOT TELL", "warn")
+        yield "   not everything was seen"
+    else:
+        yield Part("AS CAPTURED", "good")
+        yield "   nothing differs that is known to change digits"
+
+
+def _of(checked: Checked, outcome: Outcome) -> list[Finding]:
+    found = checked.report.findings_of(checked.scope)
+    return [each for each in found if each.outcome is outcome]
+
+
+def _findings(
+    checked: Checked, groups: Iterable[tuple[Outcome, str, str]], width: int
+) -> Iterator[Line]:
+    for outcome, one, many in groups:
+        found = _of(checked, outcome)
+        if found:
+            yield line()
+            yield line(Part(one if len(found) == 1 else many.format(len(found)), "bold"))
+            yield from _folded(found, width)
+
+
+def _folded(found: list[Finding], width: int) -> Iterator[Line]:
+    """The findings of a group, a few of each rule; never a list of hundreds."""
+    number = Counter(each.code for each in found)
+    shown: Counter[str] = Counter()
+    for each in found:
+        shown[each.code] += 1
+        if shown[each.code] <= _SHOWN:
+            yield from _finding(each, width)
+        elif shown[each.code] == _SHOWN + 1:
+            rest = f"{number[each.code] - _SHOWN} more like these"
+            yield _coded(" " * _SUBJECT, rest, each.code, width)
+
+
+def _finding(each: Finding, width: int) -> Iterator[Line]:
+    room = width - 1 - _SUBJECT - _CODE
+    first, *rest = wrapped(f"{each.what}: {_lower(each.why)}", room)
+    label = f"  {each.subject}"
+    if len(label) < _SUBJECT:
+        yield _coded(f"{label:<{_SUBJECT}}", first, each.code, width)
+    else:
+        yield line(label)
+        yield _coded(" " * _SUBJECT, first, each.code, width)
+    for more in rest:
+        yield line(" " * _SUBJECT, more)
+    for number, more in enumerate(wrapped(each.remedy, room - 3) if each.remedy else ()):
+        yield line(" " * _SUBJECT, "-> " if number == 0 else "   ", more)
+
+
+def _coded(label: str, words: str, code: str, width: int) -> Line:
+    gap = max(width - 1 - len(label) - len(words) - len(code), 1)
+    return line(label, words, " " * gap, Part(code, "dim"))
+
+
+def _rest(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
+    yield line()
+    yield from _fine(checked, width, verbose=verbose)
+    yield from _not_checked(checked, width, verbose=verbose)
+    for condition in checked.report.conditions:
+        yield from _labelled("Condition", condition.text, width)
+    for code, reason in sorted(checked.report.ignored.items()):
+        yield from _labelled("Left out", f"{code}: {reason}", width)
+
+
+def _fine(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
+    """The families whose rules found nothing, counted; with -v what each of them looked at."""
+    said = {each.code for each in checked.report.findings}
+    fine = [
+        each
+        for each in rules()
+        if each.code in checked.report.judged
+        and each.code not in said
+        and each.scope.covers(checked.scope)
+    ]
+    families = {key: [each for each in fine if each.family == key] for key in FAMILIES}
+    if verbose:
+        label = "Fine"
+        for key, those in families.items():
+            if those:
+                topics = ", ".join(f"{each.topic} ({each.code})" for each in those)
+                yield from _labelled(label, f"{FAMILIES[key]}: {topics}", width)
+                label = ""
+        return
+    mild = sum(len(_of(checked, outcome)) for outcome, *_ in _MILD)
+    notes = f"; {mild} more that change no digit" if mild else ""
+    named = ", ".join(FAMILIES[key] for key, those in families.items() if those) or "nothing"
+    yield from _labelled("Fine", f"{named} ({_rules(len(fine))}){notes}.  -v lists them", width)
+
+
+def _not_checked(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
+    found = checked.report.not_checked_of(checked.scope)
+    places: dict[tuple[str, str], list[NotChecked]] = {}
+    for each in found:
+        places.setdefault((each.path, str(each.reason)), []).append(each)
+    label = "Not checked"
+    for number, ((path, reason), those) in enumerate(places.items()):
+        if number == _SHOWN and not verbose:
+            yield from _labelled("", f"and {len(places) - _SHOWN} more places (-v)", width)
+            return
+        codes = sorted({each.code for each in those})
+        named = ", ".join(codes) if len(codes) <= _SHOWN or verbose else _rules(len(codes))
+        yield from _labelled(label, f"{path}: {reason} ({named})", width)
+        label = ""
+
+
+def _end(checked: Checked, sides: Sides, width: int) -> Iterator[Line]:
+    code = checked.exit_code
+    if code is ExitCode.OK:
+        judged = len(checked.report.judged)
+        yield from _plain(f"Exit 0: nothing {_reaching(checked)} in {judged} rules", width)
+    elif code is ExitCode.NO:
+        worst = checked.reached[0].outcome
+        yield from _plain(f"Exit 1: {_NO[worst]}{_milder(checked)}", width)
+    else:
+        first = checked.left_open[0]
+        yield from _plain(
+            f"Exit 4: cannot tell, {first.path} is not known.  "
+            f"To accept that: --allow-unknown {first.section}", width,
+        )  # fmt: skip
+    if checked.options.scope is None:
+        way = "running natively" if checked.scope is Scope.NATIVE else "the container"
+        yield from _labelled("Decided by", f"{way}: {checked.chosen}.  --for changes it", width)
+    if code is ExitCode.NO:
+        name = checked.reached[0].code
+        yield from _labelled("Doubt it", f"envsnap explain {name}   the rule and its source", width)
+        if not checked.is_set_up and checked.report.verdict(Scope.CONTAINER) in _CAN_RUN:
+            place = "" if sides.wanted_name == "envsnap.lock.json" else f" {sides.wanted_name}"
+            yield from _labelled("Run it", f"envsnap build{place} --docker --image NAME", width)
+
+
+_CAN_RUN = (Verdict.RUNS, Verdict.LIMITS)
+_NO = {
+    Outcome.BLOCKS: "it will not run here",
+    Outcome.DEGRADES: "it runs with limits",
+    Outcome.NUMERICS: "numbers may differ",
+    Outcome.PERF: "its speed may differ",
+    Outcome.NOTE: "something differs",
+}
+
+
+def _milder(checked: Checked) -> str:
+    if checked.reached[0].outcome is Outcome.BLOCKS or checked.options.fail_on is Outcome.BLOCKS:
+        return ""
+    return '.  To ask only "will it run": --fail-on blocks'
+
+
+def _reaching(checked: Checked) -> str:
+    if checked.options.fail_on is Outcome.NUMERICS:
+        return "that changes results"
+    return f"as bad as '{checked.options.fail_on}'"
+
+
+def _labelled(label: str, words: str, width: int) -> Iterator[Line]:
+    first, *rest = wrapped(words, width - 1 - _SUBJECT + 1)
+    yield line(f"{label:<{_SUBJECT - 1}}", first)
+    for each in rest:
+        yield line(" " * (_SUBJECT - 1), each)
+
+
+def _plain(words: str, width: int) -> Iterator[Line]:
+    for each in wrapped(words, width - 1):
+        yield line(each)
+
+
+def _rules(number: int) -> str:
+    return "1 rule" if number == 1 else f"{number} rules"
+
+
+def _lower(words: str) -> str:
+    """The sentence as a clause; names such as cuDNN and NumPy keep their capitals."""
+    return words[:1].lower() + words[1:] if words[1:2].islower() and not _is_name(words) else words
+
+
+def _is_name(words: str) -> bool:
+    first = words.partition(" ")[0]
+    return first.rstrip(",") in {"Docker", "Apptainer", "Linux", "Python"} or first[1:] != (
+        first[1:].lower()
+    )
+
+
+def _short(words: str, room: int) -> str:
+    return words if len(words) <= room else f"{words[: room - 3]}..."

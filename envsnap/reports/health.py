@@ -1,0 +1,38 @@
+"""The health of one environment and machine, at the end of a capture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envsnap.reports._lines import labelled, plain
+from envsnap.rules import Finding, Outcome, Report, Scope
+
+_INDENT = 13
+_LABEL = "  Healthy"
+
+
+def health_lines(report: Report, width: int) -> list[str]:
+    """One line where all is well; else each finding, what it means and what mends it."""
+    findings = sorted(report.findings, key=lambda each: (each.outcome.rank, each.id))
+    judged = len(report.judged)
+    if not findings:
+        text = f"{judged} rules on driver, GPU code and libraries found nothing{_rest(report)}"
+        return plain(labelled(_LABEL, text, width=width, indent=_INDENT))
+    return [text for each in findings for text in _finding(each, width)]
+
+
+def _finding(each: Finding, width: int) -> Iterator[str]:
+    label = "  Unwell" if each.outcome.reaches(Outcome.NUMERICS) else "  Note"
+    text = f"{each.what}: {_lower(each.why)} ({each.code})"
+    yield from plain(labelled(label, text, width=width, indent=_INDENT))
+    if each.remedy:
+        yield from plain(labelled("", f"-> {each.remedy}", width=width, indent=_INDENT))
+
+
+def _rest(report: Report) -> str:
+    left = len({each.code for each in report.not_checked_of(Scope.NATIVE)})
+    return f", {left} could not be judged" if left else ""
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
