@@ -1,0 +1,184 @@
+"""envsnap check: compare a machine with a manifest and say what a difference means."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from envsnap._check import Checked, CheckOptions, check
+from envsnap.cli._lines import painted
+from envsnap.cli._terminal import Progress, Style, add_common, columns, payload
+from envsnap.errors import ExitCode, UsageError
+from envsnap.manifest import Manifest, find, load
+from envsnap.rules import Outcome, Scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from envsnap.reports.check_text import Sides
+
+EPILOG = """examples:
+  envsnap check                             the manifest here, against this machine
+  envsnap check paper.json --against t4-cloud   against a machine that comes with envsnap
+  envsnap check a.json --against b.json     against another manifest
+  envsnap check --fail-on blocks            ask only whether it will run
+
+exit codes: 0 no difference that matters, 1 there is one, 3 no usable manifest,
+4 cannot tell: something that could matter was not seen
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of check."""
+    add = parser.add_argument
+    add(
+        "manifest", metavar="MANIFEST", nargs="?",
+        help="the wanted side (default: the nearest upward; - is standard input)",
+    )  # fmt: skip
+    side = parser.add_argument_group("the found side (default: this machine)")
+    side.add_argument(
+        "--against", metavar="M", action="append", default=[],
+        help="a manifest, a recording or a profile as t4-cloud; may be given several times",
+    )  # fmt: skip
+    side.add_argument(
+        "--from", metavar="RECORDING", dest="recording", help="capture the recorded machine"
+    )
+    side.add_argument("--python", metavar="EXE", help="compare this interpreter or environment")
+    side.add_argument("--host-only", action="store_true", help="compare the machines alone")
+    judge = parser.add_argument_group("what decides")
+    judge.add_argument(
+        "--for", dest="scope", choices=("native", "container"),
+        help="which way of running decides (default: natively where half of the packages are)",
+    )  # fmt: skip
+    judge.add_argument(
+        "--fail-on", metavar="OUTCOME", choices=[each.value for each in Outcome],
+        default="numerics",
+        help="the mildest outcome that ends with exit code 1: blocks, degrades, numerics "
+        "(default), perf or note",
+    )  # fmt: skip
+    judge.add_argument("--select", metavar="CODES", help="judge these rules or families alone")
+    judge.add_argument("--ignore", metavar="CODES", help="leave these rules or families out")
+    judge.add_argument(
+        "--allow-unknown", metavar="X", action="append", default=[],
+        help="accept that this section, or this rule's facts, are not known",
+    )  # fmt: skip
+    add("--format", choices=("text", "json"), default="text", help="write the report like this")
+    add("-v", "--verbose", action="store_true", help="list what was fine and what is a note")
+    add_common(parser)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asked for."""
+
+    manifest: str
+    against: tuple[str, ...]
+    recording: str | None
+    python: str | None
+    host_only: bool
+    options: CheckOptions
+    as_json: bool
+    verbose: bool
+    quiet: bool
+    color: str
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Compare, report, and answer."""
+    from envsnap.reports.check_text import Sides
+
+    asked = _asked(args)
+    wanted = load(asked.manifest)
+    done: list[tuple[Checked, Sides]] = []
+    for name, found in _found(asked, wanted):
+        sides = Sides(wanted, _shown(asked.manifest), found, name)
+        done.append((check(wanted, found, asked.options), sides))
+    _write(asked, done)
+    codes = [checked.exit_code for checked, _ in done]
+    return next((each for each in _PRECEDENCE if each in codes), ExitCode.OK)
+
+
+_PRECEDENCE = (ExitCode.NO, ExitCode.CANNOT_TELL)
+
+
+def _asked(args: argparse.Namespace) -> _Asked:
+    from envsnap.cli._project import ignored_rules
+
+    elsewhere = [args.recording is not None, bool(args.against)]
+    if all(elsewhere) or (args.against and (args.python or args.host_only)):
+        raise UsageError(
+            "--against names the found side; --from, --python and --host-only capture it",
+            hint="Give one",
+        )
+    ignore = {**ignored_rules("."), **dict.fromkeys(_codes(args.ignore), "--ignore")}
+    options = CheckOptions(
+        scope=None if args.scope is None else Scope(args.scope),
+        fail_on=Outcome(args.fail_on),
+        select=_codes(args.select),
+        ignore=ignore,
+        allow_unknown=frozenset(args.allow_unknown),
+    )
+    return _Asked(
+        manifest=args.manifest or find(), against=tuple(args.against), recording=args.recording,
+        python=args.python, host_only=args.host_only, options=options,
+        as_json=args.format == "json", verbose=args.verbose, quiet=args.quiet, color=args.color,
+    )  # fmt: skip
+
+
+def _codes(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in (text or "").split(","))))
+
+
+def _found(asked: _Asked, wanted: Manifest) -> list[tuple[str, Manifest]]:
+    """The found sides and their names: named ones, or this machine."""
+    if asked.against:
+        return [(name, _named(name, wanted, asked)) for name in asked.against]
+    name = "this machine" if asked.recording is None else f"the recording {asked.recording}"
+    return [(name, _captured(asked.recording, wanted, asked))]
+
+
+def _named(name: str, wanted: Manifest, asked: _Asked) -> Manifest:
+    """A manifest, a recording or a profile; a file of that name comes before a profile."""
+    if os.path.isdir(name) or name.endswith(".tar"):
+        return _captured(name, wanted, asked)
+    if name == "-" or os.path.lexists(name) or os.sep in name or "." in name:
+        return load(name)
+    from envsnap import profiles
+
+    return profiles.load(name)
+
+
+def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifest:
+    """This machine or a recorded one, looked at as closely as the wanted one was."""
+    from envsnap._capture import capture
+    from envsnap.host import Host, LocalHost, RecordedHost
+    from envsnap.probes import Options
+
+    options = Options(python=asked.python, deep=wanted.captured.deep, host_only=asked.host_only)
+    host: Host = LocalHost() if recording is None else RecordedHost.from_path(recording)
+    with Progress("Reading this machine ...", quiet=asked.quiet):
+        return capture(host, options)
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+def _write(asked: _Asked, done: list[tuple[Checked, Sides]]) -> None:
+    if asked.as_json:
+        from envsnap.reports.check_json import text as json_text
+
+        payload(json_text(done))
+        return
+    from envsnap.reports.check_text import text, verdicts
+
+    style, width = Style(sys.stdout, asked.color), columns(sys.stdout)
+    pages = [
+        verdicts(checked)
+        if asked.quiet
+        else text(checked, sides, width=width, verbose=asked.verbose)
+        for checked, sides in done
+    ]
+    payload("\n\n".join(painted(page, style) for page in pages))

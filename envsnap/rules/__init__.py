@@ -1,0 +1,92 @@
+"""The rules: what makes an environment unwell, and what a difference does to its results."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cache
+
+from envsnap.manifest import Manifest
+from envsnap.rules._core import Rule, Side, judge, table
+from envsnap.rules._findings import (
+    Condition,
+    Finding,
+    Kind,
+    NotChecked,
+    Outcome,
+    Report,
+    Scope,
+    Verdict,
+)
+
+FAMILIES = {
+    "PKG": "packages",
+    "PYT": "Python",
+    "SYS": "system",
+    "CPU": "CPU and memory",
+    "GPU": "GPU",
+    "DRV": "driver",
+    "CUD": "CUDA libraries",
+    "ENV": "variables",
+    "ENG": "container engines",
+}
+"""What the first three letters of a rule's code stand for, in the order of reports."""
+
+
+@cache
+def load_all() -> None:
+    """Import every module of this folder, so that each registers its rules."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    for module in iter_modules(__path__):
+        if not module.name.startswith("_"):
+            import_module(f"{__name__}.{module.name}")
+
+
+def rules() -> tuple[Rule, ...]:
+    """Every rule, sorted by code."""
+    load_all()
+    found = table()
+    return tuple(found[code] for code in sorted(found))
+
+
+def health(manifest: Manifest) -> Report:
+    """What is wrong with one environment and machine, without another to compare with.
+
+    Whether the machine could run containers is asked only when something is to run in one.
+    """
+    side = Side("", manifest)
+    own = [each for each in rules() if each.scope is not Scope.CONTAINER]
+    return _sum(
+        judge(each, side) if each.kind is Kind.HEALTH else judge(each, side, side)
+        for each in own
+        if each.kind is not Kind.DRIFT
+    )
+
+
+def compare(wanted: Manifest, found: Manifest, *, codes: Collection[str] | None = None) -> Report:
+    """What it means to run the wanted environment on the found machine.
+
+    Drift between the two, whether the one fits the other, and the health of the found machine.
+    `codes` names the rules to judge; None is all of them.
+    """
+    pair = Side("wanted", wanted), Side("found", found)
+    return _sum(
+        judge(each, pair[1]) if each.kind is Kind.HEALTH else judge(each, *pair)
+        for each in rules()
+        if codes is None or each.code in codes
+    )
+
+
+def _sum(reports: Iterable[Report]) -> Report:
+    total = Report()
+    for report in reports:
+        total += report
+    return total
+
+
+__all__ = [
+    "FAMILIES",
+    "Condition", "Finding", "Kind", "NotChecked", "Outcome", "Report", "Rule", "Scope", "Verdict",
+    "compare", "health", "load_all", "rules",
+]  # fmt: skip

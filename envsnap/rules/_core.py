@@ -1,0 +1,246 @@
+"""The table of rules, and the only way for a rule to read a fact.
+
+A rule is a small pure function. Its docstring's first line is the message that users read;
+the rest is what `envsnap explain CODE` says. It reads facts through `need`, which ends the
+rule as *not checked* where a fact is unknown: no rule can forget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, NoReturn, TypeVar
+
+from envsnap.facts import Answer, Looked, Source
+from envsnap.manifest import Manifest
+from envsnap.rules._findings import (
+    Condition,
+    Finding,
+    Kind,
+    NotChecked,
+    Outcome,
+    Report,
+    Scope,
+)
+from envsnap.sections import SECTIONS, Fact, Reason, Unknown
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+_CODE = re.compile(r"[A-Z]{3}\d{3}\Z")
+_NAMES = {shape: name for name, shape in SECTIONS.items()}
+
+
+class NeedError(Exception):
+    """A fact that a rule needs is unknown."""
+
+    def __init__(self, path: str, reason: Unknown) -> None:
+        super().__init__(path)
+        self.path = path
+        self.reason = reason
+
+
+def need(fact: Fact[T], path: str) -> T:
+    """The fact's value; ends the rule as not checked where it is unknown."""
+    if isinstance(fact, Unknown):
+        raise NeedError(path, fact)
+    return fact
+
+
+def not_decidable(path: str, why: str) -> NoReturn:
+    """End the rule as not checked: the facts are there and do not decide it."""
+    raise NeedError(path, Unknown(Reason.NOT_SUPPORTED, why))
+
+
+def look_up(answer: Answer[T], path: str) -> Looked[T]:
+    """What the tables say; ends the rule where they do not hold it, or are older than it."""
+    if not isinstance(answer, Looked):
+        not_decidable(path, str(answer))
+    return answer
+
+
+class Side(NamedTuple):
+    """One manifest of a comparison, and what it is called in messages."""
+
+    name: str
+    """'wanted' or 'found'; empty where there is no other side."""
+    manifest: Manifest
+
+    def need(self, shape: type[S]) -> S:
+        """A section; ends the rule as not checked where it is unknown."""
+        return need(self.manifest.section(shape), self.path(_NAMES[shape]))
+
+    def path(self, place: str) -> str:
+        """A fact's place, with the side that it is on."""
+        return f"{self.name} {place}".strip()
+
+
+class Pair(NamedTuple):
+    """The two sides of a comparison."""
+
+    wanted: Side
+    found: Side
+
+    @property
+    def is_one(self) -> bool:
+        """Whether one manifest is on both sides: its health is asked for."""
+        return not self.wanted.name
+
+
+class Said(NamedTuple):
+    """What a rule says; the rule's own code, scope and source are added to it."""
+
+    subject: str
+    outcome: Outcome
+    what: str
+    remedy: str | None = None
+    why: str | None = None
+    """None takes the message of the rule's docstring."""
+    wanted: str | None = None
+    found: str | None = None
+    rests_on: Looked[object] | None = None
+    """The row of the tables that decided; None where the rule's own source does."""
+
+
+class Open(NamedTuple):
+    """A part of what a rule judges that it could not see; the rest of it was judged."""
+
+    path: str
+    reason: Unknown
+
+
+Result = Iterable[Said | Condition | Open]
+Comparison = Callable[[Pair], Result]
+Health = Callable[[Side], Result]
+
+
+class Rule(NamedTuple):
+    """One registered rule."""
+
+    code: str
+    kind: Kind
+    scope: Scope
+    worst: Outcome
+    """The worst outcome that it can say."""
+    source: Source
+    reads: tuple[type, ...]
+    """The sections that it reads."""
+    function: Callable[..., Result]
+
+    @property
+    def message(self) -> str:
+        """The docstring's first line."""
+        return (self.function.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+    @property
+    def family(self) -> str:
+        """The first letters of its code."""
+        return self.code[:3]
+
+    @property
+    def topic(self) -> str:
+        """What it looks at, in two or three words; its family goes without saying."""
+        return self.function.__name__.replace("_", " ")
+
+    @property
+    def explanation(self) -> str:
+        """The docstring's rest."""
+        from inspect import cleandoc
+
+        return cleandoc(self.function.__doc__ or "").partition("\n")[2].strip()
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def drift(
+    code: str, *, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source
+) -> Callable[[Comparison], Comparison]:
+    """Register a rule that compares one fact on two sides."""
+
+    def register(function: Comparison) -> Comparison:
+        _register(Rule(code, Kind.DRIFT, scope, worst, source, reads, function))
+        return function
+
+    return register
+
+
+def fit(
+    code: str, *, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source
+) -> Callable[[Comparison], Comparison]:
+    """Register a rule that holds what an environment needs against what a machine has."""
+
+    def register(function: Comparison) -> Comparison:
+        _register(Rule(code, Kind.FIT, scope, worst, source, reads, function))
+        return function
+
+    return register
+
+
+def health(
+    code: str, *, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source
+) -> Callable[[Health], Health]:
+    """Register a rule that reads one manifest."""
+
+    def register(function: Health) -> Health:
+        _register(Rule(code, Kind.HEALTH, scope, worst, source, reads, function))
+        return function
+
+    return register
+
+
+def _register(rule: Rule) -> None:
+    if not _CODE.match(rule.code) or rule.code in _RULES:
+        message = f"rule code {rule.code!r} is malformed or taken"
+        raise ValueError(message)
+    _RULES[rule.code] = rule
+
+
+def table() -> Mapping[str, Rule]:
+    """The rules that are registered so far, by code."""
+    return _RULES
+
+
+def judge(rule: Rule, *sides: Side) -> Report:
+    """What one rule says of a manifest, or of two."""
+    findings: list[Finding] = []
+    conditions: list[Condition] = []
+    left_open: list[NotChecked] = []
+    try:
+        for each in rule.function(sides[0] if rule.kind is Kind.HEALTH else Pair(*sides)):
+            if isinstance(each, Said):
+                findings.append(_finding(rule, each))
+            elif isinstance(each, Condition):
+                conditions.append(each)
+            else:
+                left_open.append(_not_checked(rule, each.path, each.reason))
+    except NeedError as error:
+        left_open.append(_not_checked(rule, error.path, error.reason))
+    return Report(
+        findings=tuple(findings),
+        not_checked=tuple(left_open),
+        conditions=tuple(conditions),
+        judged=() if left_open else (rule.code,),
+    )
+
+
+def _finding(rule: Rule, said: Said) -> Finding:
+    looked, outcome = said.rests_on, said.outcome
+    if looked is not None and looked.weak and outcome is Outcome.BLOCKS:
+        outcome = Outcome.DEGRADES  # too little is known to say that it will not run
+    if not rule.worst.reaches(outcome):
+        message = f"{rule.code} says {outcome}, and declares {rule.worst} as its worst"
+        raise ValueError(message)
+    return Finding(
+        code=rule.code, kind=rule.kind, scope=rule.scope,
+        source=rule.source, confidence=looked.confidence if looked else "high",
+        subject=said.subject, outcome=outcome, what=said.what, why=said.why or rule.message,
+        remedy=said.remedy, wanted=said.wanted, found=said.found,
+    )  # fmt: skip
+
+
+def _not_checked(rule: Rule, path: str, reason: Unknown) -> NotChecked:
+    return NotChecked(
+        code=rule.code, path=path, reason=reason, worst=rule.worst,
+        scope=rule.scope, kind=rule.kind,
+    )  # fmt: skip

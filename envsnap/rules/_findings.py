@@ -1,0 +1,198 @@
+"""What rules say, as values: findings graded by outcome, what was not judged, conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from envsnap.facts import Confidence, Source
+from envsnap.sections import Unknown
+
+
+class Outcome(str, Enum):
+    """What a difference does to the result, the worst first."""
+
+    BLOCKS = "blocks"
+    """It will not run."""
+    DEGRADES = "degrades"
+    """It runs, limited or slower than it should."""
+    NUMERICS = "numerics"
+    """It runs, and digits may differ."""
+    PERF = "perf"
+    """Timing alone."""
+    NOTE = "note"
+    """Worth knowing; changes nothing."""
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def rank(self) -> int:
+        """0 is the worst."""
+        return list(Outcome).index(self)
+
+    def reaches(self, threshold: Outcome) -> bool:
+        """Whether it is at least as bad as the threshold."""
+        return self.rank <= threshold.rank
+
+
+class Scope(str, Enum):
+    """Which way of running a finding concerns."""
+
+    NATIVE = "native"
+    CONTAINER = "container"
+    BOTH = "both"
+
+    def __str__(self) -> str:
+        return self.value
+
+    def covers(self, scope: Scope) -> bool:
+        """Whether a finding of this scope counts for running that way."""
+        return self in {Scope.BOTH, scope}
+
+
+class Kind(str, Enum):
+    """What a rule compares."""
+
+    HEALTH = "health"
+    """Nothing: it reads one manifest."""
+    FIT = "fit"
+    """What an environment needs with what a machine has: another one, or its own."""
+    DRIFT = "drift"
+    """The same fact on two sides. A manifest never drifts from itself."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Verdict(str, Enum):
+    """Whether the wanted environment will run on the found machine."""
+
+    RUNS = "runs"
+    LIMITS = "runs with limits"
+    WILL_NOT_RUN = "will not run"
+    CANNOT_TELL = "cannot tell"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that a rule found."""
+
+    code: str
+    subject: str
+    """What it is about, in one or two words: 'driver', 'numpy'."""
+    outcome: Outcome
+    scope: Scope
+    what: str
+    """One line: what differs or is wrong, with both values."""
+    why: str
+    """One line: what that does to the result."""
+    remedy: str | None
+    """The step that mends it; None where nothing can."""
+    source: Source
+    """Who says so."""
+    confidence: Confidence = "high"
+    """How sure the source, or the row of the tables that decided, is."""
+    wanted: str | None = None
+    found: str | None = None
+    kind: Kind = Kind.DRIFT
+
+    @property
+    def id(self) -> str:
+        """A name that stays the same from run to run."""
+        return f"{self.code}:{self.subject.lower().replace(' ', '-')}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotChecked:
+    """A rule that could not be judged, and the fact that was missing."""
+
+    code: str
+    path: str
+    """The fact's place in the manifest, with the side that lacks it: 'found gpu.devices'."""
+    reason: Unknown
+    worst: Outcome
+    """What the rule could have said at worst."""
+    scope: Scope
+    kind: Kind = Kind.DRIFT
+
+    @property
+    def section(self) -> str:
+        """The section that the missing fact is in."""
+        return re.split(r"[.\[]", self.path.rpartition(" ")[2])[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """Something that lowers what can be expected, without being a difference."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that the rules said."""
+
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    judged: tuple[str, ...] = ()
+    """The codes of the rules that came to an end, with or without a finding."""
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Rule codes that the project leaves out, with the reason it gives."""
+
+    def of(self, *kinds: Kind) -> Report:
+        """The part of the report that rules of these kinds made."""
+        return replace(
+            self,
+            findings=tuple(each for each in self.findings if each.kind in kinds),
+            not_checked=tuple(each for each in self.not_checked if each.kind in kinds),
+            conditions=self.conditions if Kind.DRIFT in kinds else (),
+        )
+
+    def findings_of(self, scope: Scope) -> tuple[Finding, ...]:
+        """The findings that count for running that way, the worst first."""
+        found = [each for each in self.findings if each.scope.covers(scope)]
+        return tuple(sorted(found, key=lambda each: (each.outcome.rank, each.id)))
+
+    def not_checked_of(self, scope: Scope) -> tuple[NotChecked, ...]:
+        """What was left open for running that way, by what it could have said at worst."""
+        found = [each for each in self.not_checked if each.scope.covers(scope)]
+        return tuple(sorted(found, key=lambda each: (each.worst.rank, each.code)))
+
+    def worst(self, scope: Scope) -> Outcome | None:
+        """The worst outcome for running that way; None without findings."""
+        found = self.findings_of(scope)
+        return found[0].outcome if found else None
+
+    def verdict(self, scope: Scope) -> Verdict:
+        """Whether it will run that way.
+
+        What is not known never makes it better, and a definite answer would be the same
+        whatever an unknown fact turned out to be: a rule that could have said something worse
+        and was not judged leaves it open.
+        """
+        worst = self.worst(scope)
+        if worst is Outcome.BLOCKS:
+            return Verdict.WILL_NOT_RUN
+        could_be = min((each.worst.rank for each in self.not_checked_of(scope)), default=None)
+        bound = Outcome.BLOCKS if worst is Outcome.DEGRADES else Outcome.DEGRADES
+        if could_be is not None and could_be <= bound.rank:
+            return Verdict.CANNOT_TELL
+        return Verdict.LIMITS if worst is Outcome.DEGRADES else Verdict.RUNS
+
+    def __add__(self, other: Report) -> Report:
+        """Both reports as one."""
+        return Report(
+            findings=self.findings + other.findings,
+            not_checked=self.not_checked + other.not_checked,
+            conditions=self.conditions + other.conditions,
+            judged=self.judged + other.judged,
+            ignored={**self.ignored, **other.ignored},
+        )

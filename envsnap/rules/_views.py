@@ -1,0 +1,115 @@
+"""What several rules read in the same way: the packages that count, and the GPUs that count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from envsnap.manifest import canonical_name
+from envsnap.rules._core import Side, need
+from envsnap.sections import Device, Fact, Gpu, Package, Packages, Unknown
+
+_SHOWN = 4
+_GIB = 1024
+_WHOLE = 10
+
+
+def active(side: Side) -> Mapping[str, Package]:
+    """The copies that import would use, by canonical name."""
+    packages = side.need(Packages)
+    installed = need(packages.installed, side.path("packages.installed"))
+    return {canonical_name(each.name): each for each in installed if each.active}
+
+
+def compiled(side: Side) -> list[str]:
+    """The packages whose wheels are for one platform; ends the rule where none is known to be."""
+    found, unknown = [], None
+    for name, package in active(side).items():
+        if isinstance(package.tags, Unknown):
+            unknown = (name, package.tags)
+        elif any(not tag.endswith("-any") for tag in package.tags or ()):
+            found.append(package.name)
+    if unknown is not None and not found:
+        need(unknown[1], side.path(f"packages.installed.{unknown[0]}.tags"))
+    return found
+
+
+class GpuKind(NamedTuple):
+    """One GPU, or one MIG instance of it, as programs see it. Fields may be unknown."""
+
+    path: str
+    vendor: str
+    name: Fact[str]
+    capability: Fact[str | None]
+    multiprocessors: Fact[int]
+    memory_mib: Fact[int]
+    profile: Fact[str | None]
+    """The MIG profile; None for a whole GPU."""
+
+    @property
+    def title(self) -> str:
+        """Its name and, where there is one, its MIG profile."""
+        name = "a GPU" if isinstance(self.name, Unknown) else self.name.removeprefix("NVIDIA ")
+        return f"{name} {self.profile}" if isinstance(self.profile, str) else name
+
+
+def visible_gpus(side: Side) -> tuple[GpuKind, ...]:
+    """The GPUs that programs on that side would see, MIG instances one by one."""
+    gpu = side.need(Gpu)
+    devices = need(gpu.devices, side.path("gpu.devices"))
+    if not devices:
+        return ()
+    positions = need(gpu.visible, side.path("gpu.visible"))
+    return tuple(
+        kind
+        for position in positions
+        if position < len(devices)
+        for kind in _kinds(devices[position], side.path(f"gpu.devices[{position}]"))
+    )
+
+
+def _kinds(device: Device, path: str) -> Iterator[GpuKind]:
+    whole = GpuKind(
+        path, device.vendor, device.name, device.compute_capability, device.multiprocessors,
+        device.memory_mib, None,
+    )  # fmt: skip
+    if isinstance(device.mig, Unknown) and device.vendor == "nvidia":
+        yield whole._replace(profile=device.mig)
+        return
+    if not device.mig:
+        yield whole
+        return
+    for index, part in enumerate(need(device.slices, f"{path}.slices")):
+        yield whole._replace(
+            path=f"{path}.slices[{index}]", multiprocessors=part.multiprocessors,
+            memory_mib=part.memory_mib, profile=part.profile,
+        )  # fmt: skip
+
+
+def sm(capability: str) -> str:
+    """A compute capability as compilers write it.
+
+    >>> sm("8.9")
+    'sm_89'
+    """
+    return f"sm_{capability.replace('.', '')}"
+
+
+def gib(mib: int) -> str:
+    """Memory in GiB, one decimal below ten and where it matters.
+
+    >>> gib(15360), gib(24564), gib(4096)
+    ('15 GiB', '24 GiB', '4 GiB')
+    """
+    value = mib / _GIB
+    return f"{value:.0f} GiB" if value >= _WHOLE or value == int(value) else f"{value:.1f} GiB"
+
+
+def listed(names: list[str], noun: str, *, shown: int = _SHOWN) -> str:
+    """'1 package: a', '3 packages: a, b, c', '382 packages': never a long list.
+
+    >>> listed(["b", "a"], "package")
+    '2 packages: a, b'
+    """
+    number = f"1 {noun}" if len(names) == 1 else f"{len(names)} {noun}s"
+    return number if len(names) > shown else f"{number}: {', '.join(sorted(names))}"

@@ -1,0 +1,85 @@
+"""CUD: the CUDA libraries that the system brings, beside those of the packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
+from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._sources import CUBLAS, CUDNN
+from envsnap.sections import Cuda, CudaLibrary, Unknown
+
+_TITLES = {
+    "cublas": "cuBLAS", "cudnn": "cuDNN", "cufft": "cuFFT", "curand": "cuRAND",
+    "cusolver": "cuSOLVER", "cusparse": "cuSPARSE", "nccl": "NCCL", "runtime": "CUDA runtime",
+    "toolkit": "CUDA toolkit",
+}  # fmt: skip
+_LOADED_ONCE = ("cudnn", "nccl")
+
+
+@drift("CUD001", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Cuda,), source=CUBLAS)
+def system_libraries(pair: Pair) -> Iterator[Said | Open]:
+    """Another version of a CUDA library may choose other algorithms.
+
+    Compared are the system's copies; those of packages are compared as packages. Where a
+    package brings the library too, that copy is usually the one that loads, and the system's
+    is a note.
+    """
+    wanted = _system(pair.wanted)
+    if not wanted:
+        return
+    found = _system(pair.found)
+    brought = {each.family for each in _libraries(pair.wanted) if each.source != "system"}
+    for family, theirs in wanted.items():
+        ours = found.get(family, ())
+        unknown = next((each for each in (*theirs, *ours) if isinstance(each, Unknown)), None)
+        if unknown is not None:
+            yield Open(f"cuda.libraries.{family}.version", unknown)
+        elif set(theirs) != set(ours):
+            outcome = Outcome.NOTE if brought & {family, "runtime"} else Outcome.NUMERICS
+            yield Said(
+                _TITLES.get(family, family), outcome,
+                f"the system's {_TITLES.get(family, family)} {_words(theirs)} -> {_words(ours)}",
+                remedy="run it in the container", wanted=_words(theirs), found=_words(ours),
+            )  # fmt: skip
+
+
+@health("CUD010", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Cuda,), source=CUDNN)
+def two_copies(side: Side) -> Iterator[Said]:
+    """Which of them loads depends on the search path.
+
+    Two versions of cuDNN or NCCL are installed, by packages or by the system. LD_LIBRARY_PATH,
+    or what was imported first, decides.
+    """
+    for family in _LOADED_ONCE:
+        copies = {
+            f"{each.version} ({each.source})": str(each.version)
+            for each in _libraries(side)
+            if each.family == family and not isinstance(each.version, Unknown)
+        }
+        if len({_release(version) for version in copies.values()}) > 1:
+            yield Said(
+                _TITLES[family], Outcome.NOTE,
+                f"{len(copies)} versions of {_TITLES[family]}: {', '.join(sorted(copies))}",
+                remedy="remove one, or leave LD_LIBRARY_PATH empty",
+            )  # fmt: skip
+
+
+def _libraries(side: Side) -> tuple[CudaLibrary, ...]:
+    return need(side.need(Cuda).libraries, side.path("cuda.libraries"))
+
+
+def _system(side: Side) -> Mapping[str, tuple[str | Unknown, ...]]:
+    found: dict[str, tuple[str | Unknown, ...]] = {}
+    for each in _libraries(side):
+        if each.source == "system":
+            found[each.family] = (*found.get(each.family, ()), each.version)
+    return found
+
+
+def _words(versions: tuple[str | Unknown, ...]) -> str:
+    return " and ".join(sorted(map(str, set(versions)))) or "none"
+
+
+def _release(version: str) -> str:
+    return ".".join(version.split(".")[:3])  # a fourth number is the package's own build

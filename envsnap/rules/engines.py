@@ -1,0 +1,84 @@
+"""ENG: what the found machine can run containers with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envsnap.rules._core import Pair, Said, Side, fit, need
+from envsnap.rules._cuda import gpu_packages
+from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._sources import APPTAINER_GPU, NVIDIA_TOOLKIT
+from envsnap.rules._views import visible_gpus
+from envsnap.sections import Container, Engine, Engines, Gpu, Packages, Python, Unknown
+
+_OWN_GPU = ("apptainer", "singularity")
+"""Engines that bind the driver in by themselves (--nv)."""
+
+
+@fit(
+    "ENG001", scope=Scope.CONTAINER, worst=Outcome.BLOCKS, reads=(Container, Engines),
+    source=APPTAINER_GPU,
+)  # fmt: skip
+def no_engine(pair: Pair) -> Iterator[Said]:
+    """A container needs an engine that this user may use.
+
+    Docker (its daemon must answer), Podman, Apptainer or Singularity. Inside a container the
+    question is answered already.
+    """
+    if _is_inside(pair.found) or _usable(pair.found):
+        return
+    engines = _engines(pair.found)
+    names = ", ".join(each.name for each in engines)
+    yield Said(
+        "engine", Outcome.BLOCKS,
+        f"{names} cannot be used by this user" if names else "no container engine is installed",
+        remedy="install Apptainer (needs no root to run), or Docker",
+    )  # fmt: skip
+
+
+@fit(
+    "ENG002", scope=Scope.CONTAINER, worst=Outcome.BLOCKS,
+    reads=(Container, Engines, Gpu, Packages, Python), source=NVIDIA_TOOLKIT,
+)  # fmt: skip
+def no_gpu_in_containers(pair: Pair) -> Iterator[Said]:
+    """Docker shows a container no NVIDIA GPU without NVIDIA's container toolkit.
+
+    Apptainer and Singularity bind the driver in by themselves, with --nv.
+    """
+    wanted = [each for each in visible_gpus(pair.wanted) if each.vendor == "nvidia"]
+    if not wanted or not gpu_packages(pair.wanted) or _is_inside(pair.found):
+        return
+    if not any(each.vendor == "nvidia" for each in visible_gpus(pair.found)):
+        return  # GPU001 says it
+    if need(pair.found.need(Gpu).platform, pair.found.path("gpu.platform")) != "pci":
+        return  # Docker Desktop brings its own way under WSL, and Tegra its own images
+    usable = _usable(pair.found)
+    if not usable or any(each.name in _OWN_GPU for each in usable):
+        return
+    toolkit = need(
+        pair.found.need(Engines).container_toolkit, pair.found.path("engines.container_toolkit")
+    )
+    if toolkit is None:
+        yield Said(
+            "container GPU", Outcome.BLOCKS,
+            f"{usable[0].name} has no NVIDIA container toolkit here",
+            remedy="install the NVIDIA container toolkit, or Apptainer",
+        )  # fmt: skip
+
+
+def _is_inside(side: Side) -> bool:
+    return need(side.need(Container).kind, side.path("container.kind")) is not None
+
+
+def _engines(side: Side) -> tuple[Engine, ...]:
+    return need(side.need(Engines).found, side.path("engines.found"))
+
+
+def _usable(side: Side) -> tuple[Engine, ...]:
+    """The engines that answer; ends the rule where none does and one could not be asked."""
+    engines = _engines(side)
+    usable = tuple(each for each in engines if each.usable is True)
+    for each in engines:
+        if not usable and isinstance(each.usable, Unknown):
+            need(each.usable, side.path(f"engines.found.{each.name}.usable"))
+    return usable

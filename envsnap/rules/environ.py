@@ -1,0 +1,71 @@
+"""ENV: environment variables that change what programs compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from envsnap.facts import Looked, determinism
+from envsnap.rules._core import Pair, Said, Side, drift, need
+from envsnap.rules._cuda import gpu_packages
+from envsnap.rules._findings import Condition, Outcome, Scope
+from envsnap.rules._sources import CUBLAS, TORCH_RANDOMNESS
+from envsnap.rules._views import visible_gpus
+from envsnap.sections import Environ, Gpu, Packages, Python
+
+_CHANGES = ("numerics", "determinism", "order of sums", "algorithm choice", "which libraries load")
+_LONGEST = 24
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+
+@drift(
+    "ENV001", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Environ,), source=TORCH_RANDOMNESS
+)
+def other_value(pair: Pair) -> Iterator[Said]:
+    """The variable changes how numbers are computed.
+
+    Compared are the variables of a closed list. Those that change numbers, the order of sums,
+    the choice of algorithms or the libraries that load are numerics, the others a note. In a
+    container the image sets them.
+    """
+    wanted, found = _variables(pair.wanted), _variables(pair.found)
+    for name in sorted(wanted.keys() | found.keys()):
+        theirs, ours = wanted.get(name), found.get(name)
+        if theirs == ours:
+            continue
+        known = determinism.variable(name)
+        effect = known.value.effect if isinstance(known, Looked) else "its effect is not known"
+        changes = not isinstance(known, Looked) or any(
+            word in known.value.affects for word in _CHANGES
+        )
+        yield Said(
+            name, Outcome.NUMERICS if changes else Outcome.NOTE,
+            f"{name}: {_words(theirs)} -> {_words(ours)}", why=effect,
+            remedy=f"unset {name}" if theirs is None else f"export {name}={theirs}",
+            wanted=_words(theirs), found=_words(ours),
+        )  # fmt: skip
+
+
+@drift(
+    "ENV002", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Environ, Gpu, Packages, Python),
+    source=CUBLAS,
+)  # fmt: skip
+def not_deterministic(pair: Pair) -> Iterator[Condition]:
+    """Without it cuBLAS may give other digits from run to run.
+
+    Programs that run on several CUDA streams get the same bits from cuBLAS only with
+    CUBLAS_WORKSPACE_CONFIG set to :4096:8 or :16:8. No difference between two machines; it
+    lowers what can be promised.
+    """
+    computes = visible_gpus(pair.wanted) and gpu_packages(pair.wanted)
+    if computes and _CUBLAS not in _variables(pair.wanted):
+        yield Condition(code="ENV002", text=f"{_CUBLAS} was not set at capture")
+
+
+def _variables(side: Side) -> Mapping[str, str]:
+    return need(side.need(Environ).variables, side.path("environ.variables"))
+
+
+def _words(value: str | None) -> str:
+    if value is None:
+        return "not set"
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 3]}..."

@@ -1,0 +1,236 @@
+"""GPU: the accelerators that programs see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envsnap.rules._core import Pair, Said, Side, drift, health, need
+from envsnap.rules._cuda import gpu_packages
+from envsnap.rules._findings import Condition, Outcome, Scope
+from envsnap.rules._sources import (
+    CUBLAS,
+    CUDA_VARIABLES,
+    CUDNN,
+    ENVSNAP,
+    NCCL_ORDER,
+)
+from envsnap.rules._views import GpuKind, gib, listed, sm, visible_gpus
+from envsnap.sections import Gpu, Packages, Python
+
+_LESS = 0.97  # ECC and firmware take a share of the same card's memory
+
+
+@drift(
+    "GPU001", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python), source=ENVSNAP
+)
+def no_gpu(pair: Pair) -> Iterator[Said | Condition]:
+    """What asks for the GPU stops; what can do without it runs on the processor.
+
+    The wanted environment had a GPU and packages that compute on one, and no program sees a GPU
+    of that vendor on the found machine. A container uses the machine's GPU.
+    """
+    wanted = visible_gpus(pair.wanted)
+    packages = gpu_packages(pair.wanted) if wanted else []
+    if not packages:
+        return
+    vendors = {each.vendor for each in wanted}
+    if vendors & {each.vendor for each in visible_gpus(pair.found)}:
+        return
+    gpu = pair.found.need(Gpu)
+    hidden = need(gpu.hidden, pair.found.path("gpu.hidden"))
+    there = {each.vendor for each in need(gpu.devices, pair.found.path("gpu.devices"))}
+    yield Said(
+        "GPU", Outcome.BLOCKS,
+        f"{wanted[0].title} -> {hidden if vendors & there and hidden else 'no such GPU'}; "
+        f"{listed(packages, 'package')} for it",
+        remedy="show it to programs (CUDA_VISIBLE_DEVICES)" if vendors & there
+        else f"a machine with {_article(wanted[0].vendor)} GPU",
+        wanted=wanted[0].title, found="none",
+    )  # fmt: skip
+
+
+@drift(
+    "GPU003", scope=Scope.BOTH, worst=Outcome.NUMERICS, reads=(Gpu, Packages, Python), source=CUDNN
+)
+def other_kind(pair: Pair) -> Iterator[Said]:
+    """The same bits are promised within one kind of GPU only (cuDNN).
+
+    The compute capability differs. Libraries take other kernels for each, and cuDNN promises
+    the same bits on the same architecture alone.
+    """
+    wanted = _computing(pair)
+    theirs = {_capability(each) for each in wanted}
+    for found in _distinct(_counterparts(pair, wanted)):
+        ours = _capability(found)
+        if ours not in theirs:
+            yield Said(
+                "GPU kind", Outcome.NUMERICS,
+                f"{_words(wanted[0])} -> {_words(found)}",
+                wanted=_words(wanted[0]), found=_words(found),
+            )  # fmt: skip
+
+
+@drift(
+    "GPU004", scope=Scope.BOTH, worst=Outcome.NUMERICS, reads=(Gpu, Packages, Python), source=CUBLAS
+)
+def other_size(pair: Pair) -> Iterator[Said]:
+    """Sums are split by the number of multiprocessors (cuBLAS).
+
+    cuBLAS promises the same bits on GPUs of the same architecture and the same number of
+    streaming multiprocessors only: an H100 of another form, or a MIG slice, is another size.
+    """
+    wanted = _computing(pair)
+    theirs = {need(each.multiprocessors, f"{each.path}.multiprocessors") for each in wanted}
+    for found in _distinct(_counterparts(pair, wanted)):
+        ours = need(found.multiprocessors, f"{found.path}.multiprocessors")
+        if ours not in theirs:
+            yield Said(
+                "GPU size", Outcome.NUMERICS,
+                f"{_numbers(theirs)} -> {ours} multiprocessors",
+                wanted=_numbers(theirs), found=str(ours),
+            )  # fmt: skip
+
+
+@drift(
+    "GPU005", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Packages, Python),
+    source=ENVSNAP,
+)  # fmt: skip
+def less_memory(pair: Pair) -> Iterator[Said]:
+    """What filled the wanted GPU's memory does not fit.
+
+    What the computation needed is not recorded, only what its GPU had. A smaller batch needs
+    less, and is another computation.
+    """
+    wanted = _computing(pair)
+    sizes = [need(each.memory_mib, f"{each.path}.memory_mib") for each in wanted]
+    for found in _distinct(_counterparts(pair, wanted)):
+        ours = need(found.memory_mib, f"{found.path}.memory_mib")
+        if ours < min(sizes) * _LESS:
+            yield Said(
+                "GPU memory", Outcome.DEGRADES, f"{gib(min(sizes))} -> {gib(ours)}",
+                remedy=f"a smaller batch, or a GPU with {gib(min(sizes))}",
+                wanted=gib(min(sizes)), found=gib(ours),
+            )  # fmt: skip
+
+
+@drift(
+    "GPU006", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Packages, Python),
+    source=NCCL_ORDER,
+)  # fmt: skip
+def other_number(pair: Pair) -> Iterator[Said]:
+    """Sums over GPUs are split by their number.
+
+    A program that uses all the GPUs it sees divides the batch by their number, and adds the
+    parts in another order. One that needs the wanted number does not start with fewer.
+    """
+    wanted = _computing(pair)
+    found = _counterparts(pair, wanted)
+    if len(found) == len(wanted) or not found:
+        return
+    if len(found) < len(wanted):
+        outcome = Outcome.DEGRADES
+    else:
+        outcome = Outcome.NUMERICS if len(wanted) > 1 else Outcome.NOTE
+    yield Said(
+        "GPU count", outcome, f"{len(wanted)} -> {len(found)} GPUs",
+        remedy=f"CUDA_VISIBLE_DEVICES={','.join(map(str, range(len(wanted))))}"
+        if len(found) > len(wanted) else "a machine with as many, or another configuration",
+        wanted=str(len(wanted)), found=str(len(found)),
+    )  # fmt: skip
+
+
+@drift(
+    "GPU008", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu, Packages, Python), source=ENVSNAP
+)
+def unused(pair: Pair) -> Iterator[Said]:
+    """Nothing that is installed computes on a GPU.
+
+    The two machines' GPUs differ, and no package of the wanted environment is known to use one.
+    """
+    wanted, found = visible_gpus(pair.wanted), visible_gpus(pair.found)
+    if gpu_packages(pair.wanted) and wanted:
+        return
+    theirs, ours = ([_title(each) for each in side] for side in (wanted, found))
+    if sorted(theirs) != sorted(ours):
+        yield Said(
+            "GPU", Outcome.NOTE, f"{_titles(theirs)} -> {_titles(ours)}",
+            wanted=_titles(theirs), found=_titles(ours),
+        )  # fmt: skip
+
+
+@health("GPU010", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDA_VARIABLES)
+def hidden(side: Side) -> Iterator[Said]:
+    """Programs see fewer GPUs than the machine has.
+
+    An environment variable, the batch system or the container's settings show a part of them.
+    """
+    why = need(side.need(Gpu).hidden, side.path("gpu.hidden"))
+    if why is not None:
+        yield Said("GPU", Outcome.NOTE, why)
+
+
+@health("GPU011", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDNN)
+def mixed(side: Side) -> Iterator[Said]:
+    """Which of them a program takes decides its digits.
+
+    The GPUs that programs see are of different models.
+    """
+    kinds = sorted({_title(each) for each in visible_gpus(side)})
+    if len(kinds) > 1:
+        yield Said(
+            "GPU models", Outcome.NOTE, f"different models: {', '.join(kinds)}",
+            remedy="choose one with CUDA_VISIBLE_DEVICES",
+        )  # fmt: skip
+
+
+def _computing(pair: Pair) -> tuple[GpuKind, ...]:
+    """The wanted GPUs, if there are packages that compute on them."""
+    wanted = visible_gpus(pair.wanted)
+    return wanted if wanted and gpu_packages(pair.wanted) else ()
+
+
+def _counterparts(pair: Pair, wanted: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:
+    """The found GPUs of the wanted one's vendors; another vendor's are GPU001's matter."""
+    if not wanted:
+        return ()
+    vendors = {each.vendor for each in wanted}
+    return tuple(each for each in visible_gpus(pair.found) if each.vendor in vendors)
+
+
+def _distinct(gpus: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:
+    """One of each kind, in the order of their first."""
+    kinds = {each._replace(path=""): each for each in reversed(gpus)}
+    return tuple(reversed(list(kinds.values())))
+
+
+def _capability(gpu: GpuKind) -> str | None:
+    return need(gpu.capability, f"{gpu.path}.compute_capability")
+
+
+def _words(gpu: GpuKind) -> str:
+    capability = _capability(gpu)
+    return f"{gpu.title} ({sm(capability)})" if capability else gpu.title
+
+
+def _title(gpu: GpuKind) -> str:
+    need(gpu.name, f"{gpu.path}.name")
+    need(gpu.profile, f"{gpu.path}.mig")
+    return gpu.title
+
+
+def _titles(titles: list[str]) -> str:
+    kinds = sorted(set(titles))
+    return (
+        ", ".join(
+            f"{titles.count(kind)} x {kind}" if titles.count(kind) > 1 else kind for kind in kinds
+        )
+        or "none"
+    )
+
+
+def _numbers(numbers: set[int]) -> str:
+    return " or ".join(map(str, sorted(numbers)))
+
+
+def _article(vendor: str) -> str:
+    return {"nvidia": "an NVIDIA", "amd": "an AMD", "intel": "an Intel"}.get(vendor, f"a {vendor}")

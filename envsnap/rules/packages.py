@@ -1,0 +1,236 @@
+"""PKG: what is installed, compared by name, version and content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from envsnap.manifest import canonical_name
+from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
+from envsnap.rules._findings import Condition, Outcome, Scope
+from envsnap.rules._sources import ENVSNAP, PYTHON_PATH
+from envsnap.rules._views import active, listed
+from envsnap.sections import CondaRecord, Package, Packages, Reason, Unknown
+
+_PLACEHOLDER = "local-package-"
+
+
+@drift("PKG001", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=ENVSNAP)
+def missing(pair: Pair) -> Iterator[Said | Open]:
+    """What imports them stops there.
+
+    A distribution of the wanted environment is not installed in the found one. Many missing
+    ones are one finding: the environment has not been set up. A container brings its own.
+    """
+    wanted = active(pair.wanted)
+    if not wanted:
+        return
+    found = active(pair.found)
+    named = {name: each for name, each in wanted.items() if not _is_placeholder(pair, name)}
+    if len(named) < len(wanted):
+        left_out = Unknown(Reason.NOT_ASKED, f"{len(wanted) - len(named)} names left out")
+        yield Open(pair.wanted.path("packages.installed"), left_out)
+    absent = [f"{each.name} {each.version}" for name, each in named.items() if name not in found]
+    if absent:
+        verb = "is" if len(absent) == 1 else "are"
+        yield Said(
+            "packages", Outcome.BLOCKS, _not_installed(absent, verb),
+            remedy="envsnap build, or install them here",
+            wanted=f"{len(wanted)} packages", found=f"{len(wanted) - len(absent)} of them",
+        )  # fmt: skip
+
+
+@drift("PKG002", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Packages,), source=ENVSNAP)
+def other_version(pair: Pair) -> Iterator[Said]:
+    """Another version may compute something else.
+
+    The same distribution is installed on both sides in different versions.
+    """
+    for both in _both(pair):
+        if both.wanted.version != both.found.version:
+            yield Said(
+                both.name, Outcome.NUMERICS,
+                f"{both.name} {both.wanted.version} -> {both.found.version}",
+                remedy=f"pip install '{both.name}=={both.wanted.version}'",
+                wanted=both.wanted.version, found=both.found.version,
+            )  # fmt: skip
+
+
+@drift("PKG003", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Packages,), source=ENVSNAP)
+def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
+    """The version is the same, the installed files are not.
+
+    Compared are the content digests: SHA-256 over the files that the wheel put into
+    site-packages. They differ for another build, a local one, or a file that was edited.
+    Where an installer left no RECORD there is no digest, and name and version must do.
+    """
+    by_name: list[str] = []
+    for both in _both(pair):
+        if both.wanted.version != both.found.version:
+            continue
+        contents = both.wanted.content, both.found.content
+        unknown = next((each for each in contents if isinstance(each, Unknown)), None)
+        if unknown is not None:
+            side = pair.wanted if isinstance(contents[0], Unknown) else pair.found
+            yield Open(side.path(f"packages.installed.{both.name}.content"), unknown)
+        elif contents[0] is None or contents[1] is None:
+            by_name.append(both.name)
+        elif contents[0] != contents[1]:
+            yield Said(
+                both.name, Outcome.NUMERICS,
+                f"{both.name} {both.wanted.version}: other files under the same version",
+                remedy=f"reinstall {both.name} from the artifact of the wanted side",
+                wanted=str(contents[0])[:12], found=str(contents[1])[:12],
+            )  # fmt: skip
+    if by_name:
+        yield Condition(
+            code="PKG003", text=f"{listed(by_name, 'package')} compared by version alone: no RECORD"
+        )
+
+
+@drift("PKG004", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
+def other_build(pair: Pair) -> Iterator[Said]:
+    """Another build of the same content, or from another place.
+
+    Version and content agree; the wheel's tags, its build tag, or where it was installed from
+    differ. That changes nothing by itself.
+    """
+    for both in _both(pair):
+        wanted, found = both.wanted, both.found
+        same_content = wanted.content == found.content and not isinstance(wanted.content, Unknown)
+        if wanted.version != found.version or not same_content:
+            continue
+        for what, theirs, ours in (
+            ("tags", wanted.tags, found.tags),
+            ("build", wanted.build, found.build),
+            ("origin", wanted.origin.kind, found.origin.kind),
+        ):
+            if not isinstance(theirs, Unknown) and not isinstance(ours, Unknown) and theirs != ours:
+                yield Said(
+                    f"{both.name} {what}", Outcome.NOTE,
+                    f"{both.name} {wanted.version}: {what} {_words(theirs)} -> {_words(ours)}",
+                    wanted=_words(theirs), found=_words(ours),
+                )  # fmt: skip
+
+
+@drift("PKG005", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
+def extra(pair: Pair) -> Iterator[Said]:
+    """Packages that only the found environment has.
+
+    They matter only where a program imports one of them when it happens to be there.
+    """
+    wanted, found = active(pair.wanted), active(pair.found)
+    more = [f"{each.name} {each.version}" for name, each in found.items() if name not in wanted]
+    # Beside an environment that was never set up here, these are just another environment.
+    if more and any(name in found for name in wanted):
+        yield Said("more packages", Outcome.NOTE, f"{listed(more, 'package')} more than wanted")
+
+
+@drift("PKG006", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=ENVSNAP)
+def conda_libraries(pair: Pair) -> Iterator[Said]:
+    """Libraries that conda installed beside Python's own packages.
+
+    conda packages that are no Python distribution (BLAS, CUDA, compilers' run times) are
+    compared by name, version, build and, where both are known, the archive's SHA-256.
+    """
+    wanted = _conda_only(pair.wanted)
+    if not wanted:
+        return
+    found = _conda_only(pair.found)
+    absent = [name for name in wanted if name not in found]
+    if absent:
+        yield Said(
+            "conda packages", Outcome.BLOCKS, f"{listed(absent, 'conda package')} not installed",
+            remedy="envsnap build, or conda install them here",
+        )  # fmt: skip
+    for name, theirs in wanted.items():
+        ours = found.get(name)
+        if ours is not None and _conda_words(theirs) != _conda_words(ours):
+            yield Said(
+                name, Outcome.NUMERICS, f"{name} {_conda_words(theirs)} -> {_conda_words(ours)}",
+                remedy=f"conda install {name}={theirs.version}",
+                wanted=_conda_words(theirs), found=_conda_words(ours),
+            )  # fmt: skip
+
+
+@health("PKG010", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=PYTHON_PATH)
+def shadowed(side: Side) -> Iterator[Said]:
+    """Python imports the first copy on its path, and the others are dead weight.
+
+    Two copies of one distribution are on the module search path. Which one is imported depends
+    on the order of the path: PYTHONPATH, the user's folder, the environment, its base.
+    """
+    installed = need(side.need(Packages).installed, side.path("packages.installed"))
+    used = active(side)
+    for each in installed:
+        first = used.get(canonical_name(each.name))
+        if not each.active and first is not None and first.version != each.version:
+            yield Said(
+                each.name, Outcome.NOTE,
+                f"{each.name} {first.version} ({first.layer}) hides {each.version} ({each.layer})",
+                remedy="uninstall one of them",
+            )  # fmt: skip
+
+
+@health("PKG011", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
+def broken(side: Side) -> Iterator[Said]:
+    """What is in them cannot be known, nor compared.
+
+    A folder of an installed distribution has no readable metadata: an installation that was
+    cut off, or left over by another one.
+    """
+    faults = need(side.need(Packages).broken, side.path("packages.broken"))
+    if faults:
+        verb = "installation" if len(faults) == 1 else "installations"
+        yield Said(
+            "broken", Outcome.NOTE,
+            f"{len(faults)} {verb} could not be read, as {faults[0].location}: {faults[0].why}",
+            remedy="reinstall or remove them",
+        )  # fmt: skip
+
+
+class _Both(NamedTuple):
+    name: str
+    wanted: Package
+    found: Package
+
+
+def _both(pair: Pair) -> Iterator[_Both]:
+    wanted = active(pair.wanted)
+    found = active(pair.found) if wanted else {}
+    for name, each in wanted.items():
+        if name in found and not _is_placeholder(pair, name):
+            yield _Both(name, each, found[name])
+
+
+def _is_placeholder(pair: Pair, name: str) -> bool:
+    """Whether --anonymous put the name in the place of a package's own."""
+    sides = (pair.wanted, pair.found)
+    return name.startswith(_PLACEHOLDER) and any(side.manifest.captured.anonymous for side in sides)
+
+
+def _not_installed(absent: list[str], verb: str) -> str:
+    number, _, names = listed(absent, "package").partition(": ")
+    return f"{number} {verb} not installed here" + (f": {names}" if names else "")
+
+
+def _conda_only(side: Side) -> Mapping[str, CondaRecord]:
+    packages = side.need(Packages)
+    records = need(packages.conda_only, side.path("packages.conda_only"))
+    return {each.name: each for each in records}
+
+
+def _conda_words(record: CondaRecord) -> str:
+    return f"{record.version} {record.build}" if isinstance(record.build, str) else record.version
+
+
+def _words(value: object) -> str:
+    if isinstance(value, tuple):
+        return (
+            value[0]
+            if len(value) == 1
+            else f"{value[0]} and {len(value) - 1} more"
+            if value
+            else "none"
+        )
+    return "none" if value is None else str(value)
