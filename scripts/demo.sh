@@ -9,16 +9,19 @@ envsnap=$(pwd)/.venv/bin/envsnap
 manifest=demo/envsnap.lock.json
 specs=demo/container
 
-show() { # EXPECTED-EXIT-CODE COMMAND...: runs envsnap as a user would type it
+show() { # EXPECTED-EXIT-CODES COMMAND...: runs envsnap as a user would type it; leaves its code in $status
     expected=$1
     shift
     printf '\n$ envsnap %s\n' "$*"
     status=0
     "$envsnap" "$@" || status=$?
-    if [ "$status" -ne "$expected" ]; then
-        echo "make demo: 'envsnap $*' should have ended with exit code $expected, not $status" >&2
+    case " $expected " in
+    *" $status "*) ;;
+    *)
+        echo "make demo: 'envsnap $*' ended with exit code $status, which it should not here" >&2
         exit 1
-    fi
+        ;;
+    esac
 }
 
 made() { # PATH WHAT-IT-IS: fails if a promised file is not there
@@ -26,7 +29,7 @@ made() { # PATH WHAT-IT-IS: fails if a promised file is not there
         echo "make demo: $1 was not written" >&2
         exit 1
     fi
-    printf '  %-34s %s\n' "$1" "$2"
+    printf '  %-37s %s\n' "$1" "$2"
 }
 
 requirements=$(cksum <scripts/demo-requirements.txt)
@@ -60,14 +63,20 @@ show 0 check "$manifest"
 
 echo
 echo "4. And on a cloud machine with a T4 GPU? Its profile comes with envsnap."
-show 1 check "$manifest" --against t4-cloud
-echo "   (exit code 1 is no failure of the demo: it is how check says no)"
+# The answer hangs on this machine's processor: a Cascade Lake is what the profile has.
+show "0 1 4" check "$manifest" --against t4-cloud
+echo
+case $status in
+0) echo "Exit code 0 is the answer yes: the profile has this machine's kind of processor." ;;
+1) echo "Exit code 1 is the answer no, for scripts to read. The demo itself has not failed." ;;
+4) echo "Exit code 4 is the answer: cannot tell. The demo itself has not failed." ;;
+esac
 
 echo
 echo "Made:"
 made "$manifest" "the manifest: plain JSON, to keep beside the code"
 made "$specs/Dockerfile" "docker build $specs"
-made "$specs/Singularity.def" "apptainer build image.sif $specs/Singularity.def"
-made "$specs/binder/requirements.txt" "repo2docker $specs"
+made "$specs/envsnap.def" "apptainer build image.sif envsnap.def (in that folder)"
+made "$specs/binder/environment.yml" "repo2docker $specs"
 echo
 echo "Yours next: activate an environment, then: $envsnap capture"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(HERE)
@@ -30,7 +30,11 @@ LIBRARIES = (
     "pyelftools",
     "tomli",
 )
-NOT_LIBRARY = ("../", "/", "bin/", "archspec/json/tests/", "example.py")
+NOT_LIBRARY = (
+    *("../", "/", "bin/"),  # scripts
+    *("archspec/cpu/", "archspec/vendor/", "archspec/json/tests/"),  # only its table is used
+    "example.py",  # of nvidia-ml-py
+)
 LEFT_OUT = (".pyc", ".pyi", ".so", ".pyd", ".c", ".typed")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -59,7 +63,9 @@ def fetch(folder: str) -> None:
         uv = beside if os.path.exists(beside) else "uv"
         pip = [uv, "pip", "install", "--python", sys.executable]
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-    subprocess.run([*pip, *options, "--target", folder, "--requirement", REQUIREMENTS], check=True)
+    command = [*pip, *options, "--target", folder, "--requirement", REQUIREMENTS]
+    if subprocess.run(command, check=False).returncode != 0:
+        sys.exit("pyz.py: the libraries could not be fetched: see the lines above")
 
 
 def program() -> Iterator[tuple[str, bytes]]:
@@ -88,10 +94,7 @@ def libraries(folders: list[str]) -> Iterator[tuple[str, bytes]]:
         for path in found.files or ():
             name = inside_zip(str(path).replace(os.sep, "/"))
             if name is not None:
-                content = read(str(found.locate_file(path)))
-                if name == "archspec/__init__.py":
-                    content += read(os.path.join(HERE, "pyz_archspec.py"))
-                yield name, content
+                yield name, read(str(found.locate_file(path)))
 
 
 def inside_zip(path: str) -> str | None:
@@ -111,21 +114,12 @@ def read(path: str) -> bytes:
         return file.read()
 
 
-def entry(name: str, mode: int) -> zipfile.ZipInfo:
-    """Give the zip's header of a file or folder, the same whoever builds it and when."""
-    header = zipfile.ZipInfo(name, EPOCH)
-    header.compress_type = zipfile.ZIP_DEFLATED
-    header.create_system, header.external_attr = 3, mode << 16
-    return header
-
-
-def folders_of(names: Iterable[str]) -> list[str]:
-    """Give every folder above these names, sorted, as a zip writes them."""
-    folders: set[str] = set()
-    for name in names:
-        parts = name.split("/")[:-1]
-        folders.update("/".join(parts[:depth]) + "/" for depth in range(1, len(parts) + 1))
-    return sorted(folders)
+def header(name: str) -> zipfile.ZipInfo:
+    """Give a file's header in the zip, the same whoever builds it and when."""
+    entry = zipfile.ZipInfo(name, EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system, entry.external_attr = 3, 0o644 << 16
+    return entry
 
 
 def write(path: str, entries: Mapping[str, bytes]) -> None:
@@ -136,11 +130,8 @@ def write(path: str, entries: Mapping[str, bytes]) -> None:
         with open(temporary, "wb") as file:
             file.write(b"#!/usr/bin/env python3\n")
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-                # Before Python 3.13 a package without __init__.py is found by its folder's entry.
-                for name in folders_of(entries):
-                    archive.writestr(entry(name, 0o755), b"")
                 for name in sorted(entries):
-                    archive.writestr(entry(name, 0o644), entries[name])
+                    archive.writestr(header(name), entries[name])
         os.chmod(temporary, 0o755)  # noqa: S103 - a program, for everybody who can read it
         os.replace(temporary, path)
     finally:
