@@ -157,15 +157,15 @@ def _names(text: str, option: str) -> frozenset[str]:
 
 def _host(asked: _Asked, stack: ExitStack) -> Host:
     """The machine to look at, as it was asked for."""
-    from envsnap.host import LocalHost, RecordedHost, TreeHost, image_host
+    from envsnap import host
 
     if asked.root is not None:
-        return TreeHost(asked.root)
+        return host.TreeHost(asked.root)
     if asked.image is not None:
-        return stack.enter_context(image_host(asked.image))
+        return stack.enter_context(host.image_host(asked.image))
     if asked.recording is not None:
-        return RecordedHost.from_path(asked.recording)
-    return LocalHost()
+        return host.RecordedHost.from_path(asked.recording)
+    return host.LocalHost()
 
 
 def _captured(asked: _Asked, host: Host) -> Manifest:
@@ -231,10 +231,17 @@ def _continued(manifest: Manifest, before: Manifest, path: str, *, force: bool) 
     """The new capture, with what the old file said beside the facts.
 
     Raises:
-        FileError: The old file names another machine.
+        FileError: The old file names another machine, or would lose what is new in it.
     """
+    from envsnap.cli._manifest import is_newer
     from envsnap.sections import replace
 
+    if is_newer(before) and not force:
+        raise FileError(
+            f"{path} was written by a newer envsnap (schema {before.schema}), "
+            "whose fields would be lost",
+            hint="Capture with that envsnap; write elsewhere with -o; or give --force",
+        )
     if machine_id(manifest) != machine_id(before) and not force:
         raise FileError(
             f"{path} names another machine: {machine_id(before)}, here is {machine_id(manifest)}",
@@ -252,10 +259,10 @@ def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
 
 
 def _same(manifest: Manifest, before: Manifest) -> bool:
-    from envsnap.manifest import document
-
-    now, then = document(manifest), document(before)
-    return all(now[key] == then[key] for key in ("schema", "facts_digest", "lock", "requires"))
+    """Whether both say the same, whenever they were captured."""
+    now, then = ({**each.sections, "moment": None} for each in (manifest, before))
+    beside = ("schema", "lock", "requires")
+    return now == then and all(getattr(manifest, key) == getattr(before, key) for key in beside)
 
 
 class _Done(NamedTuple):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from envsnap._check import Checked, CheckOptions, check
 from envsnap.cli._lines import painted
+from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, Style, add_common, columns, payload
 from envsnap.errors import ExitCode, UsageError
-from envsnap.manifest import Manifest, find, load
+from envsnap.manifest import Manifest, find
 from envsnap.rules import Outcome, Scope
 
 TYPE_CHECKING = False
@@ -143,11 +144,9 @@ def _named(name: str, wanted: Manifest, asked: _Asked) -> Manifest:
     """A manifest, a recording or a profile; a file of that name comes before a profile."""
     if os.path.isdir(name) or name.endswith(".tar"):
         return _captured(name, wanted, asked)
-    if name == "-" or os.path.lexists(name) or os.sep in name or "." in name:
-        return load(name)
-    from envsnap import profiles
+    from envsnap.profiles import load_named
 
-    return profiles.load(name)
+    return load_named(name, load)
 
 
 def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifest:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from envsnap.cli._manifest import load
 from envsnap.cli._terminal import add_common, clean, columns, payload
 from envsnap.errors import ExitCode, UsageError
-from envsnap.manifest import Manifest, document, find, load
+from envsnap.manifest import Manifest, document, find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

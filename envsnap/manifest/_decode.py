@@ -29,7 +29,7 @@ _TOP = {
 }
 _DEEPEST = 32
 _LONGEST_QUOTE = 60
-_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
+_VERSION = r"(\d{1,6})\.(\d{1,6})"
 
 
 def decode(tree: object) -> Manifest:
@@ -59,7 +59,7 @@ def decode(tree: object) -> Manifest:
 
 
 def _is_newer(schema: object) -> bool:
-    parts = _VERSION.fullmatch(schema) if isinstance(schema, str) else None
+    parts = re.fullmatch(_VERSION, schema) if isinstance(schema, str) else None
     if parts is None:
         raise ManifestError(f"Unsupported version {schema!r}", where="schema")
     major, minor = parts.groups()
@@ -163,7 +163,7 @@ def _plan(shape: Hashable) -> Mapping[str, tuple[Convert, object]]:
     for field in fields(shape):
         hint = hints[field.name]
         default = field.default
-        if Unknown in typing.get_args(hint):
+        if default is REQUIRED and Unknown in typing.get_args(hint):
             default = Unknown(Reason.NOT_RECORDED, f"this manifest has no {field.name}")
         plan[field.name] = (_converter(hint), default)
     return plan

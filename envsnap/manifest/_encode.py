@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import Enum
-from json.encoder import encode_basestring
+from functools import cache
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from envsnap.manifest._identity import environment_id, machine_id
 from envsnap.manifest._model import Manifest
-from envsnap.sections import Unknown
+from envsnap.sections import Unknown, fields
+from envsnap.sections._shape import REQUIRED
 
 Json = Any  # the one type that JSON itself has
 
@@ -33,7 +35,18 @@ def _members(value: object) -> Mapping[str, object]:
     if isinstance(value, Unknown):
         detail = {} if value.detail is None else {"detail": value.detail}
         return {"unknown": value.reason, **detail}
-    return value if isinstance(value, Mapping) else vars(value)
+    if isinstance(value, Mapping):
+        return value
+    of: Any = type(value)
+    said, defaults = vars(value), _defaults(of)
+    usual = [name for name in defaults if said[name] == defaults[name]]
+    return {name: said[name] for name in said if name not in usual} if usual else said
+
+
+@cache
+def _defaults(of: Any) -> Mapping[str, object]:  # noqa: ANN401 - a shape
+    """The fields of a shape that are not written where they have their default."""
+    return {field.name: field.default for field in fields(of) if field.default is not REQUIRED}
 
 
 def _utf8(text: str) -> str:
@@ -102,7 +115,7 @@ def pretty(value: Json, indent: str = "\n") -> str:
     The standard library's encoder takes four times as long once it indents.
     """
     if isinstance(value, str):
-        return encode_basestring(value)
+        return quoted(value)
     if value is None or value is True or value is False:
         return "null" if value is None else "true" if value else "false"
     if isinstance(value, int):
@@ -110,7 +123,11 @@ def pretty(value: Json, indent: str = "\n") -> str:
     deeper = indent + "  "
     if isinstance(value, dict):
         keys = list(value) if next(iter(value), "") == "about" else sorted(value)
-        rows = [f"{encode_basestring(key)}: {pretty(value[key], deeper)}" for key in keys]
+        rows = [
+            f"{quoted(key)}: {quoted(each) if type(each) is str else pretty(each, deeper)}"
+            for key in keys
+            for each in (value[key],)
+        ]
         return "{" + deeper + ("," + deeper).join(rows) + indent + "}" if rows else "{}"
     rows = [pretty(item, deeper) for item in value]
     return "[" + deeper + ("," + deeper).join(rows) + indent + "]" if rows else "[]"

@@ -38,19 +38,21 @@ def parse(raw: bytes, path: str) -> Manifest:
 
 def read_bytes(path: str) -> bytes:
     """A file whole, if it is no larger than a manifest may be."""
+    too_large = False
     try:
         if path == "-":
             raw = sys.stdin.buffer.read(LIMIT_BYTES + 1)
         else:
             with open(path, "rb") as file:
-                raw = file.read(LIMIT_BYTES + 1)
+                too_large = os.fstat(file.fileno()).st_size > LIMIT_BYTES
+                raw = b"" if too_large else file.read(LIMIT_BYTES + 1)
     except FileNotFoundError:
         raise ManifestError(
             f"No manifest at {path}", hint="Make one: envsnap capture -o FILE"
         ) from None
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
-    if len(raw) > LIMIT_BYTES:
+    if too_large or len(raw) > LIMIT_BYTES:  # a pipe has no size beforehand
         raise ManifestError(f"{_name(path)}: Larger than {LIMIT_BYTES >> 20} MiB: not a manifest")
     return raw
 

@@ -77,7 +77,9 @@ def _identity(package: Package) -> list[object]:
 
 def _plain(value: object) -> str:
     """A fact as text; an unknown is no value and equal to no value."""
-    return f"unknown:{value.reason}" if isinstance(value, Unknown) else json.dumps(value)
+    if isinstance(value, Unknown):
+        return f"unknown:{value.reason}"
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _short(content: object) -> str:

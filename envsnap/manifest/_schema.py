@@ -9,6 +9,7 @@ from typing import Any
 
 from envsnap.manifest._model import SCHEMA, Captured
 from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
+from envsnap.sections._shape import REQUIRED
 
 Schema = dict[str, Any]
 
@@ -64,9 +65,12 @@ def _shape(shape: type[Any]) -> Schema:
         schema = _of(hints[field.name])
         unit = f" [{field.unit}]" if field.unit else ""
         properties[field.name] = {"description": f"{field.meaning}{unit}", **schema}
+        if field.default is not REQUIRED:
+            properties[field.name]["default"] = field.default
         if field.sources:
             properties[field.name]["x-sources"] = list(field.sources)
-    return _object(properties, sorted(properties))
+    needed = [field.name for field in fields(shape) if field.default is REQUIRED]
+    return _object(properties, sorted(needed))
 
 
 def _object(properties: dict[str, Schema], required: list[str]) -> Schema:

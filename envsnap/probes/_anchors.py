@@ -33,10 +33,6 @@ class Anchors(NamedTuple):
     project: str | None = None
     home: str | None = None
 
-    def also(self, **folders: str | None) -> Anchors:
-        """The same anchors with more folders known."""
-        return self._replace(**folders)
-
     def anchor(self, path: str) -> str:
         """The path below the nearest anchor, or absolute under a system folder.
 

@@ -36,54 +36,42 @@ class Metadata(NamedTuple):
 def parse_metadata(raw: bytes) -> Metadata | None:
     r"""Name and version from the head of a METADATA or PKG-INFO; None if one is missing.
 
-    >>> parse_metadata(b"Metadata-Version: 2.1\nName: Numpy\\nVersion: 2.1.0\\n\\nText")
+    >>> parse_metadata(b"Metadata-Version: 2.1\nName: Numpy\nVersion: 2.1.0\n\nText")
     Metadata(name='Numpy', version='2.1.0')
     """
     name = version = ""
-    for line in raw.splitlines():
-        if not line:
+    for line in raw.split(b"\n"):
+        key = line[:8].lower()
+        if key.startswith(b"name:"):
+            name = name or _value(line)
+        elif key == b"version:":
+            version = version or _value(line)
+        elif line in {b"", b"\r"}:
             break  # the description begins
-        key, colon, value = line.partition(b":")
-        field = key.lower()
-        if colon and field == b"name" and not name:
-            name = value.decode("utf-8", "replace").strip()
-        elif colon and field == b"version" and not version:
-            version = value.decode("utf-8", "replace").strip()
+        else:
+            continue
         if name and version:
             return Metadata(name[:_LONGEST], version[:_LONGEST])
     return None
 
 
+def _value(line: bytes) -> str:
+    return line.partition(b":")[2].decode("utf-8", "replace").strip()
+
+
 def parse_wheel(raw: bytes) -> tuple[Fact[tuple[str, ...] | None], Fact[str | None]]:
     r"""The tags, sorted, and the build tag of a WHEEL file.
 
-    >>> parse_wheel(b"Wheel-Version: 1.0\\nTag: py2-none-any\\nTag: py3-none-any\\n")
+    >>> parse_wheel(b"Wheel-Version: 1.0\nTag: py2-none-any\nTag: py3-none-any\n")
     (('py2-none-any', 'py3-none-any'), None)
     """
-    tags: list[str] = []
-    build: str | None = None
-    for line in raw.decode("utf-8", "replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.lower() == "tag":
-            tags.append(value.strip()[:_LONGEST])
-        elif key.lower() == "build":
-            build = value.strip()[:_LONGEST] or None
+    lines = raw.split(b"\n")
+    tags = sorted([_value(line)[:_LONGEST] for line in lines if line[:4].lower() == b"tag:"])
+    builds = [_value(line)[:_LONGEST] for line in lines if line[:6].lower() == b"build:"]
+    build = (builds and builds[0]) or None
     if not tags:
         return Unknown(Reason.UNPARSABLE, "its WHEEL file has no tag"), build
-    return tuple(sorted(tags)), build
-
-
-def plain_origin(kind: str, *, url: Fact[str | None] = None) -> Origin:
-    """An origin of which no more is known than its kind, and perhaps its address."""
-    return Origin(
-        kind=kind,
-        url=url,
-        vcs=None,
-        commit=None,
-        revision=None,
-        archive_hash=None,
-        subdirectory=None,
-    )
+    return tuple(tags), build
 
 
 def direct_url(raw: bytes, anchors: Anchors) -> Origin:
@@ -91,10 +79,10 @@ def direct_url(raw: bytes, anchors: Anchors) -> Origin:
     try:
         tree = json.loads(raw)
     except (ValueError, RecursionError):
-        return plain_origin("unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json is no JSON"))
+        return Origin(kind="unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json is no JSON"))
     url = tree.get("url") if isinstance(tree, dict) else None
     if not isinstance(url, str):
-        return plain_origin("unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json has no url"))
+        return Origin(kind="unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json has no url"))
     vcs, archive, folder = (_table(tree, key) for key in ("vcs_info", "archive_info", "dir_info"))
     kind = "archive"
     if vcs is not None:

@@ -14,7 +14,6 @@ from envsnap.probes._dist_info import (
     direct_url,
     parse_metadata,
     parse_wheel,
-    plain_origin,
 )
 from envsnap.probes._registry import Look, NeedsError, probe
 from envsnap.sections import (
@@ -33,7 +32,7 @@ _SEPARATORS = re.compile(r"[-_.]+")
 _PLAIN_VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([.][a-z0-9]+)*)?\Z"
 )
-_METADATA_START_BYTES = 4096
+_METADATA_START_BYTES = 1024
 _METADATA_LIMIT_BYTES = 4 * 1024 * 1024
 _KEEP_REQUESTED = frozenset({"pip", "uv"})
 
@@ -121,19 +120,18 @@ def _metadata(host: Host, found: Found) -> Metadata | str:
         return "a removal that was not finished"
     if found.kind == "dist-info" and not found.files:
         return "an empty dist-info folder"
-    raw: Fact[bytes | None] = None
     for path in _metadata_paths(host, found):
         raw = host.read(path, limit=_METADATA_START_BYTES)
-        if isinstance(raw, bytes) and len(raw) == _METADATA_START_BYTES:
-            metadata = parse_metadata(raw)
-            raw = raw if metadata else host.read(path, limit=_METADATA_LIMIT_BYTES)
-        if raw is not None:
-            break
-    if isinstance(raw, Unknown):
-        return f"its metadata could not be read: {raw}"
-    if raw is None:
-        return "no metadata"
-    return parse_metadata(raw) or "its metadata names no name and version"
+        if isinstance(raw, Unknown):
+            return f"its metadata could not be read: {raw}"
+        if raw is None:
+            continue
+        metadata = parse_metadata(raw)
+        if metadata is None and len(raw) == _METADATA_START_BYTES:
+            whole = host.read(path, limit=_METADATA_LIMIT_BYTES)
+            metadata = parse_metadata(whole) if isinstance(whole, bytes) else None
+        return metadata or "its metadata names no name and version"
+    return "no metadata"
 
 
 def _metadata_paths(host: Host, found: Found) -> tuple[str, ...]:
@@ -220,17 +218,17 @@ def _origin(
 ) -> Origin:
     if conda is not None:
         # A direct_url.json here is conda-build's own working folder, of no use to anybody.
-        return plain_origin("conda", url=conda.url)
+        return Origin(kind="conda", url=conda.url)
     if found.kind == "egg-link":
-        return plain_origin("editable")
+        return Origin(kind="editable")
     if "direct_url.json" in found.files:
         raw = look.host.read(f"{found.path}/direct_url.json", limit=65536)
         if isinstance(raw, bytes):
             return direct_url(raw, look.anchors)
-        return plain_origin("unknown", url=raw)
+        return Origin(kind="unknown", url=raw)
     if found.layer == "distro":
-        return plain_origin("distribution")
-    return plain_origin("index" if isinstance(installer, str) else "unknown")
+        return Origin(kind="distribution")
+    return Origin(kind="index" if isinstance(installer, str) else "unknown")
 
 
 def _finished(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from envsnap.manifest import Manifest
 from envsnap.reports._words import active_packages, count, known, project_git
@@ -12,8 +12,7 @@ from envsnap.sections import Package, Packages, Project, Unknown
 _SHOWN = 4
 
 
-@dataclass(frozen=True)
-class Mend:
+class Mend(NamedTuple):
     """One thing to mend: what it is, examples, and the step."""
 
     what: str

@@ -46,7 +46,11 @@ def fact(
     sources: tuple[str, ...] = (),
     default: object = REQUIRED,
 ) -> Any:  # noqa: ANN401 - a field specifier
-    """Declare one field of a shape: what it means, its unit, and who can witness it."""
+    """Declare one field of a shape: what it means, its unit, and who can witness it.
+
+    A field with a default is not written into a manifest where it has that value. A field that a
+    later version adds to a shape has none: where it is missing, it was not recorded.
+    """
     return Field("", meaning, unit, sources, default)
 
 
@@ -57,8 +61,8 @@ def shape(cls: type[T]) -> type[T]:
     What `dataclasses` would do, without its cost: to import it and to compile forty classes
     took longer than a third of a whole capture.
     """
-    found = {name: vars(cls)[name]._replace(name=name) for name in cls.__annotations__}
-    for name in found:
+    found = {name: _field(name, vars(cls).get(name, REQUIRED)) for name in cls.__annotations__}
+    for name in found.keys() & vars(cls).keys():
         delattr(cls, name)
     methods = (_init, _frozen, _frozen, _equal, _hashed, _shown)
     names = ("__init__", "__setattr__", "__delattr__", "__eq__", "__hash__", "__repr__")
@@ -66,6 +70,13 @@ def shape(cls: type[T]) -> type[T]:
         setattr(cls, name, method)
     setattr(cls, _FIELDS, found)
     return cls
+
+
+def _field(name: str, given: object) -> Field:
+    """A field as it was declared: by `fact`, by a plain default, or by its annotation alone."""
+    if isinstance(given, Field):
+        return given._replace(name=name)
+    return Field(name, "", None, (), given)
 
 
 _FIELDS = "__shape_fields__"

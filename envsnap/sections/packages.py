@@ -10,12 +10,14 @@ class Origin:
     """Where a distribution was installed from (PEP 610, credentials removed)."""
 
     kind: str = fact("index, archive, vcs, directory, editable, conda, distribution or unknown")
-    url: Fact[str | None] = fact("The address, anchored if it is a local one")
-    vcs: Fact[str | None] = fact("git, hg, svn or bzr")
-    commit: Fact[str | None] = fact("The commit that was installed")
-    revision: Fact[str | None] = fact("The branch, tag or ref that was asked for")
-    archive_hash: Fact[str | None] = fact("'sha256=<hex>' of the archive, if the installer kept it")
-    subdirectory: Fact[str | None] = fact("Where in the source tree the project lies")
+    url: Fact[str | None] = fact("The address, anchored if it is a local one", default=None)
+    vcs: Fact[str | None] = fact("git, hg, svn or bzr", default=None)
+    commit: Fact[str | None] = fact("The commit that was installed", default=None)
+    revision: Fact[str | None] = fact("The branch, tag or ref that was asked for", default=None)
+    archive_hash: Fact[str | None] = fact(
+        "'sha256=<hex>' of the archive, if the installer kept it", default=None
+    )
+    subdirectory: Fact[str | None] = fact("Where in the source tree the project lies", default=None)
 
 
 @shape
@@ -38,8 +40,10 @@ class Package:
 
     name: str = fact("The name as its metadata writes it")
     version: str = fact("The version as its metadata writes it")
-    version_valid: bool = fact("Whether the version follows PEP 440")
-    active: bool = fact("Whether import would use this copy; another of the same name shadows it")
+    version_valid: bool = fact("Whether the version follows PEP 440", default=True)
+    active: bool = fact(
+        "Whether import would use this copy; else another of its name shadows it", default=True
+    )
     layer: str = fact("env, base, user, pythonpath, distro, pth or other")
     location: str = fact("The folder it is installed in, anchored")
     installer: Fact[str | None] = fact("The program that installed it (INSTALLER)")
@@ -48,7 +52,7 @@ class Package:
     )
     origin: Origin = fact("Where it was installed from")
     tags: Fact[tuple[str, ...] | None] = fact("The wheel's tags; null without a WHEEL file")
-    build: Fact[str | None] = fact("The wheel's build tag")
+    build: Fact[str | None] = fact("The wheel's build tag", default=None)
     content: Fact[str | None] = fact(
         "envsnap-content-1 digest of what the wheel put into site-packages, hex; "
         "null when the installer left no RECORD",
@@ -57,7 +61,7 @@ class Package:
     evidence: Fact[str] = fact(
         "The strongest identity: archive, vcs, content, distribution, version"
     )
-    conda: CondaRecord | None = fact("conda's record, where conda owns it; else null")
+    conda: CondaRecord | None = fact("conda's record, where conda owns it", default=None)
 
 
 @shape

@@ -1,0 +1,33 @@
+"""Opening manifests for commands: one that a newer envsnap wrote is used, and said to be so."""
+
+from __future__ import annotations
+
+from envsnap import manifest
+from envsnap.cli._terminal import clean, say
+from envsnap.manifest import SCHEMA, Manifest
+
+
+def load(path: str) -> Manifest:
+    """The manifest in a file; `-` is standard input.
+
+    Raises:
+        ManifestError: There is none, or it cannot be used.
+        FileError: It cannot be read.
+    """
+    found = manifest.load(path)
+    if is_newer(found):
+        name = "standard input" if path == "-" else clean(path)
+        say(
+            f"envsnap: {name} was written by a newer envsnap (schema {found.schema}); "
+            "fields it does not know are kept"
+        )
+    return found
+
+
+def is_newer(found: Manifest) -> bool:
+    """Whether a newer envsnap wrote it. Another major version was refused before."""
+    return _minor(found.schema) > _minor(SCHEMA)
+
+
+def _minor(schema: str) -> int:
+    return int(schema.partition(".")[2])
