@@ -42,16 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.disable()  # a short-lived process that makes no cycles: collecting costs a tenth of its time
     try:
         signal.signal(signal.SIGTERM, _terminated)
-        return int(_dispatch(words))
+        return _written(_dispatch(words))
     except EnvsnapError as error:
         _complain(error)
+        _leave_standard_output()
         return int(error.exit_code)
     except KeyboardInterrupt:
         print("\ninterrupted: nothing was left half-written", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_standard_output()  # the reader (head, less) has seen enough
         return int(ExitCode.OK)
     except _TerminatedError:
         return int(ExitCode.TERMINATED)
@@ -143,16 +143,37 @@ def _complain(error: EnvsnapError) -> None:
         print(f"hint: {clean(error.hint)}", file=sys.stderr)
 
 
+def _written(code: ExitCode) -> int:
+    """The exit code, once what was printed has been written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return int(code)
+
+
+def _leave_standard_output() -> None:
+    """Drop what cannot be written any more: Python would complain of it at exit, with a 120."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _own_fault(error: Exception) -> ExitCode:
     import traceback
 
+    from envsnap.cli._terminal import clean
+
     if os.environ.get("ENVSNAP_DEBUG"):
         traceback.print_exception(error)
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{where.filename.rpartition('envsnap')[2].lstrip('/')}:{where.lineno}"
+    ours = os.path.dirname(os.path.dirname(__file__))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next(each for each in reversed(frames) if each.filename.startswith(ours))
+    place = f"envsnap{where.filename.removeprefix(ours)}:{where.lineno}"
+    why = " ".join(clean(str(error)).split())
     print(
         f"error: A fault of envsnap {__version__} itself: "
-        f"{type(error).__name__} at {place}: {error}\n"
+        f"{type(error).__name__} at {place}: {why}\n"
         "hint: Run it again with ENVSNAP_DEBUG=1 and report what it prints",
         file=sys.stderr,
     )

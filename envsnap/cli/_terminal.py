@@ -83,9 +83,17 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 
 def payload(text: str) -> None:
-    """Write what was asked for to standard output."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Write what was asked for to standard output: UTF-8, unless a terminal has its own.
+
+    Raises:
+        FileError: It is closed, or its disk is full.
+    """
+    from envsnap.manifest._file import to_standard_output
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    encoding = sys.stdout.encoding if terminal else "utf-8"
+    whole = text if text.endswith("\n") else text + "\n"
+    to_standard_output(whole.encode(encoding, "backslashreplace"))
 
 
 class Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import NamedTuple
 
@@ -253,7 +254,7 @@ def _continued(manifest: Manifest, before: Manifest, path: str, *, force: bool) 
 
 def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
     """Write the file, unless it says the same already; its size, or 0 if nothing was written."""
-    if before is not None and _same(manifest, before):
+    if before is not None and not before.edited and _same(manifest, before):
         return 0
     return save(manifest, path)
 
@@ -278,8 +279,6 @@ class _Done(NamedTuple):
 
 def _tell(asked: _Asked, done: _Done) -> None:
     """Say what was captured, to standard error: standard output is for `-o -`."""
-    import sys
-
     from envsnap.reports import summary
 
     manifest, before, path, size, seconds = done
@@ -314,12 +313,17 @@ def _health_lines(manifest: Manifest, width: int) -> list[str]:
 
 
 def _next(path: str) -> list[str]:
+    """The commands that come next, each with what it does where the line has room."""
     name = "" if path in {FILE_NAME, "-"} else f" {path}"
-    return [
-        f"Next  envsnap lock{name}     find the URL and hash of every package",
-        f"      envsnap build{name} --to dockerfile,apptainer,repo2docker     write the recipes",
-        f"      envsnap check{name}    later, here or elsewhere: is it still the same?",
-    ]
+    steps = (
+        (f"envsnap lock{name}", "the URL and hash of every package"),
+        (f"envsnap build{name} --docker", "or --singularity, --repo2docker"),
+        (f"envsnap check{name}", "later, here or elsewhere: still the same?"),
+    )
+    wide = max(len(command) for command, _ in steps)
+    room = wide + max(len(what) for _, what in steps) + 10 <= columns(sys.stderr)
+    rows = [f"{command:<{wide}}    {what}" if room else command for command, what in steps]
+    return [f"{'Next' if row == rows[0] else '':<6}{row}" for row in rows]
 
 
 def _size(size: int) -> str:

@@ -17,8 +17,7 @@ the dist-info are in `other`.
 
 A row that does not state a SHA-256 makes the digest absent, with the reason: none is skipped.
 
-The syntax is good for Python 3.6 and newer, and only the standard library is used: this file is
-also run by other interpreters, as `python -I -S -c SOURCE digests`.
+Syntax for Python 3.6 and newer, standard library only: `python -I -S -c SOURCE digests` runs it.
 """
 
 import binascii
@@ -36,9 +35,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-RECORD_LIMIT = 64 * 1024 * 1024
-"""The largest RECORD that is read, bytes; the largest known ones have a few megabytes."""
-
+RECORD_LIMIT = 64 * 1024 * 1024  # bytes; the largest known ones have a few megabytes
+_HEX_DIGITS = 64
 _BASE64 = bytes.maketrans(b"-_\0", b"+/A")
 _OF_INSTALLERS = frozenset(
     b"RECORD RECORD.jws RECORD.p7s INSTALLER REQUESTED direct_url.json provenance_url.json".split()
@@ -211,15 +209,18 @@ def _add_row(rows: Rows, fields: "list[bytes]") -> None:
     """One more row; an unquoted comma belongs to the path, as the columns read it."""
     *before, field, _ = fields if fields[2:] else [*fields, b"", b""][:3]
     path = b"\n" + b",".join(before)
-    hexes = _hexes([field])
+    name, _, digits = field.partition(b"=")
+    in_hex = len(digits) == _HEX_DIGITS and not digits.strip(b"0123456789abcdef")
+    hexes = (
+        [digits] if in_hex and name == b"sha256" else _hexes([field])
+    )  # Debian's own packages write it in hex
     if path == b"\n":
         rows.bad.append((path, "no path"))
     elif hexes:
         rows.paths.append(path)
         rows.hexes += hexes
     else:
-        algorithm = field.partition(b"=")[0]
-        known = algorithm.decode() if algorithm in _OTHER_HASHES else "malformed hash"
+        known = name.decode() if name in _OTHER_HASHES else "malformed hash"
         rows.bad.append((path, known if field else "no hash"))
 
 

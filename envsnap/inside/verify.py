@@ -137,9 +137,12 @@ def other_faults(
 
 
 def active(manifest: "dict[str, Any]") -> "dict[str, dict[str, Any]]":
-    """The manifest's packages that import would use, by canonical name."""
+    """The manifest's packages that import would use, by canonical name.
+
+    A manifest leaves out what has its usual value, and a package is usually the active copy.
+    """
     packages = manifest["sections"]["packages"]["installed"]
-    return {canonical(each["name"]): each for each in packages if each["active"]}
+    return {canonical(each["name"]): each for each in packages if each.get("active", True)}
 
 
 def _content_faults(wanted: "dict[str, Any]", folder: str) -> "list[str]":

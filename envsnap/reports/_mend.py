@@ -88,9 +88,10 @@ def _newer(manifest: Manifest) -> Iterator[Mend]:
         return
     installed, committed = known(project.newest_install), known(git.commit_time)
     if installed and committed and installed > committed:
+        length = len("2026-11-21") if installed[:10] != committed[:10] else len("2026-11-21T12:34")
+        when, last = (each[:length].replace("T", " ") for each in (installed, committed))
         yield Mend(
-            f"a package was installed on {installed[:10]}, after the last commit, "
-            f"of {committed[:10]}",
+            f"the newest package was installed on {when}, after the last commit ({last})",
             (),
             "results older than that come from another environment",
         )

@@ -19,6 +19,7 @@ from envsnap.sections import (
     Packages,
     Project,
     Python,
+    Reason,
     Unknown,
 )
 
@@ -29,6 +30,7 @@ _KINDS = {
     "unknown": "of unknown origin",
 }  # fmt: skip
 _DETAIL_SHOWN = 60
+_SHOWN = frozenset({"python", "packages", "gpu", "cuda", "os", "cpu", "memory", "project"})
 
 
 def lines(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -79,7 +81,8 @@ def python_words(manifest: Manifest) -> str:
         extra.append("free-threaded")
     if python.debug is True:
         extra.append("debug build")
-    extra.append(f"built by {known(python.origin)}" if known(python.origin) else "")
+    origin = known(python.origin)
+    extra.append(f"built by {origin}" if origin not in {"", "other"} else "")
     return f"{name} {python.version} ({', '.join(filter(None, extra))})"
 
 
@@ -183,6 +186,11 @@ def cpu_words(manifest: Manifest) -> str:
     return ", ".join(parts)
 
 
+def _cpu_model(manifest: Manifest) -> str:
+    cpu = manifest.section(Cpu)
+    return "" if isinstance(cpu, Unknown) else known(cpu.model, known(cpu.vendor))
+
+
 def project_words(manifest: Manifest) -> str:
     """'commit 3f9c2ab, 2 changed files not committed'."""
     git = project_git(manifest)
@@ -219,7 +227,7 @@ def sentence(manifest: Manifest) -> str:
         parts.append(f"driver {known(driver.version)}" if driver and known(driver.version) else "")
         parts.append(gpu_words(manifest))
     else:
-        parts.append(cpu_words(manifest).partition(",")[0])
+        parts.append(_cpu_model(manifest))
     ident = environment_id(manifest)
     tail = "" if isinstance(ident, Unknown) else f"; envsnap {ident}"
     return ", ".join(filter(None, parts)) + tail + "."
@@ -234,11 +242,12 @@ def _framework_words(manifest: Manifest) -> Iterator[str]:
 
 
 def not_seen(manifest: Manifest) -> list[str]:
-    """The sections that are unknown for another reason than that nobody asked."""
+    """The sections without a line of their own that are unknown, and were asked for."""
     return [
         f"{name}: {_unknown(section)}"
         for name, section in manifest.sections.items()
-        if isinstance(section, Unknown) and section.reason.value != "not-asked"
+        if name not in _SHOWN and isinstance(section, Unknown)
+        if section.reason is not Reason.NOT_ASKED
     ]
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from envsnap._check import Checked
-from envsnap.errors import ExitCode
 from envsnap.facts import Source
 from envsnap.manifest import Manifest, environment_id, machine_id
 from envsnap.reports.check_text import Sides
-from envsnap.rules import Finding, NotChecked, Outcome, Scope, Verdict
-from envsnap.sections import Reason, Unknown
+from envsnap.rules import Checked, Finding, NotChecked, Scope
+from envsnap.sections import Unknown
 
 VERSION = "1.0"
 
@@ -103,61 +101,3 @@ def _not_checked(each: NotChecked, checked: Checked) -> Json:
 
 def _plain(ident: str | Unknown) -> str | None:
     return ident if isinstance(ident, str) else None
-
-
-def schema() -> Json:
-    """The JSON Schema of the document (2020-12)."""
-    words, maybe = {"type": "string"}, {"type": ["string", "null"]}
-    code: Json = {"type": "string", "pattern": "^[A-Z]{3}[0-9]{3}$"}
-    verdict = {"enum": [each.value for each in Verdict]}
-    side = {"name": words, "captured": words, "environment": maybe, "machine": maybe}
-    common: Json = {
-        "code": code,
-        "kind": {"enum": ["health", "fit", "drift"]},
-        "scope": {"enum": [each.value for each in Scope]},
-        "decides": {"type": "boolean"},
-    }
-    outcome = {"enum": [each.value for each in Outcome]}
-    source = _object({"title": words, "url": maybe, "date": words})
-    finding = {
-        **common, "id": words, "outcome": outcome, "subject": words, "what": words, "why": words,
-        "remedy": maybe, "wanted": maybe, "found": maybe, "source": source,
-        "confidence": {"enum": ["high", "medium", "low"]},
-    }  # fmt: skip
-    left_open = {
-        **common, "worst": outcome, "path": words, "detail": maybe,
-        "reason": {"enum": [each.value for each in Reason]}, "allowed": {"type": "boolean"},
-    }  # fmt: skip
-    check: Json = {
-        "wanted": _object(side),
-        "found": _object(side),
-        "verdicts": _object({"native": verdict, "container": verdict}),
-        "decides": {"enum": ["native", "container"]},
-        "chosen": words,
-        "fail_on": outcome,
-        "exit_code": {"enum": [int(each) for each in _ANSWERS]},
-        "findings": _list(_object(finding)),
-        "not_checked": _list(_object(left_open)),
-        "conditions": _list(_object({"code": code, "text": words})),
-        "judged": _list(code),
-        "ignored": {"type": "object", "additionalProperties": words},
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "envsnap check report",
-        **_object({"report": {"const": VERSION}, "checks": _list(_object(check))}),
-    }
-
-
-_ANSWERS = (ExitCode.OK, ExitCode.NO, ExitCode.CANNOT_TELL)
-
-
-def _object(properties: Json) -> Json:
-    return {
-        "type": "object", "properties": properties, "required": sorted(properties),
-        "additionalProperties": False,
-    }  # fmt: skip
-
-
-def _list(items: Json) -> Json:
-    return {"type": "array", "items": items}

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from envsnap._check import Checked
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest, environment_id
-from envsnap.reports._lines import Line, Look, Part, line, wrapped
+from envsnap.reports._lines import Line, Look, Part, labelled, line, wrapped
 from envsnap.reports._sides import machine_words, when
-from envsnap.rules import FAMILIES, Finding, NotChecked, Outcome, Scope, Verdict, rules
+from envsnap.rules import FAMILIES, Checked, Finding, NotChecked, Outcome, Scope, Verdict, rules
 
+_SIDE = 8
 _SUBJECT = 14
 _CODE = 8
 _SHOWN = 3
@@ -47,7 +47,7 @@ def text(checked: Checked, sides: Sides, *, width: int = 80, verbose: bool = Fal
     """The whole report."""
     groups = (*_GROUPS, *_MILD) if verbose else _GROUPS
     return [
-        *_head(sides),
+        *_head(sides, width),
         line(),
         *verdicts(checked),
         *_findings(checked, groups, width),
@@ -67,20 +67,14 @@ def verdicts(checked: Checked) -> list[Line]:
     ]
 
 
-def _head(sides: Sides) -> Iterator[Line]:
+def _head(sides: Sides, width: int) -> Iterator[Line]:
     wanted, found = sides.wanted, sides.found
     ident = environment_id(wanted)
     named = f"environment {ident}, {when(wanted)}" if isinstance(ident, str) else when(wanted)
-    yield line("wanted  ", f"{sides.wanted_name}: {named}")
-    for each in _unless_same(machine_words(wanted), machine_words(found)):
-        yield line("        ", each)
-    words = machine_words(found)
-    yield line("found   ", f"{sides.found_name}: {words}" if words else sides.found_name)
-
-
-def _unless_same(wanted: str, found: str) -> Iterator[str]:
-    if wanted and wanted != found:
-        yield wanted
+    theirs, ours = machine_words(wanted), machine_words(found)
+    told = f", {theirs}" if theirs != ours else ""
+    yield from labelled("wanted", f"{sides.wanted_name}: {named}{told}", width=width, indent=_SIDE)
+    yield from labelled("found", f"{sides.found_name}: {ours}", width=width, indent=_SIDE)
 
 
 def _verdict(checked: Checked, scope: Scope) -> Line:
@@ -103,7 +97,7 @@ def _why(checked: Checked, scope: Scope) -> str:
     verdict = checked.report.verdict(scope)
     if verdict is Verdict.CANNOT_TELL:
         first = checked.report.not_checked_of(scope)[0]
-        return f"{first.path}: {first.reason.reason}"
+        return _short(f"{first.path} is not known", 33)
     if scope is checked.scope or verdict in {Verdict.RUNS, Verdict.LIMITS}:
         return ""
     first_finding = checked.report.findings_of(scope)[0]
@@ -239,10 +233,13 @@ def _end(checked: Checked, sides: Sides, width: int) -> Iterator[Line]:
         worst = checked.reached[0].outcome
         yield from _plain(f"Exit 1: {_NO[worst]}{_milder(checked)}", width)
     else:
-        first = checked.left_open[0]
+        codes = list(dict.fromkeys(each.code for each in checked.left_open))
+        sections = list(dict.fromkeys(each.section for each in checked.left_open))
+        names = codes if len(codes) <= len(sections) else sections
+        accept = " ".join(f"--allow-unknown {each}" for each in names)
         yield from _plain(
-            f"Exit 4: cannot tell, {first.path} is not known.  "
-            f"To accept that: --allow-unknown {first.section}", width,
+            f"Exit 4: cannot tell, {checked.left_open[0].path} is not known.  "
+            f"To accept that: {accept}", width,
         )  # fmt: skip
     if checked.options.scope is None:
         way = "running natively" if checked.scope is Scope.NATIVE else "the container"

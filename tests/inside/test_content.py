@@ -315,3 +315,9 @@ def test_no_bytes_make_it_raise(record: bytes) -> None:
         for refusal in (answer.refusal, answer.other_refusal)
     )
     assert told(answer) == told(stated(record, OWN))
+
+
+def test_a_hash_in_hex_as_debian_writes_it_is_the_same_hash() -> None:
+    in_hex = f"a.py,sha256={hashlib.sha256(b'x').hexdigest()},1\n"
+    assert stated(in_hex.encode(), OWN).content == stated(row("a.py", b"x").encode(), OWN).content
+    assert stated(in_hex.encode(), OWN).content == by_the_definition({"a.py": b"x"})

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import venv
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import envsnap.inside
+from envsnap.manifest import encode
+from envsnap.sections import Artifact, Package
+from tests import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INSIDE = os.path.dirname(envsnap.inside.__file__)
 IDENTITY = sys.version_info[:3]
@@ -22,10 +27,14 @@ IDENTITY = sys.version_info[:3]
 def metadata(site: Path, name: str, version: str) -> None:
     folder = site / f"{name}-{version}.dist-info"
     folder.mkdir()
-    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nName: no\n")
+    (folder / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nName: no\n"
+    )
     (site / f"{name}.py").write_text("")
     # The SHA-256 of no bytes, as RECORD writes it.
-    (folder / "RECORD").write_text(f"{name}.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n")
+    (folder / "RECORD").write_text(
+        f"{name}.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n"
+    )
 
 
 @pytest.fixture
@@ -41,27 +50,34 @@ def environment(tmp_path: Path) -> Path:
     return folder
 
 
-def manifest(environment: Path, **changes: object) -> str:
-    packages = [
-        {"name": "demo", "version": "1.0", "active": True, "content": None},
-        {"name": "other-name", "version": "2.0", "active": True, "content": None},
-        {"name": "shadowed", "version": "1.0", "active": False, "content": None},
-    ]
-    implementation = sys.implementation.name
-    document = {
-        "sections": {
-            "python": {"implementation": implementation, "version": ".".join(map(str, IDENTITY))},
-            "packages": {"installed": changes.get("packages", packages)},
-        },
-        "lock": {"artifacts": changes.get("artifacts", [])},
-    }
+PACKAGES = (
+    made.package("demo", "1.0", content=None),
+    made.package("other-name", "2.0", content=None),
+    made.package("shadowed", "1.0", active=False),
+)
+
+
+def manifest(
+    environment: Path,
+    packages: tuple[Package, ...] = PACKAGES,
+    artifacts: tuple[Artifact, ...] = (),
+    *,
+    version: str = ".".join(map(str, IDENTITY)),
+) -> str:
+    """A manifest of this very interpreter, as the codec writes it."""
+    python = made.python(implementation=sys.implementation.name, version=version)
     path = environment.parent / "manifest.json"
-    path.write_text(json.dumps(document))
+    path.write_text(encode(made.manifest(packages, artifacts, python=python)))
     return str(path)
 
 
 def verify(environment: Path, words: Sequence[str]) -> tuple[int, list[str]]:
-    program = [str(environment / "bin" / "python"), "-I", "-B", str(environment.parent / "verify.py")]
+    program = [
+        str(environment / "bin" / "python"),
+        "-I",
+        "-B",
+        str(environment.parent / "verify.py"),
+    ]
     done = subprocess.run([*program, *words], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout.splitlines()
@@ -75,10 +91,10 @@ def test_an_environment_as_its_manifest_says_passes(environment: Path) -> None:
 
 
 def test_every_difference_is_named(environment: Path) -> None:
-    packages = [
-        {"name": "Demo", "version": "1.1", "active": True, "content": None},
-        {"name": "gone", "version": "3", "active": True, "content": None},
-    ]
+    packages = (
+        made.package("Demo", "1.1", content=None),
+        made.package("gone", "3", content=None),
+    )
     assert verify(environment, [manifest(environment, packages=packages)]) == (
         1,
         [
@@ -90,32 +106,32 @@ def test_every_difference_is_named(environment: Path) -> None:
 
 
 def test_what_was_left_out_is_not_missed_and_others_can_be_allowed(environment: Path) -> None:
-    packages = [
-        {"name": "demo", "version": "1.0", "active": True, "content": None},
-        {"name": "gone", "version": "3", "active": True, "content": None},
-    ]
+    packages = (
+        made.package("demo", "1.0", content=None),
+        made.package("gone", "3", content=None),
+    )
     words = ["--others-ok", "--without", "Gone", manifest(environment, packages=packages)]
     assert verify(environment, words)[0] == 0
 
 
 def test_other_files_under_the_same_version_are_seen(environment: Path) -> None:
-    packages = [
-        {"name": "demo", "version": "1.0", "active": True, "content": "0" * 64},
-        {"name": "other-name", "version": "2.0", "active": True, "content": "0" * 64},
-    ]
-    artifacts = [{"name": "demo", "is_installed": True}, {"name": "other-name", "is_installed": False}]
+    packages = (
+        made.package("demo", "1.0"),
+        made.package("other-name", "2.0"),
+    )
+    artifacts = (
+        made.artifact("demo", "1.0", "demo-1.0-py3-none-any.whl"),
+        made.artifact("other-name", "2.0", "other_name-2.0.tar.gz", is_installed=False),
+    )
     path = manifest(environment, packages=packages, artifacts=artifacts)
     assert verify(environment, [path]) == (1, ["differs: demo 1.0 holds other files than it did"])
 
 
 def test_another_python_is_seen(environment: Path) -> None:
-    path = Path(manifest(environment))
-    document = json.loads(path.read_text())
-    document["sections"]["python"]["version"] = "3.6.0"
-    path.write_text(json.dumps(document))
-    status, said = verify(environment, [str(path)])
-    assert status == 1
-    assert said == [f"differs: Python's version: wanted 3.6.0, found {'.'.join(map(str, IDENTITY))}"]
+    assert verify(environment, [manifest(environment, version="3.6.0")]) == (
+        1,
+        [f"differs: Python's version: wanted 3.6.0, found {'.'.join(map(str, IDENTITY))}"],
+    )
 
 
 def older() -> list[str]:
@@ -127,15 +143,14 @@ def older() -> list[str]:
 @pytest.mark.skipif(not older(), reason="no Python older than 3.9 here")
 @pytest.mark.parametrize("program", older())
 def test_old_interpreters_run_it(program: str, tmp_path: Path) -> None:
-    document = {
-        "sections": {"python": {"implementation": "x", "version": "y"}, "packages": {"installed": []}},
-        "lock": {"artifacts": []},
-    }
     path = tmp_path / "manifest.json"
-    path.write_text(json.dumps(document))
+    path.write_text(encode(made.manifest((), (), python=made.python(implementation="x"))))
     script = os.path.join(INSIDE, "verify.py")
     done = subprocess.run(
-        [program, "-I", "-B", script, "--others-ok", str(path)], capture_output=True, text=True, check=False
+        [program, "-I", "-B", script, "--others-ok", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stdout.startswith("differs: Python's implementation: wanted x, found cpython\n")
