@@ -1,0 +1,78 @@
+"""Reads pylock.toml (PEP 751), as uv writes it. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from envsnap.errors import ToolError
+from envsnap.manifest import canonical_name
+
+_MAJOR = "1"
+
+
+class File(NamedTuple):
+    """One file of a release, as an index offers it."""
+
+    filename: str
+    url: str
+    """As the index gave it; it can hold credentials."""
+    sha256: str
+    size: int | None
+    """Bytes; None where the index does not say."""
+
+
+class Release(NamedTuple):
+    """The files of one version that fit the environment."""
+
+    version: str
+    wheels: tuple[File, ...]
+    sdist: File | None
+
+
+def parse(text: str) -> Mapping[str, Release]:
+    """The releases of a pylock.toml by canonical name.
+
+    Raises:
+        ToolError: The text is none, or of a version we do not know.
+    """
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        tree = toml.loads(text)
+    except ValueError as error:
+        raise ToolError(f"The locker's answer is not TOML: {error}") from None
+    version = tree.get("lock-version")
+    if not isinstance(version, str) or version.partition(".")[0] != _MAJOR:
+        raise ToolError(f"The locker's answer has lock-version {version!r}; we read {_MAJOR}.x")
+    packages = tree.get("packages", [])
+    if not isinstance(packages, list):
+        raise ToolError("The locker's answer has no list of packages")
+    return {name: release for name, release in map(_release, packages) if release is not None}
+
+
+def _release(tree: object) -> tuple[str, Release | None]:
+    if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
+        raise ToolError("The locker's answer has a package without a name")
+    name = canonical_name(tree["name"])
+    version = tree.get("version")
+    if not isinstance(version, str):
+        return name, None  # a folder or a repository has none
+    wheels = tree.get("wheels", [])
+    found = [_file(each) for each in wheels] if isinstance(wheels, list) else []
+    return name, Release(version, tuple(each for each in found if each), _file(tree.get("sdist")))
+
+
+def _file(tree: object) -> File | None:
+    """A file with an address and a SHA-256; None for any other, which could not be pinned."""
+    if not isinstance(tree, dict):
+        return None
+    url, hashes, size = tree.get("url"), tree.get("hashes"), tree.get("size")
+    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
+    if not isinstance(url, str) or not isinstance(sha256, str):
+        return None
+    name = tree.get("name")
+    filename = name if isinstance(name, str) else unquote(url.partition("#")[0].partition("?")[0])
+    return File(filename.rpartition("/")[2], url, sha256, size if type(size) is int else None)

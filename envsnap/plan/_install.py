@@ -1,0 +1,125 @@
+"""What is installed into the image, from which file, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from envsnap.errors import PlanError
+from envsnap.manifest import Manifest, canonical_name, environment_id
+from envsnap.plan import _safe
+from envsnap.plan._model import LeftOut, PlanOptions, Why
+from envsnap.sections import Artifact, Lock, Package
+
+_SHOWN = 5
+_ANY_MACHINE = "-none-any"
+
+
+def installs(
+    manifest: Manifest, active: Sequence[Package], options: PlanOptions
+) -> tuple[tuple[Artifact, ...], tuple[LeftOut, ...], list[Why]]:
+    """The file of every active package; the packages without one; and what is to say of both.
+
+    Raises:
+        PlanError: There is no lock of this environment, or a package has no file.
+    """
+    lock = _lock(manifest)
+    artifacts = _by_name(lock)
+    chosen: list[Artifact] = []
+    missing: list[LeftOut] = []
+    unlocked = {canonical_name(each.name): each.why for each in lock.unlocked}
+    for package in active:
+        name = canonical_name(package.name)
+        found = artifacts.get(name)
+        if found is None:
+            missing.append(
+                LeftOut(package.name, package.version, unlocked.get(name, "the lock lacks it"))
+            )
+        elif found.version != package.version:
+            missing.append(LeftOut(package.name, package.version, f"the lock has {found.version}"))
+        elif why := _needs_compiler(package, found):
+            missing.append(LeftOut(package.name, package.version, why))
+        else:
+            chosen.append(found)
+    if missing and not options.allow_missing:
+        raise _missing(missing)
+    chosen.sort(key=lambda each: canonical_name(each.name))
+    return tuple(chosen), tuple(sorted(missing)), _reasons(chosen, missing)
+
+
+def _lock(manifest: Manifest) -> Lock:
+    hint = "Make one: envsnap lock"
+    if manifest.lock is None:
+        raise PlanError(
+            "The manifest has no lock, which names the file of every package", hint=hint
+        )
+    if manifest.lock.environment != environment_id(manifest):
+        raise PlanError(
+            f"The lock is of environment {_safe.shown(manifest.lock.environment)}, "
+            f"not of the manifest's own, {environment_id(manifest)}",
+            hint=hint,
+        )
+    return manifest.lock
+
+
+def _by_name(lock: Lock) -> Mapping[str, Artifact]:
+    found: dict[str, Artifact] = {}
+    for index, each in enumerate(lock.artifacts):
+        checked = _safe.artifact(each, f"lock.artifacts[{index}]")
+        if found.setdefault(canonical_name(checked.name), checked) is not checked:
+            raise PlanError(f"{checked.name} stands twice in 'lock.artifacts'")
+    return found
+
+
+def _needs_compiler(package: Package, found: Artifact) -> str | None:
+    """Why a source archive cannot be built in the image; None where it can."""
+    if _safe.is_wheel(found):
+        return None
+    tags = package.tags if isinstance(package.tags, tuple) else ()
+    if tags and all(tag.endswith(_ANY_MACHINE) for tag in tags):
+        return None
+    return "only its source is on the index, and building that needs a compiler"
+
+
+def _missing(missing: Sequence[LeftOut]) -> PlanError:
+    lines = [
+        f"\n  {_plain(each.name)} {_plain(each.version)}: {_plain(each.why)}"
+        for each in missing[:_SHOWN]
+    ]
+    more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    noun = "package" if len(missing) == 1 else "packages"
+    return PlanError(
+        f"{len(missing)} {noun} cannot be installed in an image:{''.join(lines)}{more}",
+        hint="Install released versions and capture again, or leave them out with --allow-missing",
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)[:200]
+
+
+def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why]:
+    exact = sum(each.is_installed is True for each in chosen)
+    sources = [each for each in chosen if not _safe.is_wheel(each)]
+    found = [
+        Why(f"{len(chosen)} packages are installed, each from one file with its SHA-256",
+            f"the lock names it; {exact} of them are the very files that were installed", "lock"),
+        Why("files are found through artifacts.html and not through an index",
+            "an address and a hash can name no other package, no index is asked which one to take, "
+            "and packages do not get the mark of a direct address", "lock"),
+    ]  # fmt: skip
+    if sources:
+        names = ", ".join(each.name for each in sources[:_SHOWN])
+        found.append(
+            Why(f"{len(sources)} of them are built from source in the image ({names})",
+                "no wheel of them is on the index; what builds them is not pinned", "lock")
+        )  # fmt: skip
+    if missing:
+        names = ", ".join(_plain(each.name) for each in missing[:_SHOWN])
+        found.append(
+            Why(
+                f"{len(missing)} packages are left out ({names})",
+                "--allow-missing was given",
+                "option",
+            )
+        )
+    return found

@@ -1,0 +1,124 @@
+"""What a manifest may put into a recipe. A manifest is somebody else's file: it can be hostile.
+
+Names, versions and addresses end up in shell lines, HTML and YAML. Each is held to the form it
+must have anyway, so that nothing else can reach a template.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from envsnap.errors import PlanError
+from envsnap.sections import Artifact
+
+_NAME = re.compile(r"\A[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?\Z")
+_VERSION = re.compile(r"\A[A-Za-z0-9.!+_-]{1,100}\Z")
+_URL = re.compile(r"\Ahttps?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~:/@!*+,=%-]+\Z")
+_FILE = re.compile(r"\A[A-Za-z0-9_.!+-]{1,250}\Z")
+_SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
+_PYTHON = re.compile(r"\A[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?\Z")
+_REFERENCE = re.compile(
+    r"\A(?P<name>[a-z0-9][a-z0-9._-]*(?::[0-9]{1,5}(?=/))?(?:/[a-z0-9][a-z0-9._-]*)*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"
+)
+_TIME = re.compile(r"\A\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")
+_LIMIT = 60
+
+
+def artifact(found: Artifact, where: str) -> Artifact:
+    """The artifact, once every field has the only form it may have.
+
+    Raises:
+        PlanError: One has not; the message names its path in the manifest.
+    """
+    _match(_NAME, found.name, f"{where}.name", "the name of a distribution")
+    version = pep440(found.version, f"{where}.version")
+    _match(_URL, found.url, f"{where}.url", "a plain http or https address")
+    _match(_FILE, found.filename, f"{where}.filename", "the name of a wheel or source archive")
+    _match(_SHA256, found.sha256, f"{where}.sha256", "64 hex digits")
+    if unquote(found.url).rpartition("/")[2] != found.filename:
+        raise _wrong(found.url, f"{where}.url", f"an address that ends in {found.filename}")
+    if _identity(found.filename, where) != (canonicalize_name(found.name), version):
+        raise _wrong(found.filename, f"{where}.filename", f"a file of {found.name} {found.version}")
+    return found
+
+
+def is_wheel(found: Artifact) -> bool:
+    """Whether the file is a wheel; else it is a source archive."""
+    return found.filename.endswith(".whl")
+
+
+def _identity(filename: str, where: str) -> tuple[str, Version]:
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+            return name, version
+        name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        expected = "the name of a wheel or source archive"
+        raise _wrong(filename, f"{where}.filename", expected) from None
+    return name, version
+
+
+def name(text: str, where: str) -> str:
+    """A distribution's name, as PEP 508 has it."""
+    return _match(_NAME, text, where, "the name of a distribution")[0]
+
+
+def pep440(text: str, where: str) -> Version:
+    """A version, as PEP 440 has it."""
+    _match(_VERSION, text, where, "a version")
+    try:
+        return Version(text)
+    except InvalidVersion:
+        raise _wrong(text, where, "a version") from None
+
+
+def python_version(text: str, where: str) -> str:
+    """A CPython release or pre-release, to the patch."""
+    return _match(_PYTHON, text, where, "a Python version to the patch")[0]
+
+
+def time(text: str, where: str) -> str:
+    """A time in UTC, ISO 8601, to the second."""
+    return _match(_TIME, text, where, "a time such as 2026-01-31T12:00:00Z")[0]
+
+
+def reference(text: str, where: str) -> tuple[str, str | None, str | None]:
+    """An image reference as repository with registry, tag and digest."""
+    found = _match(_REFERENCE, text, where, "an image such as python:3.11.9-slim-bookworm")
+    first, slash, _ = found["name"].partition("/")
+    repository = found["name"]
+    if not slash:
+        repository = f"docker.io/library/{repository}"
+    elif not ("." in first or ":" in first or first == "localhost"):
+        repository = f"docker.io/{repository}"
+    tag = found["tag"] or (None if found["digest"] else "latest")
+    return repository, tag, found["digest"]
+
+
+def shown(text: str) -> str:
+    """A hostile text for a message: quoted, escaped and cut."""
+    said = ascii(text)
+    return said if len(said) <= _LIMIT else f"{said[: _LIMIT - 3]}..."
+
+
+def _match(pattern: re.Pattern[str], text: str, where: str, expected: str) -> re.Match[str]:
+    found = pattern.match(text)
+    if found is None:
+        raise _wrong(text, where, expected)
+    return found
+
+
+def _wrong(text: str, where: str, expected: str) -> PlanError:
+    return PlanError(f"Expected {expected}, not {shown(text)}, in '{where}'")
