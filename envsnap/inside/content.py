@@ -16,7 +16,6 @@ ones mean nothing. Where purelib and platlib are two folders, files of the one t
 the dist-info are in `other`.
 
 A row that does not state a SHA-256 makes the digest absent, with the reason: none is skipped.
-
 Syntax for Python 3.6 and newer, standard library only: `python -I -S -c SOURCE digests` runs it.
 """
 

@@ -1,0 +1,239 @@
+"""build: a manifest becomes recipes, and an image that proves itself against its manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from envsnap import _lock
+from envsnap.engines import Built, Engine, Job, Listener
+from envsnap.errors import ToolError, UsageError
+from envsnap.formats import named
+from envsnap.formats._context import claim, write_context, write_record
+from envsnap.lock import LockOptions
+from envsnap.manifest import Manifest, canonical_name, environment_id
+from envsnap.plan import BuildPlan, PlanOptions, plan
+from envsnap.sections import Fact, Packages, Python, Reason, Unknown
+
+OUTPUT = "envsnap-build"
+_LOG = "build.log"
+_TAIL_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What is written, and where."""
+
+    formats: tuple[str, ...] = ("dockerfile",)
+    output: str = OUTPUT
+    image: str | None = None
+    """The image to make from the one format that has an engine; None to write recipes alone."""
+    network: str | None = None
+    force: bool = False
+    """Write into a folder that is not ours."""
+    plan: PlanOptions = field(default_factory=PlanOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipes:
+    """Recipes on disk."""
+
+    plan: BuildPlan
+    folder: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image, and what differs between it and the manifest it was made from."""
+
+    built: Built
+    differences: tuple[str, ...]
+    run_line: str
+
+
+def locked(manifest: Manifest, options: LockOptions) -> Manifest:
+    """The manifest with a lock of its own environment; itself where it has one."""
+    if manifest.lock is not None and manifest.lock.environment == environment_id(manifest):
+        return manifest
+    return _lock.lock(manifest, options)
+
+
+def build(manifest: Manifest, options: BuildOptions = BuildOptions()) -> Recipes:
+    """The recipes of a locked manifest, written.
+
+    Raises:
+        PlanError: No image can be planned from this manifest.
+        FileError: The folder is not ours, or cannot be written.
+    """
+    chosen = [named(name) for name in options.formats]
+    claim(options.output, force=options.force)
+    planned = plan(manifest, options.plan, resolve_digest)
+    files: dict[str, str] = {}
+    for each in chosen:
+        files.update(each.render(planned))
+    write_context(options.output, files)
+    recipes = Recipes(plan=planned, folder=options.output, files=tuple(sorted(files)))
+    write_record(options.output, _record(recipes, options, None), recipes.files)
+    return recipes
+
+
+def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Image:
+    """The image of the recipes, built, looked into, and compared with the manifest.
+
+    Raises:
+        ToolError: The engine is not there, or the build failed; its last words are in the message.
+    """
+    engine, recipe = engine_of(options)
+    log = os.path.join(recipes.folder, _LOG)
+    with open(log, "wb") as file:
+
+        def keep(piece: bytes) -> None:
+            file.write(piece)
+            file.flush()
+            listen(piece)
+
+        job = Job(
+            context=recipes.folder, recipe=recipe, image=options.image or "",
+            network=options.network, platform=recipes.plan.platform, listen=keep,
+        )  # fmt: skip
+        try:
+            built = engine.build(job)
+        except ToolError as error:
+            raise _with_tail(error, log) from error
+        except BaseException:
+            os.unlink(log)  # an interrupted build has nothing to explain
+            raise
+    os.unlink(log)
+    write_record(recipes.folder, _record(recipes, options, built), recipes.files)
+    differences = _prove(recipes.plan, built)
+    return Image(
+        built=built, differences=differences,
+        run_line=engine.run_line(built.image, gpu=recipes.plan.gpu),
+    )  # fmt: skip
+
+
+def engine_of(options: BuildOptions) -> tuple[Engine, str]:
+    """The engine of the one format that makes images, and the recipe it is pointed at.
+
+    Raises:
+        UsageError: None of the formats makes an image, or more than one does.
+    """
+    from envsnap.engines.apptainer import Apptainer
+    from envsnap.engines.docker import Docker
+
+    engines: Mapping[str, Callable[[], Engine]] = {"dockerfile": Docker, "apptainer": Apptainer}
+    able = [name for name in options.formats if name in engines]
+    if len(able) != 1:
+        raise UsageError(
+            "--image needs the one engine that makes it",
+            hint="Give --docker or --singularity, not both",
+        )
+    return engines[able[0]](), named(able[0]).main
+
+
+def resolve_digest(reference: str) -> Fact[str]:
+    """The digest of an image, from the Docker daemon, else from the registry itself."""
+    from envsnap.engines import docker, registry
+    from envsnap.plan._safe import reference as split
+
+    found = docker.digest(reference)
+    if not isinstance(found, Unknown) or found.reason is not Reason.TOOL_MISSING:
+        return found
+    repository, tag, _ = split(reference, "the base image")
+    return registry.digest(repository, tag or "latest")
+
+
+def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
+    """What differs between the image and its manifest: the image is captured like any machine."""
+    from envsnap._capture import capture
+    from envsnap.host import image_host
+    from envsnap.manifest import parse
+    from envsnap.probes import Options
+
+    reference = built.image if built.image.endswith(".sif") else f"docker-daemon:{built.image}"
+    with image_host(reference) as host:
+        found = capture(
+            host, Options(python=f"{planned.prefix}/bin/python"),
+            sections=frozenset({"python", "packages"}),
+        )  # fmt: skip
+    wanted = parse(planned.manifest.encode(), "the plan")
+    return differences(wanted, found, planned)
+
+
+def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[str, ...]:
+    """What a built image has other than its plan: interpreter, versions, contents."""
+    said = [
+        f"Python's {name}: wanted {ours}, found {theirs}"
+        for name, ours, theirs in zip(_IDENTITY, _python(wanted), _python(found), strict=True)
+        if ours != theirs
+    ]
+    without = {canonical_name(each.name) for each in planned.left_out}
+    rebuilt = {canonical_name(each.name) for each in planned.sources}
+    ours, theirs = _packages(wanted), _packages(found)
+    for name in sorted((ours.keys() - without) | theirs.keys()):
+        if name not in theirs:
+            said.append(f"{name} is missing")
+        elif name not in ours:
+            said.append(f"{name} {theirs[name][0]} is not the manifest's")
+        elif ours[name][0] != theirs[name][0]:
+            said.append(f"{name}: wanted {ours[name][0]}, found {theirs[name][0]}")
+        elif name not in rebuilt and ours[name][1] is not None and ours[name] != theirs[name]:
+            said.append(f"{name} {ours[name][0]} holds other files")
+    return tuple(said)
+
+
+_IDENTITY = ("implementation", "version", "soabi", "architecture")
+
+
+def _python(manifest: Manifest) -> tuple[str, ...]:
+    python = manifest.section(Python)
+    if isinstance(python, Unknown):
+        return (str(python),) * len(_IDENTITY)
+    return tuple(str(getattr(python, name)) for name in _IDENTITY)
+
+
+def _packages(manifest: Manifest) -> Mapping[str, tuple[str, str | None]]:
+    """Version and content of every active package; the content is None where it is not stated."""
+    packages = manifest.section(Packages)
+    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return {}
+    return {
+        canonical_name(each.name): (
+            each.version,
+            each.content if isinstance(each.content, str) else None,
+        )
+        for each in packages.installed
+        if each.active
+    }
+
+
+def _with_tail(error: ToolError, log: str) -> ToolError:
+    with open(log, encoding="utf-8", errors="replace") as file:
+        tail = [line.rstrip() for line in file][-_TAIL_LINES:]
+    if not any(tail):
+        os.unlink(log)
+        return error
+    return ToolError(
+        "\n  ".join([f"{error.message}; its last words:", *tail]), hint=f"The whole log: {log}"
+    )
+
+
+def _record(recipes: Recipes, options: BuildOptions, built: Built | None) -> Mapping[str, object]:
+    planned = recipes.plan
+    digest = None if isinstance(planned.base.digest, Unknown) else planned.base.digest
+    image = None if built is None else {
+        "engine": built.engine, "id": built.id, "name": os.path.basename(built.image)
+        if built.image.endswith(".sif") else built.image,
+    }  # fmt: skip
+    return {
+        "base": {"digest": digest, "reference": planned.base.reference},
+        "captured": planned.captured,
+        "environment": planned.environment,
+        "formats": sorted(options.formats),
+        "image": image,
+        "left_out": [each.name for each in planned.left_out],
+        "manifest_sha256": planned.manifest_sha256,
+        "platform": planned.platform,
+    }

@@ -1,0 +1,105 @@
+"""Starts other programs, and ends them with everything they started when we are ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from envsnap.errors import ToolError
+
+Listener = Callable[[bytes], None]
+"""Gets what a program says while it says it."""
+
+_GRACE_S = 5.0
+"""How long an interrupted program may take to clean up after itself."""
+
+
+class Done(NamedTuple):
+    """A program that has ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Sequence[str], *, timeout_s: float, variables: Mapping[str, str] | None = None
+) -> Done:
+    """Run a program to its end, without a terminal.
+
+    Raises:
+        ToolError: It is not there, or did not end in time.
+    """
+    child = _start(argv, subprocess.PIPE, variables, None)
+    try:
+        out, err = child.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        _end(child)
+        raise ToolError(f"{_name(argv)} did not answer within {timeout_s:g} s") from None
+    except BaseException:
+        _end(child)
+        raise
+    return Done(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+def stream(argv: Sequence[str], *, cwd: str, listen: Listener) -> int:
+    """Run a program that takes its time, both its outputs to the listener; its exit status."""
+    child = _start(argv, subprocess.STDOUT, None, cwd)
+    said = child.stdout
+    try:
+        while said is not None and (piece := os.read(said.fileno(), 65536)):
+            listen(piece)
+        return child.wait()
+    except BaseException:
+        _end(child)
+        raise
+    finally:
+        if said is not None:
+            said.close()
+
+
+def _start(
+    argv: Sequence[str], stderr: int, variables: Mapping[str, str] | None, cwd: str | None
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(argv), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **(variables or {})}, start_new_session=True,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise ToolError(f"{argv[0]} is not on PATH") from None
+    except OSError as error:
+        raise ToolError(f"{argv[0]} cannot be started: {error.strerror}") from error
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Interrupt a program, then kill what is left of all it started.
+
+    The first lets it clean up; the second reaches what ignores interrupts, as a shell's
+    background jobs do.
+    """
+    _signal(child, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_GRACE_S)
+    _signal(child, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        pass  # the whole group has ended
+    except PermissionError:
+        child.send_signal(number)
+
+
+def _name(argv: Sequence[str]) -> str:
+    return os.path.basename(argv[0])

@@ -1,0 +1,66 @@
+"""Apptainer, or Singularity where that is what a site has: builds a SIF file as a plain user."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+
+from envsnap.engines._command import run, stream
+from envsnap.engines._model import Built, Job
+from envsnap.engines.docker import refuse_other_machine
+from envsnap.errors import FileError, ToolError
+
+_ASK_S = 30.0
+
+
+class Apptainer:
+    """Apptainer, by its command."""
+
+    def build(self, job: Job) -> Built:
+        """The SIF file. It is built beside its place and renamed, so that no half of one stays."""
+        refuse_other_machine(job.platform)
+        program, version = _program()
+        target = os.path.abspath(job.image)
+        part = f"{target}.{os.getpid()}.part"
+        try:
+            # %files are read relative to the working folder, and the recipe names them so.
+            status = stream(
+                [program, "build", part, job.recipe], cwd=job.context, listen=job.listen
+            )
+            if status:
+                raise ToolError(f"{program} build ended with status {status}")
+            digest = _sha256(part)
+            os.replace(part, target)
+        except OSError as error:
+            raise FileError(f"Cannot write {job.image}: {error.strerror}") from error
+        finally:
+            if os.path.lexists(part):
+                os.unlink(part)
+        return Built(engine=version, image=job.image, id=f"sha256:{digest}")
+
+    def run_line(self, image: str, *, gpu: bool) -> str:
+        """The line that starts a program in the image, with nothing of the host's home."""
+        nv = "--nv " if gpu else ""
+        return f"apptainer run {nv}--cleanenv --no-home {shlex.quote(image)} python ..."
+
+
+def _program() -> tuple[str, str]:
+    for name in ("apptainer", "singularity"):
+        if shutil.which(name):
+            answer = run([name, "--version"], timeout_s=_ASK_S)
+            if answer.status == 0:
+                return name, answer.stdout.strip().replace(" version ", " ")
+    raise ToolError(
+        "Neither apptainer nor singularity is on PATH",
+        hint="Load your site's module (module load apptainer), or leave out --image",
+    )
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

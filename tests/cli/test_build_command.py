@@ -1,0 +1,212 @@
+"""The commands lock and build as people type them, with programs of the test's own for engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsnap.cli import main
+from envsnap.manifest import load, save
+from tests import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIGEST = "sha256:" + "ab" * 32
+BASE = f"registry.example/python:3.11.7@{DIGEST}"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a locked manifest, and a PATH without engines."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    save(made.manifest(), "envsnap.lock.json")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    return folder
+
+
+def program(project: Path, name: str, script: str) -> None:
+    path = project.parent / "programs" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_recipes_are_written_and_the_next_line_is_the_answer(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["build", "--to", "dockerfile,apptainer,repo2docker", "--base-image", BASE]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert out == (
+        "docker build -t NAME envsnap-build\n"
+        "cd envsnap-build && apptainer build ../FILE.sif envsnap.def\n"
+        "repo2docker envsnap-build\n"
+    )
+    assert err == (
+        "Wrote Dockerfile, Apptainer definition, repo2docker folder into envsnap-build/: "
+        "Python 3.11.7, 4 packages, linux/amd64\n"
+    )
+    assert sorted(os.listdir(project / "envsnap-build"))[:3] == [
+        ".dockerignore",
+        "Dockerfile",
+        "artifacts.html",
+    ]
+
+
+def test_explain_prints_every_decision_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--docker", "--base-image", BASE, "--explain", "-q"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0] == f"base={BASE} because it was asked for [--base-image]"
+    assert all(" because " in row and row.endswith("]") for row in lines[:-1])
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            [],
+            ("Nothing to write", "Give --docker, --singularity, --repo2docker or --to"),
+        ),
+        (
+            ["--to", "vagrant"],
+            ("Unknown format 'vagrant'", "The formats are: apptainer, dockerfile, repo2docker"),
+        ),
+        (
+            ["--docker", "--singularity", "--image", "x"],
+            (
+                "--image needs the one engine that makes it",
+                "Give --docker or --singularity, not both",
+            ),
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_said_and_nothing_is_written(
+    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: tuple[str, str]
+) -> None:
+    assert main(["build", *words]) == 2
+    assert capsys.readouterr().err == "error: {}\nhint: {}\n".format(*said)
+    assert os.listdir(project) == ["envsnap.lock.json"]
+
+
+def test_no_plan_is_exit_6(capsys: pytest.CaptureFixture[str]) -> None:
+    save(made.manifest(python=made.python(implementation="pypy")), "envsnap.lock.json")
+    assert main(["build", "--docker"]) == 6
+    assert capsys.readouterr().err == "error: No image is planned for 'pypy': only CPython is\n"
+
+
+def test_without_an_engine_the_recipe_is_written_and_the_image_is_not(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--singularity", "--image", "x.sif", "--base-image", BASE]) == 5
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "error: Neither apptainer nor singularity is on PATH",
+        "hint: Load your site's module (module load apptainer), or leave out --image",
+    ]
+    assert (project / "envsnap-build" / "envsnap.def").is_file()
+    assert not (project / "x.sif").exists()
+
+
+SLOW = """
+case "$1" in
+  --version) echo "apptainer version 1.4.5" ;;
+  build) echo half >"$2"; echo building >started; sleep 60 ;;
+esac
+"""
+
+
+def test_ctrl_c_in_a_build_leaves_no_half_image(project: Path) -> None:
+    program(project, "apptainer", SLOW)
+    words = ["build", "--singularity", "--image", "x.sif", "--base-image", BASE]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "envsnap", *words], cwd=project, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    started = project / "envsnap-build" / "started"
+    for _ in range(300):
+        if started.exists() or child.poll() is not None:
+            break
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert err.splitlines()[-1] == "interrupted: nothing was left half-written"
+    assert sorted(os.listdir(project)) == ["envsnap-build", "envsnap.lock.json"]
+
+
+UV = """
+[ "$1" = --version ] && { echo "uv 0.9.1 (test)"; exit; }
+cat <<'TOML'
+lock-version = "1.0"
+[[packages]]
+name = "idna"
+version = "3.7"
+wheels = [{ url = "FILES/idna-3.7-py3-none-any.whl", hashes = { sha256 = "SHA" } }]
+TOML
+""".replace("SHA", "ab" * 32).replace("FILES", made.FILES)
+
+
+@pytest.fixture
+def unlocked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest without a lock, and a uv that answers."""
+    program(project, "uv", UV)
+    # The uv beside the interpreter comes first, so the interpreter stands where there is none.
+    monkeypatch.setattr(sys, "executable", str(project.parent / "programs" / "python"))
+    mine = made.package("mine", "0.1", origin=made.origin("editable"))
+    save(made.manifest((made.package("idna", "3.7"), mine)).with_lock(None), "envsnap.lock.json")
+
+
+@pytest.mark.usefixtures("unlocked")
+def test_lock_writes_the_manifest_back_and_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    before = load("envsnap.lock.json")
+    assert main(["lock", "--index-url", "https://me:secret@index.example/simple"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "Talks to: index.example\n"
+        "Locked 1 of 2 packages by uv 0.9.1: URL and SHA-256 of each, "
+        "1 the very files that were installed\n"
+        "  not locked: mine 0.1: it is an editable project on this machine; "
+        "install a released version of it\n"
+        "Wrote envsnap.lock.json\n"
+    )
+    after = load("envsnap.lock.json")
+    assert after.with_lock(None) == before
+    assert after.lock is not None
+    assert [each.filename for each in after.lock.artifacts] == ["idna-3.7-py3-none-any.whl"]
+
+
+@pytest.mark.usefixtures("unlocked")
+def test_build_locks_first_and_says_so(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--docker", "--allow-missing", "--base-image", BASE]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "envsnap.lock.json has no lock yet: locking it first"
+    assert "Wrote the lock into envsnap.lock.json" in said
+    assert load("envsnap.lock.json").lock is not None
+    record = json.loads((project / "envsnap-build" / "build.json").read_text())
+    assert record["left_out"] == ["mine"]
+
+
+@pytest.mark.usefixtures("unlocked")
+def test_a_lock_on_standard_output_is_the_whole_manifest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = load("envsnap.lock.json")
+    assert main(["lock", "-o", "-", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["lock"]["locker"] == "uv 0.9.1"
+    assert load("envsnap.lock.json") == before

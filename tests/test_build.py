@@ -1,0 +1,308 @@
+"""Recipes on disk, and what is said when an engine fails; no engine is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from envsnap._build import BuildOptions, build, build_image, differences, engine_of
+from envsnap.engines import Done, run, stream
+from envsnap.engines.registry import digest
+from envsnap.errors import FileError, PlanError, ToolError, UsageError
+from envsnap.formats._context import RECORD
+from envsnap.manifest import load, parse
+from envsnap.plan import PlanOptions, plan
+from envsnap.sections import Fact, Packages, Reason, Unknown, replace
+from tests import made
+
+BASE = PlanOptions(base_image="registry.example/python:3.11.7@sha256:" + "ab" * 32)
+
+
+def options(folder: Path, *formats: str, **changes: object) -> BuildOptions:
+    return BuildOptions(formats=formats, output=str(folder), plan=BASE, **changes)  # type: ignore[arg-type]  # by name
+
+
+def below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+ALL = ("dockerfile", "apptainer", "repo2docker")
+
+
+def test_all_formats_share_a_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    recipes = build(made.manifest(), options(out, *ALL))
+    assert below(out) == {*recipes.files, RECORD}
+    assert {"Dockerfile", "envsnap.def", "binder/environment.yml"} <= below(out)
+    assert load(str(out / "envsnap.lock.json")) == parse(recipes.plan.manifest.encode(), "plan")
+
+
+def test_scripts_can_be_run_and_others_cannot(tmp_path: Path) -> None:
+    build(made.manifest(), options(tmp_path, *ALL))
+    mode = {
+        path: stat.S_IMODE((tmp_path / path).stat().st_mode) & 0o111
+        for path in ("install.sh", "binder/postBuild", "Dockerfile")
+    }
+    assert (mode["install.sh"] != 0, mode["binder/postBuild"] != 0, mode["Dockerfile"]) == (
+        True,
+        True,
+        0,
+    )
+
+
+def test_the_record_names_bytes_and_no_place_or_time(tmp_path: Path) -> None:
+    recipes = build(made.manifest(), options(tmp_path, "dockerfile"))
+    record = json.loads((tmp_path / RECORD).read_text())
+    assert record == {
+        "about": "written by envsnap build; the folder can be deleted and made again",
+        "base": {"digest": "sha256:" + "ab" * 32, "reference": BASE.base_image},
+        "build": "1.0",
+        "captured": "2026-01-31T12:00:00Z",
+        "environment": recipes.plan.environment,
+        "files": sorted(recipes.files),
+        "formats": ["dockerfile"],
+        "image": None,
+        "left_out": [],
+        "manifest_sha256": recipes.plan.manifest_sha256,
+        "platform": "linux/amd64",
+    }
+    assert str(tmp_path) not in (tmp_path / RECORD).read_text()
+
+
+def test_a_second_build_of_less_takes_its_own_files_away_and_no_others(tmp_path: Path) -> None:
+    build(made.manifest(), options(tmp_path, *ALL))
+    (tmp_path / "notes.txt").write_text("mine")
+    build(made.manifest(), options(tmp_path, "apptainer"))
+    assert "Dockerfile" not in below(tmp_path)
+    assert "binder/postBuild" not in below(tmp_path)
+    assert {"envsnap.def", "notes.txt"} <= below(tmp_path)
+
+
+def test_a_record_that_leads_out_of_the_folder_deletes_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(made.manifest(), options(out, "dockerfile"))
+    mine = tmp_path / "mine"
+    mine.write_text("kept")
+    record = json.loads((out / RECORD).read_text())
+    record["files"] += ["../mine", str(mine), "a/../../mine", 7]
+    (out / RECORD).write_text(json.dumps(record))
+    build(made.manifest(), options(out, "dockerfile"))
+    assert mine.read_text() == "kept"
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileError) as caught:
+        build(made.manifest(), options(tmp_path, "dockerfile"))
+    assert caught.value.message == f"{tmp_path} holds files that envsnap did not write"
+    assert caught.value.hint == "Name another folder with -o, or give --force"
+    assert below(tmp_path) == {"thesis.tex"}
+    build(made.manifest(), options(tmp_path, "dockerfile", force=True))
+    assert {"thesis.tex", "Dockerfile"} <= below(tmp_path)
+
+
+def test_a_file_in_the_folders_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(FileError) as caught:
+        build(made.manifest(), options(tmp_path / "out", "dockerfile"))
+    assert caught.value.message == f"{tmp_path / 'out'} is no folder"
+
+
+def test_a_manifest_without_a_plan_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PlanError):
+        build(made.manifest().with_lock(None), options(tmp_path / "out", "dockerfile"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_manifest_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        build(made.manifest(), options(tmp_path / name, *ALL))
+    assert below(tmp_path / "a") == below(tmp_path / "b")
+    for path in below(tmp_path / "a"):
+        assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
+
+
+@pytest.mark.parametrize("formats", [("repo2docker",), ("dockerfile", "apptainer")])
+def test_an_image_needs_one_engine(formats: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError) as caught:
+        engine_of(BuildOptions(formats=formats, image="x"))
+    assert caught.value.message == "--image needs the one engine that makes it"
+
+
+def path_with(folder: Path, name: str, script: str) -> str:
+    program = folder / "bin" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+FAILING = """
+case "$1" in
+  --version) echo "apptainer version 1.4.5" ;;
+  build) echo half >"$2"; for i in 1 2 3; do echo "step $i"; done
+         echo "FATAL: no space" >&2; exit 255 ;;
+esac
+"""
+
+
+def test_a_build_that_fails_shows_its_last_words_and_leaves_no_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path, "apptainer", FAILING))
+    out, sif = tmp_path / "out", tmp_path / "x.sif"
+    sif.write_text("the image of before")
+    asked = options(out, "apptainer", image=str(sif))
+    heard: list[bytes] = []
+    with pytest.raises(ToolError) as caught:
+        build_image(build(made.manifest(), asked), asked, heard.append)
+    assert caught.value.message == (
+        "apptainer build ended with status 255; its last words:\n"
+        "  step 1\n  step 2\n  step 3\n  FATAL: no space"
+    )
+    assert caught.value.hint == f"The whole log: {out / 'build.log'}"
+    assert b"".join(heard) == b"step 1\nstep 2\nstep 3\nFATAL: no space\n"
+    assert sif.read_text() == "the image of before"
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_no_engine_is_said_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = options(tmp_path / "out", "apptainer", image="x.sif")
+    with pytest.raises(ToolError) as caught:
+        build_image(build(made.manifest(), asked), asked, print)
+    assert caught.value.message == "Neither apptainer nor singularity is on PATH"
+    assert not (tmp_path / "out" / "build.log").exists()
+
+
+def test_ctrl_c_ends_the_program_and_all_it_started(tmp_path: Path) -> None:
+    script = f"sleep 60 & echo $! >{tmp_path}/pid; echo started; wait"
+
+    def interrupt(_piece: bytes) -> None:
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        stream(["sh", "-c", script], cwd=str(tmp_path), listen=interrupt)
+    assert time.monotonic() - started < 20
+    child = int((tmp_path / "pid").read_text())
+    # A child that became init's is reaped there; it can linger as a zombie, which runs nothing.
+    for _ in range(50):
+        if not alive(child):
+            break
+        time.sleep(0.1)
+    assert not alive(child)
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_a_program_that_hangs_is_ended() -> None:
+    with pytest.raises(ToolError) as caught:
+        run(["sleep", "60"], timeout_s=0.2)
+    assert caught.value.message == "sleep did not answer within 0.2 s"
+
+
+def test_a_program_that_is_not_there_is_said() -> None:
+    with pytest.raises(ToolError) as caught:
+        run(["no-such-program-of-ours"], timeout_s=5)
+    assert caught.value.message == "no-such-program-of-ours is not on PATH"
+
+
+def test_a_program_answers_on_both_streams() -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    assert run([sys.executable, "-c", code], timeout_s=30) == Done(3, "out\n", "err\n")
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Wants a token, as public registries do, and gives one to anybody."""
+
+    def do_HEAD(self) -> None:
+        known = self.path == "/v2/library/python/manifests/3.11.7"
+        if self.headers.get("Authorization") != "Bearer t0ken":
+            realm = f"http://{self.headers['Host']}/token"
+            self.answer(401, "WWW-Authenticate", f'Bearer realm="{realm}",service="r",scope="s"')
+        elif known:
+            self.answer(200, "Docker-Content-Digest", "sha256:" + "cd" * 32)
+        else:
+            self.answer(404, "X-Nothing", "here")
+
+    def do_GET(self) -> None:
+        self.answer(200, "Content-Type", "application/json")
+        self.wfile.write(json.dumps({"token": "t0ken"}).encode())
+
+    def answer(self, status: int, name: str, value: str) -> None:
+        self.send_response(status)
+        self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Registry)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_registry_is_asked_for_a_digest_with_an_anonymous_token(registry: str) -> None:
+    assert digest(f"{registry}/library/python", "3.11.7") == "sha256:" + "cd" * 32
+
+
+def test_a_tag_that_a_registry_lacks_has_no_digest(registry: str) -> None:
+    assert digest(f"{registry}/library/python", "3.99") == Unknown(
+        Reason.NOT_RECORDED, f"{registry} answers 404 for library/python:3.99"
+    )
+
+
+def test_a_registry_that_is_not_there_is_no_error() -> None:
+    found = digest("127.0.0.1:9/library/python", "3.11.7")
+    assert isinstance(found, Unknown)
+    assert found.reason is Reason.TIMED_OUT
+    assert (found.detail or "").startswith("127.0.0.1:9 does not answer: ")
+
+
+def test_what_an_image_has_other_than_its_plan_is_listed() -> None:
+    def digest_of(_reference: str) -> Fact[str]:
+        return "sha256:" + "ab" * 32
+
+    wanted = made.manifest()
+    planned = plan(wanted, PlanOptions(), digest_of)
+    assert differences(wanted, wanted, planned) == ()
+    others = (
+        replace(made.PACKAGES[0], content="1" * 64),  # built from source: told by its version alone
+        replace(made.PACKAGES[1], version="3.8"),
+        replace(made.PACKAGES[2], content="1" * 64),
+        made.package("pip", "24.0"),
+    )
+    found = made.manifest(
+        python=made.python(soabi="cpython-312-x86_64-linux-gnu"),
+        packages=Packages(installed=others, conda_only=(), broken=()),
+    )
+    assert differences(wanted, found, planned) == (
+        "Python's soabi: wanted cpython-311-x86_64-linux-gnu, found cpython-312-x86_64-linux-gnu",
+        "idna: wanted 3.7, found 3.8",
+        "numpy 1.26.4 holds other files",
+        "pip 24.0 is not the manifest's",
+        "pysocks is missing",
+    )
