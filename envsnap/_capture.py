@@ -13,13 +13,15 @@ from envsnap.errors import EnvsnapError
 from envsnap.host import Host
 from envsnap.manifest import Captured, Manifest
 from envsnap.probes import Look, NeedsError, Options, Probe, probes
-from envsnap.probes._interpreter import Interpreter, interpreter
+from envsnap.probes._ask import interpreter
+from envsnap.probes._interpreter import Interpreter
 from envsnap.sections import SECTIONS, Fact, Reason, Unknown
 
 T = TypeVar("T")
 Environment = Callable[[], Fact[Interpreter]]
 
 _DEFAULTS = Options()
+_PARTING_S = 0.5
 _LONGEST_EPOCH = 11  # digits: the year 5138
 _ENVIRONMENT = frozenset({"python", "packages", "cuda", "environ", "project"})
 """Sections that --host-only leaves out: they are about the environment, not the machine."""
@@ -64,6 +66,10 @@ class _Later(Generic[T]):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def wait(self, within_s: float) -> None:
+        """Wait until it is made, but no longer than this."""
+        self._thread.join(within_s)
+
     def _run(self) -> None:
         try:
             self._value = self._make()
@@ -95,11 +101,17 @@ def _probe_all(
 
         running[probe.section] = _Later(run)
 
-    for probe in probes():
-        if probe.section in wanted:
-            start(probe)
-    for each in running.values():
-        each()
+    try:
+        for probe in probes():
+            if probe.section in wanted:
+                start(probe)
+        for each in running.values():
+            each()
+    except BaseException:
+        host.stop()
+        for each in running.values():
+            each.wait(_PARTING_S)  # one that is just starting a command ends it itself
+        raise
     return found
 
 

@@ -2,88 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-
-from envsnap.errors import ExitCode, UsageError
+from envsnap.errors import UsageError
 from envsnap.manifest import Manifest, canonical_name
-from envsnap.rules import (
-    Finding,
-    NotChecked,
-    Outcome,
-    Report,
-    Rule,
-    Scope,
-    Verdict,
-    compare,
-    rules,
-)
+from envsnap.rules import Checked, CheckOptions, Rule, Scope, compare, rules
 from envsnap.sections import SECTIONS, Packages, Python, Unknown
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckOptions:
-    """What the caller of a check asked for."""
-
-    scope: Scope | None = None
-    """Which way of running decides; None to choose by what is installed."""
-    fail_on: Outcome = Outcome.NUMERICS
-    """The mildest outcome that makes the answer no."""
-    select: tuple[str, ...] = ()
-    """Rule codes or families to judge; empty is all."""
-    ignore: Mapping[str, str] = field(default_factory=dict)
-    """Rule codes or families to leave out, each with the reason."""
-    allow_unknown: frozenset[str] = frozenset()
-    """Sections and rule codes whose unknown facts are accepted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checked:
-    """A check's answer."""
-
-    report: Report
-    scope: Scope
-    """The way of running that decides."""
-    chosen: str
-    """Why that one."""
-    options: CheckOptions
-    is_set_up: bool
-    """Whether the wanted packages are installed on the found side, half of them at least."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether it will run, the way that decides."""
-        return self.report.verdict(self.scope)
-
-    @property
-    def reached(self) -> tuple[Finding, ...]:
-        """The findings that make the answer no."""
-        return tuple(
-            each
-            for each in self.report.findings_of(self.scope)
-            if each.outcome.reaches(self.options.fail_on)
-        )
-
-    @property
-    def left_open(self) -> tuple[NotChecked, ...]:
-        """The rules that could have made the answer no and were not judged."""
-        return tuple(
-            each
-            for each in self.report.not_checked_of(self.scope)
-            if each.worst.reaches(self.options.fail_on) and not self.is_allowed(each)
-        )
-
-    def is_allowed(self, each: NotChecked) -> bool:
-        """Whether `--allow-unknown` accepts it."""
-        return bool({each.code, each.section} & self.options.allow_unknown)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """0, 1 or 4."""
-        if self.reached:
-            return ExitCode.NO
-        return ExitCode.CANNOT_TELL if self.left_open else ExitCode.OK
-
 
 _DEFAULTS = CheckOptions()
 
@@ -100,7 +22,7 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
     is_set_up, why = _set_up(wanted, found)
     scope = options.scope or (Scope.NATIVE if is_set_up else Scope.CONTAINER)
     return Checked(
-        report=replace(report, ignored=dict(options.ignore)),
+        report=report._replace(ignored=dict(options.ignore)),
         scope=scope,
         chosen=f"--for {scope}" if options.scope else why,
         options=options,
@@ -150,3 +72,6 @@ def _names(manifest: Manifest) -> set[str] | None:
 
 def _has_no_python(manifest: Manifest) -> bool:
     return isinstance(manifest.section(Python), Unknown)
+
+
+__all__ = ["CheckOptions", "Checked", "check"]

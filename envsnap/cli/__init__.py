@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     A fault of our own is 70, Ctrl-C 130 and SIGTERM 143, whatever the command was doing.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stderr is None:  # closed: print would write to standard output instead
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     gc.disable()  # a short-lived process that makes no cycles: collecting costs a tenth of its time
     try:
         signal.signal(signal.SIGTERM, _terminated)

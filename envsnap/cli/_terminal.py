@@ -34,10 +34,10 @@ def clean(text: str) -> str:
 class Style:
     """Colours, if the stream shows them: never in a pipe, never with NO_COLOR."""
 
-    def __init__(self, stream: TextIO, when: str = "auto") -> None:
+    def __init__(self, stream: TextIO | None, when: str = "auto") -> None:
         if when == "auto":
             plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-            self.on = stream.isatty() and not plain
+            self.on = is_terminal(stream) and not plain
         else:
             self.on = when == "always"
 
@@ -65,10 +65,15 @@ class Style:
         return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.on else text
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads it. A stream that was closed before we started is None."""
+    return stream is not None and stream.isatty()
+
+
 def columns(stream: TextIO | None = None) -> int:
     """How many columns there are to write in; 80 where there is no terminal."""
     stream = stream or sys.stdout
-    if not stream.isatty():
+    if not is_terminal(stream):
         return 80
     try:
         return max(os.get_terminal_size(stream.fileno()).columns, _NARROWEST)
@@ -90,8 +95,7 @@ def payload(text: str) -> None:
     """
     from envsnap.manifest._file import to_standard_output
 
-    terminal = sys.stdout is not None and sys.stdout.isatty()
-    encoding = sys.stdout.encoding if terminal else "utf-8"
+    encoding = sys.stdout.encoding if is_terminal(sys.stdout) else "utf-8"
     whole = text if text.endswith("\n") else text + "\n"
     to_standard_output(whole.encode(encoding, "backslashreplace"))
 

@@ -45,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "takes {date} {environment} {node} {job} {rank})",
     )
     add("--force", action="store_true", help="replace a manifest that names another machine")
-    what = parser.add_argument_group("what to capture")
+    _add_what(parser.add_argument_group("what to capture"))
+    _add_where(parser.add_argument_group("where to look"))
+    add_common(parser)
+
+
+def _add_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--python", metavar="EXE", help="capture this interpreter or environment folder"
     )
@@ -61,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--anonymous", action="store_true", help="leave out what names a person, project or site"
     )
     what.add_argument("--identify", action="store_true", help="add GPU serials and job names")
-    where = parser.add_argument_group("where to look")
+
+
+def _add_where(where: argparse._ArgumentGroup) -> None:
     where.add_argument(
         "--root", metavar="DIR", help="capture a system's folder, starting nothing of it"
     )
@@ -74,7 +81,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--record", metavar="DIR|FILE.tar", help="also record every question and answer"
     )
-    add_common(parser)
 
 
 class _Asked(NamedTuple):
@@ -179,7 +185,7 @@ def _captured(asked: _Asked, host: Host) -> Manifest:
 
         recording = RecordingHost(host)
         manifest = capture(recording, asked.options, sections=asked.sections)
-        recording.save(asked.record)
+        say(clean(recording.save(asked.record)), quiet=asked.quiet)
     if asked.anonymous:
         from envsnap.manifest import anonymous
 

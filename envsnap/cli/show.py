@@ -107,6 +107,6 @@ def _field(manifest: Manifest, path: str) -> object:
 
 
 def _json(value: object) -> str:
-    from envsnap.manifest._encode import pretty
+    from envsnap.manifest._encode import harmless, pretty
 
-    return pretty(value)
+    return harmless(pretty(value))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
 import stat as stat_module
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
+from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
     NvmlAnswer,
@@ -86,6 +85,13 @@ def as_stat(found: os.stat_result) -> Stat:
 class LocalHost(PlainHost):
     """This machine, live."""
 
+    def __init__(self) -> None:
+        self._children = Children()
+
+    def stop(self) -> None:
+        """End every command that still runs; none is started after it."""
+        self._children.stop()
+
     def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
         """The first `limit` bytes of a regular file; None if there is no such file."""
         return read_regular(path, limit)
@@ -119,7 +125,7 @@ class LocalHost(PlainHost):
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 5.0) -> Fact[Ran]:
         """A command's answer in the C locale; `tool-missing` when it is not on PATH."""
-        return run_command(argv, timeout_s=timeout_s)
+        return run_command(argv, self._children, timeout_s=timeout_s)
 
     def environ(self, name: str) -> Fact[str | None]:
         """One environment variable; None if it is not set."""
@@ -170,7 +176,7 @@ class LocalHost(PlainHost):
         """What NVIDIA's management library says, asked in a child that can be killed."""
         from envsnap.host._nvml import ask
 
-        return ask()
+        return ask(self._children)
 
     def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
         """Start reading RECORD files in a second process; call the result for their digests."""
@@ -179,18 +185,11 @@ class LocalHost(PlainHost):
         return start(records)
 
 
-def run_command(argv: Sequence[str], *, timeout_s: float) -> Fact[Ran]:
+def run_command(argv: Sequence[str], children: Children, *, timeout_s: float) -> Fact[Ran]:
     """Start a command, without a terminal and in a group of its own, and wait for its answer."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
     try:
-        child = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=sys.platform != "win32",
-        )
+        child = children.start(argv, environment)
     except FileNotFoundError:
         return Unknown(Reason.TOOL_MISSING, argv[0].rpartition("/")[2])
     except (OSError, ValueError) as error:
@@ -199,11 +198,11 @@ def run_command(argv: Sequence[str], *, timeout_s: float) -> Fact[Ran]:
     try:
         out, err = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        _kill_group(child)
+        _give_up(child)
         name = argv[0].rpartition("/")[2]
         return Unknown(Reason.TIMED_OUT, f"{name} did not answer within {timeout_s:g} s")
     except BaseException:
-        _kill_group(child)
+        _give_up(child)
         raise
     return Ran(child.returncode, _decode(out), _decode(err))
 
@@ -212,15 +211,9 @@ def _decode(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
+def _give_up(child: subprocess.Popen[bytes]) -> None:
     """End a command and what it started; its pipes close, so that nothing waits for them."""
-    try:
-        if sys.platform == "win32":
-            child.kill()
-        else:
-            os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        child.kill()
+    kill_group(child)
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()

@@ -23,6 +23,7 @@ import subprocess
 import sys
 from typing import Protocol, cast
 
+from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import NvmlAnswer
 from envsnap.sections import Fact, Reason, Unknown
 
@@ -44,17 +45,15 @@ class _Files(Protocol):
     def get_data(self, path: str) -> bytes: ...
 
 
-def ask(*, timeout_s: float = TIMEOUT_S) -> Fact[NvmlAnswer]:
+def ask(children: Children | None = None, *, timeout_s: float = TIMEOUT_S) -> Fact[NvmlAnswer]:
     """What NVML says of this machine; unknown, and why, where it says nothing."""
     if not sys.executable:
         return Unknown(Reason.NOT_SUPPORTED, "no interpreter to ask NVML with")
     try:
-        child = subprocess.Popen(
+        child = (children or Children()).start(
             [sys.executable, "-I", "-S", "-c", _program(), *sys.path],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            os.environ,
             stderr=subprocess.DEVNULL,
-            start_new_session=sys.platform != "win32",
         )
     except (OSError, ValueError) as error:
         return Unknown(Reason.CRASHED, f"NVML could not be asked: {error}")
@@ -134,13 +133,7 @@ def _ended(status: int) -> str | None:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child and what it started; never wait for one that hangs inside the kernel."""
-    try:
-        if sys.platform == "win32":
-            child.kill()
-        else:
-            os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        child.kill()
+    kill_group(child)
     if child.stdout is not None:
         child.stdout.close()
     try:

@@ -93,6 +93,9 @@ class Host(Protocol):
     def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
         """Start reading RECORD files; call the result for their digests, in the same order."""
 
+    def stop(self) -> None:
+        """End what still runs for this host: the capture is given up."""
+
 
 class StatedDigest(NamedTuple):
     """What one RECORD states of its distribution's content."""
@@ -110,6 +113,9 @@ each leaf is a value or {"error": "NVML_ERROR_NAME"}. `envsnap.host._nvml` says 
 
 class PlainHost:
     """Answers that follow from other answers, the same on every kind of host."""
+
+    def stop(self) -> None:
+        """End what still runs for this host; most start nothing."""
 
     def which(self: Host, name: str) -> Fact[str | None]:
         """Where PATH has the command; None if nowhere."""

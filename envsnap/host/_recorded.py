@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from envsnap.host._answers import Answers, asked_as, not_recorded
 from envsnap.host._protocol import (
@@ -15,7 +15,12 @@ from envsnap.host._protocol import (
     Uname,
 )
 from envsnap.host._recorded_files import ExactFiles, Files, TreeFiles
+from envsnap.host._recorded_made import Made, written
 from envsnap.sections import Fact, Reason, Unknown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class RecordedHost(PlainHost):
@@ -38,27 +43,7 @@ class RecordedHost(PlainHost):
         return cls(load(path))
 
     @classmethod
-    def made(  # noqa: PLR0913 - one name for each kind of answer, all optional
-        cls,
-        *,
-        files: Mapping[str, str | bytes | Unknown] | None = None,
-        folders: Mapping[str, Sequence[str] | Unknown] | None = None,
-        links: Mapping[str, str] | None = None,
-        devices: Sequence[str] = (),
-        absent: Sequence[str] = (),
-        absent_below: Sequence[str] = (),
-        denied: Sequence[str] = (),
-        environ: Mapping[str, str | None] | None = None,
-        commands: Mapping[tuple[str, ...], str | Ran | Unknown] | None = None,
-        which: Mapping[str, str | None] | None = None,
-        capacities: Mapping[str, int | None] | None = None,
-        digests: Mapping[str, StatedDigest] | None = None,
-        uname: Fact[Uname] | None = None,
-        user: Fact[tuple[str, int]] | None = None,
-        home: str | None = None,
-        cwd: str | None = None,
-        nvml: Fact[NvmlAnswer] | None = None,
-    ) -> RecordedHost:
+    def made(cls, **given: Unpack[Made]) -> RecordedHost:
         """A machine made by hand, with the sense of a real tree.
 
         A file's parent folders exist and list it; links are followed; a path in `absent` is
@@ -75,28 +60,7 @@ class RecordedHost(PlainHost):
         >>> str(host.uname())
         'not-recorded: uname'
         """
-        answers = Answers(tree=True, absent_below=tuple(absent_below), denied=set(denied))
-        for path, content in (files or {}).items():
-            answers.reads[path] = (
-                content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
-            )
-        for path, names in (folders or {}).items():
-            answers.lists[path] = names if isinstance(names, Unknown) else tuple(sorted(names))
-        answers.links.update(links or {})
-        answers.stats.update(dict.fromkeys(devices, Stat("other", 0, 0)))
-        answers.stats.update(dict.fromkeys(absent))
-        answers.environ.update(environ or {})
-        for argv, said in (commands or {}).items():
-            answers.runs[asked_as(argv)] = Ran(0, said, "") if isinstance(said, str) else said
-        answers.which.update(which or {})
-        answers.capacities.update(capacities or {})
-        answers.digests.update(digests or {})
-        answers.uname = uname or answers.uname
-        answers.user = user or answers.user
-        answers.home = home or answers.home
-        answers.cwd = cwd or answers.cwd
-        answers.nvml = answers.nvml if nvml is None else nvml
-        return cls(answers)
+        return cls(written(given))
 
     def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
         """The first `limit` bytes of a regular file; None if there is no such file."""

@@ -35,6 +35,10 @@ class RecordingHost:
         self._answers = Answers()
         self._reading = threading.Lock()
 
+    def stop(self) -> None:
+        """End what still runs for the host behind."""
+        self._host.stop()
+
     def save(self, path: str) -> str:
         """Write the recording as a folder, or as one file where the name ends in .tar.
 

@@ -106,7 +106,20 @@ def facts_digest(sections: Json) -> str:
 
 def encode(manifest: Manifest) -> str:
     """The manifest's file: what it is first, then sorted keys, two spaces, a final newline."""
-    return pretty(document(manifest)) + "\n"
+    return harmless(pretty(document(manifest))) + "\n"
+
+
+def harmless(text: str) -> str:
+    r"""JSON text in which all that a terminal would obey instead of showing is escaped.
+
+    >>> harmless('"a\x1b[2J"')
+    '"a\\u001b[2J"'
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text
+    )
 
 
 def pretty(value: Json, indent: str = "\n") -> str:

@@ -101,11 +101,28 @@ def save(manifest: Manifest, path: str) -> int:
     """
     raw = encode(manifest).encode()
     if path == "-":
-        sys.stdout.buffer.write(raw)
-        sys.stdout.buffer.flush()
+        to_standard_output(raw)
     else:
         write_whole(path, raw)
     return len(raw)
+
+
+def to_standard_output(raw: bytes) -> None:
+    """Write bytes to standard output, now.
+
+    Raises:
+        FileError: It is closed, or its disk is full. A reader that left early is no FileError.
+    """
+    if sys.stdout is None:
+        raise FileError("Standard output is closed")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileError(f"Cannot write to standard output: {error.strerror}") from error
 
 
 def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from envsnap.probes._anchors import Anchors
-from envsnap.probes._registry import Look, NeedsError, Options, Probe, probe, probes
+from envsnap.probes._registry import Look, NeedsError, Options, Probe, probe, registered
+from envsnap.sections import SECTIONS
 
 _MODULES = (
     "container",
@@ -30,6 +33,18 @@ def load_all() -> None:
 
     for name in _MODULES:
         import_module(f"{__name__}.{name}")
+
+
+def probes() -> Iterator[Probe]:
+    """Every probe, those first that others need."""
+    load_all()
+    table, done = registered(), set[str]()
+    waiting = [table[name] for name in SECTIONS if name in table]
+    while waiting:
+        ready = [each for each in waiting if done.issuperset(each.needs)]
+        yield from ready
+        done.update(each.section for each in ready)
+        waiting = [each for each in waiting if each not in ready]
 
 
 __all__ = ["Anchors", "Look", "NeedsError", "Options", "Probe", "load_all", "probe", "probes"]

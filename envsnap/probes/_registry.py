@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -122,15 +122,6 @@ def probe(
     return register
 
 
-def probes() -> Iterator[Probe]:
-    """Every probe, those first that others need."""
-    from envsnap.probes import load_all
-
-    load_all()
-    done: set[str] = set()
-    waiting = [_PROBES[name] for name in SECTIONS if name in _PROBES]
-    while waiting:
-        ready = [probe for probe in waiting if done.issuperset(probe.needs)]
-        yield from ready
-        done.update(probe.section for probe in ready)
-        waiting = [probe for probe in waiting if probe not in ready]
+def registered() -> Mapping[str, Probe]:
+    """The probes whose modules were imported, by section."""
+    return _PROBES

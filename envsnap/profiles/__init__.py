@@ -6,6 +6,9 @@ are the environments on them.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+
 from envsnap.errors import UsageError
 from envsnap.manifest import Manifest, decode
 
@@ -29,6 +32,13 @@ def load(name: str) -> Manifest:
     if name not in names():
         raise UsageError(f"No profile {name!r}", hint=f"The profiles are: {', '.join(names())}")
     return decode(_document(name)["manifest"])
+
+
+def load_named(name: str, load_file: Callable[[str], Manifest]) -> Manifest:
+    """A manifest by its file's name, or a profile by its own; a file comes first."""
+    if name == "-" or os.path.lexists(name) or os.sep in name or "." in name:
+        return load_file(name)
+    return load(name)
 
 
 def title(name: str) -> str:

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+_NAMES = ("Docker", "Linux", "Python")
+
 Look = Literal["", "good", "warn", "bad", "dim", "bold"]
 
 
@@ -44,3 +46,14 @@ def labelled(label: str, text: str, *, width: int, indent: int) -> Iterator[Line
     yield line(f"{label:<{indent}}", first)
     for each in rest:
         yield line(" " * indent, each)
+
+
+def clause(sentence: str) -> str:
+    """A sentence as a clause; names keep their capitals.
+
+    >>> clause("Its first kernel fails"), clause("NumPy takes other kernels")
+    ('its first kernel fails', 'NumPy takes other kernels')
+    """
+    first, space, rest = sentence.partition(" ")
+    is_name = first.rstrip(",") in _NAMES or first[1:] != first[1:].lower()
+    return sentence if is_name else f"{first.lower()}{space}{rest}"

@@ -252,6 +252,9 @@ def not_seen(manifest: Manifest) -> list[str]:
 
 
 def _unknown(unknown: Unknown) -> str:
+    """Why a part was not seen; nothing where it was left out on purpose."""
+    if unknown.reason is Reason.NOT_ASKED:
+        return ""
     text = f"not seen ({unknown})"
     return text if len(text) <= _DETAIL_SHOWN + 12 else text[: _DETAIL_SHOWN + 8] + "...)"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from envsnap.facts import Source
 from envsnap.manifest import Manifest, environment_id, machine_id
+from envsnap.manifest._encode import harmless
 from envsnap.reports.check_text import Sides
 from envsnap.rules import Checked, Finding, NotChecked, Scope
 from envsnap.sections import Unknown
@@ -18,7 +19,8 @@ Json = dict[str, object]
 
 def text(checks: Iterable[tuple[Checked, Sides]]) -> str:
     """The document as text: keys sorted, two spaces, final newline."""
-    return json.dumps(document(checks), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    whole = json.dumps(document(checks), indent=2, sort_keys=True, ensure_ascii=False)
+    return harmless(whole) + "\n"
 
 
 def document(checks: Iterable[tuple[Checked, Sides]]) -> Json:

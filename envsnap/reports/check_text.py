@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest, environment_id
-from envsnap.reports._lines import Line, Look, Part, labelled, line, wrapped
+from envsnap.reports._lines import Line, Look, Part, clause, labelled, line, wrapped
 from envsnap.reports._sides import machine_words, when
 from envsnap.rules import FAMILIES, Checked, Finding, NotChecked, Outcome, Scope, Verdict, rules
 
@@ -16,6 +16,7 @@ _SIDE = 8
 _SUBJECT = 14
 _CODE = 8
 _SHOWN = 3
+_NOT_INSTALLED = "PKG001"
 _PLACES = {Scope.CONTAINER: "IN THE CONTAINER", Scope.NATIVE: "NATIVELY"}
 _LOOKS: dict[Verdict, Look] = {
     Verdict.RUNS: "good",
@@ -100,8 +101,9 @@ def _why(checked: Checked, scope: Scope) -> str:
         return _short(f"{first.path} is not known", 33)
     if scope is checked.scope or verdict in {Verdict.RUNS, Verdict.LIMITS}:
         return ""
-    first_finding = checked.report.findings_of(scope)[0]
-    return _short(first_finding.what, 78 - 2 - 19 - 15)
+    found = checked.report.findings_of(scope)
+    not_there = [each for each in found if each.code == _NOT_INSTALLED and not checked.is_set_up]
+    return _short((not_there or found)[0].what, 78 - 2 - 19 - 15)
 
 
 def _results(checked: Checked) -> Iterator[Part | str]:
@@ -155,7 +157,7 @@ def _folded(found: list[Finding], width: int) -> Iterator[Line]:
 
 def _finding(each: Finding, width: int) -> Iterator[Line]:
     room = width - 1 - _SUBJECT - _CODE
-    first, *rest = wrapped(f"{each.what}: {_lower(each.why)}", room)
+    first, *rest = wrapped(f"{each.what}: {clause(each.why)}", room)
     label = f"  {each.subject}"
     if len(label) < _SUBJECT:
         yield _coded(f"{label:<{_SUBJECT}}", first, each.code, width)
@@ -288,18 +290,6 @@ def _plain(words: str, width: int) -> Iterator[Line]:
 
 def _rules(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
-
-
-def _lower(words: str) -> str:
-    """The sentence as a clause; names such as cuDNN and NumPy keep their capitals."""
-    return words[:1].lower() + words[1:] if words[1:2].islower() and not _is_name(words) else words
-
-
-def _is_name(words: str) -> bool:
-    first = words.partition(" ")[0]
-    return first.rstrip(",") in {"Docker", "Apptainer", "Linux", "Python"} or first[1:] != (
-        first[1:].lower()
-    )
 
 
 def _short(words: str, room: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from envsnap.manifest._encode import harmless
 from envsnap.reports._lines import Line, Look, Part, line, wrapped
 from envsnap.reports.differences import Difference
 from envsnap.rules import Outcome
@@ -72,4 +73,5 @@ def json_text(found: list[Difference]) -> str:
             for each in found
         ],
     }
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    whole = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    return harmless(whole) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap.reports._lines import labelled, plain
+from envsnap.reports._lines import clause, labelled, plain
 from envsnap.rules import Finding, Outcome, Report, Scope
 
 _INDENT = 13
@@ -23,7 +23,7 @@ def health_lines(report: Report, width: int) -> list[str]:
 
 def _finding(each: Finding, width: int) -> Iterator[str]:
     label = "  Unwell" if each.outcome.reaches(Outcome.NUMERICS) else "  Note"
-    text = f"{each.what}: {_lower(each.why)} ({each.code})"
+    text = f"{each.what}: {clause(each.why)} ({each.code})"
     yield from plain(labelled(label, text, width=width, indent=_INDENT))
     if each.remedy:
         yield from plain(labelled("", f"-> {each.remedy}", width=width, indent=_INDENT))
@@ -32,7 +32,3 @@ def _finding(each: Finding, width: int) -> Iterator[str]:
 def _rest(report: Report) -> str:
     left = len({each.code for each in report.not_checked_of(Scope.NATIVE)})
     return f", {left} could not be judged" if left else ""
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 
 from envsnap.manifest import Manifest
+from envsnap.rules._answer import Checked, CheckOptions
 from envsnap.rules._core import Rule, Side, judge, table
 from envsnap.rules._findings import (
     Condition,
@@ -81,12 +82,25 @@ def compare(wanted: Manifest, found: Manifest, *, codes: Collection[str] | None 
 def _sum(reports: Iterable[Report]) -> Report:
     total = Report()
     for report in reports:
-        total += report
+        total = total.joined(report)
     return total
 
 
 __all__ = [
     "FAMILIES",
-    "Condition", "Finding", "Kind", "NotChecked", "Outcome", "Report", "Rule", "Scope", "Verdict",
-    "compare", "health", "load_all", "rules",
+    "CheckOptions",
+    "Checked",
+    "Condition",
+    "Finding",
+    "Kind",
+    "NotChecked",
+    "Outcome",
+    "Report",
+    "Rule",
+    "Scope",
+    "Verdict",
+    "compare",
+    "health",
+    "load_all",
+    "rules",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from envsnap.facts import Looked, torch_cuda
 from envsnap.rules._core import Side, look_up, need
 from envsnap.rules._views import active
-from envsnap.sections import Package, Packages, Python
+from envsnap.sections import Package, Packages, Python, Reason, Unknown
 
 _LABEL = re.compile(r"\+cu(\d{2})(\d)\b")
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?\Z")
@@ -21,6 +21,10 @@ _GPU_ONLY = frozenset({
     "transformer-engine", "vllm", "warp-lang", "xformers",
 })  # fmt: skip
 """Distributions that do nothing, or not what they are for, without a GPU."""
+
+
+_TOOLS = frozenset({"nvidia-ml-py", "nvidia-ml-py3", "nvidia-pyindex"})
+"""NVIDIA's distributions that only look at a GPU."""
 
 
 class Need(NamedTuple):
@@ -39,7 +43,8 @@ def needs(side: Side) -> tuple[Need, ...]:
     for record in need(side.need(Packages).conda_only, side.path("packages.conda_only")):
         if record.name in _CONDA:
             found.append(Need(record.name, _two(record.version)))
-    return tuple(found)
+    # The names that people know come first, and are told where several would do.
+    return tuple(sorted(found, key=lambda each: each.package.startswith("nvidia-")))
 
 
 def gpu_packages(side: Side) -> list[str]:
@@ -48,9 +53,22 @@ def gpu_packages(side: Side) -> list[str]:
     named.update(
         package.name
         for name, package in active(side).items()
-        if name in _GPU_ONLY or name.startswith("nvidia-") or name.endswith("-gpu")
+        if name in _GPU_ONLY
+        or name.endswith("-gpu")
+        or (name.startswith("nvidia-") and name not in _TOOLS)
     )
     return sorted(named)
+
+
+def computes_on_gpu(side: Side) -> bool:
+    """Whether the environment has packages that compute on a GPU.
+
+    Where the environment was left out, the machines alone are compared, and their GPUs count.
+    """
+    section = side.manifest.section(Packages)
+    if isinstance(section, Unknown) and section.reason is Reason.NOT_ASKED:
+        return True
+    return bool(gpu_packages(side))
 
 
 def major(cuda: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from envsnap.facts import Confidence, Source
 from envsnap.sections import Unknown
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Outcome(str, Enum):
@@ -79,8 +82,7 @@ class Verdict(str, Enum):
         return self.value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that a rule found."""
 
     code: str
@@ -108,8 +110,7 @@ class Finding:
         return f"{self.code}:{self.subject.lower().replace(' ', '-')}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotChecked:
+class NotChecked(NamedTuple):
     """A rule that could not be judged, and the fact that was missing."""
 
     code: str
@@ -127,16 +128,14 @@ class NotChecked:
         return re.split(r"[.\[]", self.path.rpartition(" ")[2])[0]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Condition:
+class Condition(NamedTuple):
     """Something that lowers what can be expected, without being a difference."""
 
     code: str
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(NamedTuple):
     """All that the rules said."""
 
     findings: tuple[Finding, ...] = ()
@@ -144,13 +143,12 @@ class Report:
     conditions: tuple[Condition, ...] = ()
     judged: tuple[str, ...] = ()
     """The codes of the rules that came to an end, with or without a finding."""
-    ignored: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, str] = _NOTHING
     """Rule codes that the project leaves out, with the reason it gives."""
 
     def of(self, *kinds: Kind) -> Report:
         """The part of the report that rules of these kinds made."""
-        return replace(
-            self,
+        return self._replace(
             findings=tuple(each for each in self.findings if each.kind in kinds),
             not_checked=tuple(each for each in self.not_checked if each.kind in kinds),
             conditions=self.conditions if Kind.DRIFT in kinds else (),
@@ -187,7 +185,7 @@ class Report:
             return Verdict.CANNOT_TELL
         return Verdict.LIMITS if worst is Outcome.DEGRADES else Verdict.RUNS
 
-    def __add__(self, other: Report) -> Report:
+    def joined(self, other: Report) -> Report:
         """Both reports as one."""
         return Report(
             findings=self.findings + other.findings,

@@ -63,7 +63,7 @@ def visible_gpus(side: Side) -> tuple[GpuKind, ...]:
     return tuple(
         kind
         for position in positions
-        if position < len(devices)
+        if 0 <= position < len(devices)
         for kind in _kinds(devices[position], side.path(f"gpu.devices[{position}]"))
     )
 
@@ -73,10 +73,7 @@ def _kinds(device: Device, path: str) -> Iterator[GpuKind]:
         path, device.vendor, device.name, device.compute_capability, device.multiprocessors,
         device.memory_mib, None,
     )  # fmt: skip
-    if isinstance(device.mig, Unknown) and device.vendor == "nvidia":
-        yield whole._replace(profile=device.mig)
-        return
-    if not device.mig:
+    if device.vendor != "nvidia" or not need(device.mig, f"{path}.mig"):
         yield whole
         return
     for index, part in enumerate(need(device.slices, f"{path}.slices")):

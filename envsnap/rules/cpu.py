@@ -88,7 +88,7 @@ def memory(pair: Pair) -> Iterator[Said]:
     """
     theirs = need(pair.wanted.need(Memory).total_mib, pair.wanted.path("memory.total_mib"))
     ours = need(pair.found.need(Memory).total_mib, pair.found.path("memory.total_mib"))
-    if ours < theirs * _LESS:
+    if ours < min(theirs, theirs * _LESS):
         yield Said(
             "memory", Outcome.NOTE, f"{gib(theirs)} -> {gib(ours)}",
             wanted=gib(theirs), found=gib(ours),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from envsnap.facts import Looked, cuda_driver, gpu_arch, parse_driver
-from envsnap.rules._core import Pair, Said, Side, drift, fit, health, look_up, need
-from envsnap.rules._cuda import Need, major, needs
+from envsnap.rules._core import Pair, Said, Side, drift, fit, look_up, need, not_decidable
+from envsnap.rules._cuda import Need, computes_on_gpu, major, needs
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUDA_COMPATIBILITY, CUDA_FAQ, DRIVER_MATRIX, DRIVER_MISMATCH
 from envsnap.sections import Driver, Gpu, Os, Packages, Python
@@ -77,13 +77,20 @@ def older_minor(pair: Pair) -> Iterator[Said | Condition]:
             )
 
 
-@health("DRV003", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Os), source=DRIVER_MATRIX)
-def dropped(side: Side) -> Iterator[Said]:
+@fit(
+    "DRV003",
+    scope=Scope.BOTH,
+    worst=Outcome.BLOCKS,
+    reads=(Gpu, Packages, Python),
+    source=DRIVER_MATRIX,
+)
+def dropped(pair: Pair) -> Iterator[Said]:
     """A driver branch that no longer knows the GPU does not drive it.
 
     R580 is the last branch for Maxwell, Pascal and Volta, R470 for Kepler.
     """
-    version = _version(side)
+    side = pair.found
+    version = _version(side) if _matters(pair) else None
     if version is None:
         return
     branch = (parse_driver(version) or (0,))[0]
@@ -101,14 +108,21 @@ def dropped(side: Side) -> Iterator[Said]:
             )  # fmt: skip
 
 
-@health("DRV004", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu,), source=DRIVER_MISMATCH)
-def mismatch(side: Side) -> Iterator[Said]:
+@fit(
+    "DRV004",
+    scope=Scope.BOTH,
+    worst=Outcome.BLOCKS,
+    reads=(Gpu, Packages, Python),
+    source=DRIVER_MISMATCH,
+)
+def mismatch(pair: Pair) -> Iterator[Said]:
     """CUDA refuses to start until module and libraries are of one version again.
 
     The kernel module that is loaded and the driver's libraries on disk have different versions:
     the driver was upgraded and the machine not rebooted.
     """
-    driver = _driver(side)
+    side = pair.found
+    driver = _driver(side) if _matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return  # under WSL and on Tegra the module is another matter
     module = need(driver.kernel_module, side.path("gpu.driver.kernel_module"))
@@ -120,13 +134,16 @@ def mismatch(side: Side) -> Iterator[Said]:
         )  # fmt: skip
 
 
-@health("DRV005", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu,), source=CUDA_FAQ)
-def not_loaded(side: Side) -> Iterator[Said]:
+@fit(
+    "DRV005", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python), source=CUDA_FAQ
+)
+def not_loaded(pair: Pair) -> Iterator[Said]:
     """Without its kernel module no program reaches the GPU.
 
     An NVIDIA GPU is there; its kernel module is not loaded.
     """
-    driver = _driver(side)
+    side = pair.found
+    driver = _driver(side) if _matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return
     if need(driver.kernel_module, side.path("gpu.driver.kernel_module")) is None:
@@ -152,6 +169,11 @@ def version_differs(pair: Pair) -> Iterator[Said]:
     ours = need(found.version, pair.found.path("gpu.driver.version"))
     if theirs != ours:
         yield Said("driver", Outcome.NOTE, f"driver {theirs} -> {ours}", wanted=theirs, found=ours)
+
+
+def _matters(pair: Pair) -> bool:
+    """Whether anything asks for the driver. A machine's own health is judged in any case."""
+    return pair.is_one or computes_on_gpu(pair.wanted)
 
 
 def _driver(side: Side) -> Driver | None:
@@ -182,7 +204,5 @@ def _system(side: Side) -> Literal["linux", "windows"]:
 def _is_older(side: Side, version: str, than: str) -> bool:
     ours, theirs = parse_driver(version), parse_driver(than)
     if ours is None or theirs is None:
-        from envsnap.rules._core import not_decidable
-
         not_decidable(side.path("gpu.driver.version"), f"{version} is no driver version")
     return ours < theirs

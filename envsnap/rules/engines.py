@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envsnap.rules._core import Pair, Said, Side, fit, need
-from envsnap.rules._cuda import gpu_packages
+from envsnap.rules._cuda import computes_on_gpu
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import APPTAINER_GPU, NVIDIA_TOOLKIT
 from envsnap.rules._views import visible_gpus
-from envsnap.sections import Container, Engine, Engines, Gpu, Packages, Python, Unknown
+from envsnap.sections import Container, Engine, Engines, Gpu, Packages, Python
 
 _OWN_GPU = ("apptainer", "singularity")
 """Engines that bind the driver in by themselves (--nv)."""
@@ -25,9 +25,11 @@ def no_engine(pair: Pair) -> Iterator[Said]:
     Docker (its daemon must answer), Podman, Apptainer or Singularity. Inside a container the
     question is answered already.
     """
-    if _is_inside(pair.found) or _usable(pair.found):
-        return
     engines = _engines(pair.found)
+    if any(each.usable is True for each in engines) or _is_inside(pair.found):
+        return
+    for each in engines:
+        need(each.usable, pair.found.path(f"engines.found.{each.name}.usable"))
     names = ", ".join(each.name for each in engines)
     yield Said(
         "engine", Outcome.BLOCKS,
@@ -46,24 +48,28 @@ def no_gpu_in_containers(pair: Pair) -> Iterator[Said]:
     Apptainer and Singularity bind the driver in by themselves, with --nv.
     """
     wanted = [each for each in visible_gpus(pair.wanted) if each.vendor == "nvidia"]
-    if not wanted or not gpu_packages(pair.wanted) or _is_inside(pair.found):
+    if not wanted or not computes_on_gpu(pair.wanted):
         return
+    engines = _engines(pair.found)
+    usable = [each for each in engines if each.usable is True]
+    if not usable or any(each.name in _OWN_GPU for each in usable):
+        return  # ENG001 says it, or there is no need for the toolkit
     if not any(each.vendor == "nvidia" for each in visible_gpus(pair.found)):
         return  # GPU001 says it
     if need(pair.found.need(Gpu).platform, pair.found.path("gpu.platform")) != "pci":
         return  # Docker Desktop brings its own way under WSL, and Tegra its own images
-    usable = _usable(pair.found)
-    if not usable or any(each.name in _OWN_GPU for each in usable):
-        return
     toolkit = need(
         pair.found.need(Engines).container_toolkit, pair.found.path("engines.container_toolkit")
     )
-    if toolkit is None:
-        yield Said(
-            "container GPU", Outcome.BLOCKS,
-            f"{usable[0].name} has no NVIDIA container toolkit here",
-            remedy="install the NVIDIA container toolkit, or Apptainer",
-        )  # fmt: skip
+    if toolkit is not None or _is_inside(pair.found):
+        return
+    for each in engines:
+        if each.name in _OWN_GPU:
+            need(each.usable, pair.found.path(f"engines.found.{each.name}.usable"))
+    yield Said(
+        "container GPU", Outcome.BLOCKS, f"{usable[0].name} has no NVIDIA container toolkit here",
+        remedy="install the NVIDIA container toolkit, or Apptainer",
+    )  # fmt: skip
 
 
 def _is_inside(side: Side) -> bool:
@@ -72,13 +78,3 @@ def _is_inside(side: Side) -> bool:
 
 def _engines(side: Side) -> tuple[Engine, ...]:
     return need(side.need(Engines).found, side.path("engines.found"))
-
-
-def _usable(side: Side) -> tuple[Engine, ...]:
-    """The engines that answer; ends the rule where none does and one could not be asked."""
-    engines = _engines(side)
-    usable = tuple(each for each in engines if each.usable is True)
-    for each in engines:
-        if not usable and isinstance(each.usable, Unknown):
-            need(each.usable, side.path(f"engines.found.{each.name}.usable"))
-    return usable

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from envsnap.facts import Looked, determinism
 from envsnap.rules._core import Pair, Said, Side, drift, need
-from envsnap.rules._cuda import gpu_packages
+from envsnap.rules._cuda import computes_on_gpu
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUBLAS, TORCH_RANDOMNESS
 from envsnap.rules._views import visible_gpus
 from envsnap.sections import Environ, Gpu, Packages, Python
 
 _CHANGES = ("numerics", "determinism", "order of sums", "algorithm choice", "which libraries load")
+_THREADS = ("OMP_", "KMP_", "VECLIB_")
 _LONGEST = 24
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -33,10 +34,12 @@ def other_value(pair: Pair) -> Iterator[Said]:
         if theirs == ours:
             continue
         known = determinism.variable(name)
-        effect = known.value.effect if isinstance(known, Looked) else "its effect is not known"
-        changes = not isinstance(known, Looked) or any(
-            word in known.value.affects for word in _CHANGES
-        )
+        if isinstance(known, Looked):
+            effect = known.value.effect
+            changes = any(word in known.value.affects for word in _CHANGES)
+        else:
+            changes = name.startswith(_THREADS)
+            effect = "how threads share the work" if changes else "it is not known to change digits"
         yield Said(
             name, Outcome.NUMERICS if changes else Outcome.NOTE,
             f"{name}: {_words(theirs)} -> {_words(ours)}", why=effect,
@@ -56,7 +59,7 @@ def not_deterministic(pair: Pair) -> Iterator[Condition]:
     CUBLAS_WORKSPACE_CONFIG set to :4096:8 or :16:8. No difference between two machines; it
     lowers what can be promised.
     """
-    computes = visible_gpus(pair.wanted) and gpu_packages(pair.wanted)
+    computes = visible_gpus(pair.wanted) and computes_on_gpu(pair.wanted)
     if computes and _CUBLAS not in _variables(pair.wanted):
         yield Condition(code="ENV002", text=f"{_CUBLAS} was not set at capture")
 

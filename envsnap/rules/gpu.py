@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envsnap.rules._core import Pair, Said, Side, drift, health, need
-from envsnap.rules._cuda import gpu_packages
-from envsnap.rules._findings import Condition, Outcome, Scope
+from envsnap.rules._cuda import computes_on_gpu
+from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import (
     CUBLAS,
     CUDA_VARIABLES,
@@ -14,7 +14,7 @@ from envsnap.rules._sources import (
     ENVSNAP,
     NCCL_ORDER,
 )
-from envsnap.rules._views import GpuKind, gib, listed, sm, visible_gpus
+from envsnap.rules._views import GpuKind, gib, sm, visible_gpus
 from envsnap.sections import Gpu, Packages, Python
 
 _LESS = 0.97  # ECC and firmware take a share of the same card's memory
@@ -23,27 +23,25 @@ _LESS = 0.97  # ECC and firmware take a share of the same card's memory
 @drift(
     "GPU001", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python), source=ENVSNAP
 )
-def no_gpu(pair: Pair) -> Iterator[Said | Condition]:
+def no_gpu(pair: Pair) -> Iterator[Said]:
     """What asks for the GPU stops; what can do without it runs on the processor.
 
     The wanted environment had a GPU and packages that compute on one, and no program sees a GPU
     of that vendor on the found machine. A container uses the machine's GPU.
     """
     wanted = visible_gpus(pair.wanted)
-    packages = gpu_packages(pair.wanted) if wanted else []
-    if not packages:
+    if not wanted or not computes_on_gpu(pair.wanted):
         return
     vendors = {each.vendor for each in wanted}
     if vendors & {each.vendor for each in visible_gpus(pair.found)}:
         return
     gpu = pair.found.need(Gpu)
-    hidden = need(gpu.hidden, pair.found.path("gpu.hidden"))
-    there = {each.vendor for each in need(gpu.devices, pair.found.path("gpu.devices"))}
+    why = need(gpu.hidden, pair.found.path("gpu.hidden"))
+    devices = need(gpu.devices, pair.found.path("gpu.devices"))
+    is_hidden = any(each.vendor in vendors for each in devices) and why is not None
     yield Said(
-        "GPU", Outcome.BLOCKS,
-        f"{wanted[0].title} -> {hidden if vendors & there and hidden else 'no such GPU'}; "
-        f"{listed(packages, 'package')} for it",
-        remedy="show it to programs (CUDA_VISIBLE_DEVICES)" if vendors & there
+        "GPU", Outcome.BLOCKS, f"{wanted[0].title} -> {why if is_hidden else 'no such GPU'}",
+        remedy="show it to programs (CUDA_VISIBLE_DEVICES)" if is_hidden
         else f"a machine with {_article(wanted[0].vendor)} GPU",
         wanted=wanted[0].title, found="none",
     )  # fmt: skip
@@ -102,14 +100,16 @@ def less_memory(pair: Pair) -> Iterator[Said]:
     less, and is another computation.
     """
     wanted = _computing(pair)
-    sizes = [need(each.memory_mib, f"{each.path}.memory_mib") for each in wanted]
+    if not wanted:
+        return
+    theirs = min(need(each.memory_mib, f"{each.path}.memory_mib") for each in wanted)
     for found in _distinct(_counterparts(pair, wanted)):
         ours = need(found.memory_mib, f"{found.path}.memory_mib")
-        if ours < min(sizes) * _LESS:
+        if ours < theirs and ours < theirs * _LESS:
             yield Said(
-                "GPU memory", Outcome.DEGRADES, f"{gib(min(sizes))} -> {gib(ours)}",
-                remedy=f"a smaller batch, or a GPU with {gib(min(sizes))}",
-                wanted=gib(min(sizes)), found=gib(ours),
+                "GPU memory", Outcome.DEGRADES, f"{gib(theirs)} -> {gib(ours)}",
+                remedy=f"a smaller batch, or a GPU with {gib(theirs)}",
+                wanted=gib(theirs), found=gib(ours),
             )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def unused(pair: Pair) -> Iterator[Said]:
     The two machines' GPUs differ, and no package of the wanted environment is known to use one.
     """
     wanted, found = visible_gpus(pair.wanted), visible_gpus(pair.found)
-    if gpu_packages(pair.wanted) and wanted:
+    if computes_on_gpu(pair.wanted) and wanted:
         return
     theirs, ours = ([_title(each) for each in side] for side in (wanted, found))
     if sorted(theirs) != sorted(ours):
@@ -186,7 +186,7 @@ def mixed(side: Side) -> Iterator[Said]:
 def _computing(pair: Pair) -> tuple[GpuKind, ...]:
     """The wanted GPUs, if there are packages that compute on them."""
     wanted = visible_gpus(pair.wanted)
-    return wanted if wanted and gpu_packages(pair.wanted) else ()
+    return wanted if wanted and computes_on_gpu(pair.wanted) else ()
 
 
 def _counterparts(pair: Pair, wanted: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:

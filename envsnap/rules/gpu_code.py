@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envsnap.facts import Looked, NewerThanFacts, gpu_arch, torch_cuda
 from envsnap.facts.gpu_arch import Target
 from envsnap.rules._core import Pair, Said, Side, drift, fit, health, look_up, need, not_decidable
-from envsnap.rules._cuda import gpu_packages, machine
+from envsnap.rules._cuda import computes_on_gpu, machine
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import CUDA_GUIDE, TORCH_RANDOMNESS
 from envsnap.rules._views import GpuKind, active, sm, visible_gpus
@@ -19,7 +19,7 @@ from envsnap.sections import Gpu, Package, Packages, Python
     source=CUDA_GUIDE,
 )  # fmt: skip
 def torch_code(pair: Pair) -> Iterator[Said]:
-    """Its first kernel fails: no kernel image is available for execution on the device.
+    """Its first kernel fails: no kernel image is available for the device.
 
     Compiled GPU code runs on its own compute capability and later ones of the same major; PTX
     is compiled by the driver for any later one. What PyTorch's published wheels contain is
@@ -58,7 +58,7 @@ def number_formats(pair: Pair) -> Iterator[Said]:
     GPU's do not have. Whether the computation used it is not recorded.
     """
     wanted = [each for each in visible_gpus(pair.wanted) if each.vendor == "nvidia"]
-    if not wanted or not gpu_packages(pair.wanted):
+    if not wanted or not computes_on_gpu(pair.wanted):
         return
     found = [each for each in visible_gpus(pair.found) if each.vendor == "nvidia"]
     theirs = {_capability(each) for each in wanted}

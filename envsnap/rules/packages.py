@@ -28,7 +28,9 @@ def missing(pair: Pair) -> Iterator[Said | Open]:
     found = active(pair.found)
     named = {name: each for name, each in wanted.items() if not _is_placeholder(pair, name)}
     if len(named) < len(wanted):
-        left_out = Unknown(Reason.NOT_ASKED, f"{len(wanted) - len(named)} names left out")
+        left_out = Unknown(
+            Reason.NOT_ASKED, f"{len(wanted) - len(named)} of {len(wanted)} names left out"
+        )
         yield Open(pair.wanted.path("packages.installed"), left_out)
     absent = [f"{each.name} {each.version}" for name, each in named.items() if name not in found]
     if absent:
@@ -62,7 +64,8 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
 
     Compared are the content digests: SHA-256 over the files that the wheel put into
     site-packages. They differ for another build, a local one, or a file that was edited.
-    Where an installer left no RECORD there is no digest, and name and version must do.
+    Where an installer left no RECORD, or the distribution's packages state no SHA-256, there
+    is no digest, and name and version must do.
     """
     by_name: list[str] = []
     for both in _both(pair):
@@ -70,7 +73,9 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
             continue
         contents = both.wanted.content, both.found.content
         unknown = next((each for each in contents if isinstance(each, Unknown)), None)
-        if unknown is not None:
+        if unknown is not None and _is_of_distribution(both):
+            by_name.append(both.name)
+        elif unknown is not None:
             side = pair.wanted if isinstance(contents[0], Unknown) else pair.found
             yield Open(side.path(f"packages.installed.{both.name}.content"), unknown)
         elif contents[0] is None or contents[1] is None:
@@ -84,7 +89,7 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
             )  # fmt: skip
     if by_name:
         yield Condition(
-            code="PKG003", text=f"{listed(by_name, 'package')} compared by version alone: no RECORD"
+            code="PKG003", text=f"{listed(by_name, 'package')} compared by version alone: no digest"
         )
 
 
@@ -201,6 +206,11 @@ def _both(pair: Pair) -> Iterator[_Both]:
     for name, each in wanted.items():
         if name in found and not _is_placeholder(pair, name):
             yield _Both(name, each, found[name])
+
+
+def _is_of_distribution(both: _Both) -> bool:
+    """Whether both copies came with the system, whose package manager vouches for them."""
+    return both.wanted.origin.kind == both.found.origin.kind == "distribution"
 
 
 def _is_placeholder(pair: Pair, name: str) -> bool:

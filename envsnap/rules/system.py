@@ -83,7 +83,7 @@ def c_library_floor(pair: Pair) -> Iterator[Said | Open]:
     if libc != needed_libc:
         yield Said(
             "C library", Outcome.BLOCKS,
-            f"{len(floors)} packages need {needed_libc}; here is {libc or 'neither'}",
+            f"{_need(len(floors))} {needed_libc}; here is {libc or 'neither'}",
             remedy="run it in the container", wanted=needed_libc, found=libc or "none",
         )  # fmt: skip
         return
@@ -116,7 +116,7 @@ def c_library(pair: Pair) -> Iterator[Said]:
 
 @drift("SYS006", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Os,), source=ENVSNAP)
 def distribution(pair: Pair) -> Iterator[Said]:
-    """What the distribution brings besides the C library is not what Python's packages use.
+    """Besides the C library, packages use little of what a distribution brings.
 
     Another Linux distribution, or another release of it.
     """
@@ -182,6 +182,10 @@ def _floors(pair: Pair) -> Iterator[tuple[str, Looked[manylinux.LibcFloor] | Ope
 
 def _platforms(tag: str) -> list[str]:
     return tag.rpartition("-")[2].split(".")
+
+
+def _need(number: int) -> str:
+    return "1 package needs" if number == 1 else f"{number} packages need"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
