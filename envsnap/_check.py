@@ -5,7 +5,7 @@ from __future__ import annotations
 from envsnap.errors import UsageError
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.rules import Checked, CheckOptions, Rule, Scope, compare, rules
-from envsnap.sections import SECTIONS, Packages, Python, Unknown
+from envsnap.sections import SECTIONS, Packages, Python, Reason, Unknown
 
 _DEFAULTS = CheckOptions()
 
@@ -50,6 +50,9 @@ def _refuse_unknown_names(options: CheckOptions) -> None:
 
 def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:
     """Whether half of the wanted packages are installed on the found side, and that in words."""
+    section = wanted.section(Packages)
+    if isinstance(section, Unknown) and section.reason is Reason.NOT_ASKED:
+        return False, "the wanted side is a machine without an environment"
     theirs, ours = _names(wanted), _names(found)
     if theirs is None:
         return True, "the wanted side has no packages to look for"

@@ -101,11 +101,13 @@ def _last_resorts(host: Host) -> Iterator[Candidate]:
 
 def _named(host: Host, python: str) -> Candidate:
     where = python
-    if "/" not in python and "\\" not in python and (found := _which(host, python)):
-        return Candidate(found, "named", _last(python), "named with --python")
     if not where.startswith("/") and where[1:2] != ":":
         folder = host.cwd()
         where = f"{folder}/{python}" if isinstance(folder, str) else python
+    is_bare = "/" not in python and "\\" not in python
+    # A folder `env` here comes before the program /usr/bin/env; any other bare name is a program's.
+    if is_bare and not _interpreter_in(host, where) and (found := _which(host, python)):
+        return Candidate(found, "named", _last(python), "named with --python")
     found_stat = host.stat(where)
     if isinstance(found_stat, Unknown):
         raise UsageError(

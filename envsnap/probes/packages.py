@@ -67,11 +67,23 @@ def probe_packages(look: Look) -> Packages:
     owners, conda_only = conda_records(look, interpreter.prefix)
     drafts = [_describe(look, each, owners) for each in read]
     contents = digests()
+    closed = next((each for each in seen if _hides_the_environment(each)), None)
     return Packages(
-        installed=_finished(drafts, [contents[each.found.path] for each in read]),
+        installed=_finished(drafts, [contents[each.found.path] for each in read])
+        if closed is None
+        else _not_listed(look.anchors.anchor(closed.path)),
         conda_only=conda_only,
         broken=tuple(sorted(broken, key=lambda each: each.location)),
     )
+
+
+def _hides_the_environment(found: Found) -> bool:
+    """Whether nobody can say what is installed: the environment's own folder may not be listed."""
+    return found.kind == "unreadable" and found.layer in {"env", "base", "distro"}
+
+
+def _not_listed(place: str) -> Unknown:
+    return Unknown(Reason.NO_PERMISSION, f"{place} could not be listed")
 
 
 def canonical(name: str) -> str:

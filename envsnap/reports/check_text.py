@@ -74,6 +74,7 @@ def _head(sides: Sides, width: int) -> Iterator[Line]:
     named = f"environment {ident}, {when(wanted)}" if isinstance(ident, str) else when(wanted)
     theirs, ours = machine_words(wanted), machine_words(found)
     told = f", {theirs}" if theirs != ours else ""
+    told += ", edited since it was captured" if wanted.edited else ""
     yield from labelled("wanted", f"{sides.wanted_name}: {named}{told}", width=width, indent=_SIDE)
     yield from labelled("found", f"{sides.found_name}: {ours}", width=width, indent=_SIDE)
 
@@ -97,13 +98,16 @@ def _why(checked: Checked, scope: Scope) -> str:
     """A few words beside a verdict whose reasons are not listed below."""
     verdict = checked.report.verdict(scope)
     if verdict is Verdict.CANNOT_TELL:
-        first = checked.report.not_checked_of(scope)[0]
-        return _short(f"{first.path} is not known", 33)
+        left_open = checked.report.not_checked_of(scope)[0]
+        return _short(f"{left_open.path} is not known", 33)
     if scope is checked.scope or verdict in {Verdict.RUNS, Verdict.LIMITS}:
         return ""
     found = checked.report.findings_of(scope)
     not_there = [each for each in found if each.code == _NOT_INSTALLED and not checked.is_set_up]
-    return _short((not_there or found)[0].what, 78 - 2 - 19 - 15)
+    first = (not_there or found)[0]
+    if first in checked.report.findings_of(checked.scope):
+        return "for the same reason"
+    return _short(first.what, 78 - 2 - 19 - 15)
 
 
 def _results(checked: Checked) -> Iterator[Part | str]:

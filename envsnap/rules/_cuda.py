@@ -37,6 +37,8 @@ class Need(NamedTuple):
 
 def needs(side: Side) -> tuple[Need, ...]:
     """The packages of that side which bring or need CUDA, with its version."""
+    if is_machine_alone(side):
+        return ()
     packages = active(side)
     found = [each for name, package in packages.items() for each in _of(name, package)]
     found += _of_torch(side, packages)
@@ -65,10 +67,13 @@ def computes_on_gpu(side: Side) -> bool:
 
     Where the environment was left out, the machines alone are compared, and their GPUs count.
     """
+    return is_machine_alone(side) or bool(gpu_packages(side))
+
+
+def is_machine_alone(side: Side) -> bool:
+    """Whether the environment was left out on purpose: machines are compared."""
     section = side.manifest.section(Packages)
-    if isinstance(section, Unknown) and section.reason is Reason.NOT_ASKED:
-        return True
-    return bool(gpu_packages(side))
+    return isinstance(section, Unknown) and section.reason is Reason.NOT_ASKED
 
 
 def major(cuda: str) -> str:

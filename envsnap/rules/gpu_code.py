@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envsnap.facts import Looked, NewerThanFacts, gpu_arch, torch_cuda
 from envsnap.facts.gpu_arch import Target
 from envsnap.rules._core import Pair, Said, Side, drift, fit, health, look_up, need, not_decidable
-from envsnap.rules._cuda import computes_on_gpu, machine
+from envsnap.rules._cuda import computes_on_gpu, is_machine_alone, machine
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import CUDA_GUIDE, TORCH_RANDOMNESS
 from envsnap.rules._views import GpuKind, active, sm, visible_gpus
@@ -55,7 +55,8 @@ def number_formats(pair: Pair) -> Iterator[Said]:
     """Computing in it is refused, or emulated slowly.
 
     The wanted GPU's tensor cores compute in a number format (bfloat16, FP8, FP4) that the found
-    GPU's do not have. Whether the computation used it is not recorded.
+    GPU's do not have. Whether the computation used it is not recorded: bfloat16 is common and
+    a limit, the smaller formats are a note.
     """
     wanted = [each for each in visible_gpus(pair.wanted) if each.vendor == "nvidia"]
     if not wanted or not computes_on_gpu(pair.wanted):
@@ -71,9 +72,11 @@ def number_formats(pair: Pair) -> Iterator[Said]:
         ]
         if lost:
             yield Said(
-                lost[0], Outcome.DEGRADES, f"{', '.join(lost)}: not in {sm(ours)}'s hardware",
+                lost[0], Outcome.DEGRADES if "bfloat16" in lost else Outcome.NOTE,
+                f"{', '.join(lost)}: not in {sm(ours)}'s hardware",
                 remedy="float16 or float32, and say so in the report",
                 wanted=", ".join(map(sm, sorted(theirs))), found=sm(ours),
+                rests_on=_features(pair.found, ours),
             )  # fmt: skip
 
 
@@ -103,7 +106,7 @@ def cpu_build(side: Side) -> Iterator[Said]:
 
 def _published_torch(side: Side) -> Package | None:
     """PyTorch as its project publishes it; None where it is another's build, or not there."""
-    torch = active(side).get("torch")
+    torch = None if is_machine_alone(side) else active(side).get("torch")
     if torch is None or torch.conda is not None or "rocm" in torch.version:
         return None
     return torch if torch.origin.kind in {"index", "archive"} else None
@@ -143,8 +146,11 @@ def _runs(target: Target, asked: tuple[int, ...]) -> bool:
 
 
 def _has(side: Side, capability: str, name: str) -> bool:
-    features = look_up(gpu_arch.features(capability), side.path("gpu.devices"))
-    return bool(getattr(features.value, name))
+    return bool(getattr(_features(side, capability).value, name))
+
+
+def _features(side: Side, capability: str) -> Looked[gpu_arch.Features]:
+    return look_up(gpu_arch.features(capability), side.path("gpu.devices"))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,0 +1,155 @@
+"""PKG: what is installed, compared by name, version and content."""
+
+from __future__ import annotations
+
+import pytest
+
+from envsnap.manifest import Manifest
+from envsnap.sections import Broken, CondaRecord, Package, Reason, Unknown, replace
+from tests import made
+from tests.rules.machines import UNSEEN, judged, machine, missing, packages, told, well
+
+IDNA = made.package("idna", "3.7", content="a" * 64)
+NUMPY = made.package("numpy", "1.26.4", content="b" * 64, tags=made.NUMPY_TAGS)
+
+
+def having(*installed: Package, **changes: object) -> Manifest:
+    return machine(packages=packages(*installed, **changes))
+
+
+def test_one_missing_package_is_named() -> None:
+    report = judged("PKG001", having(IDNA, NUMPY), having(NUMPY))
+    assert told(report) == [("blocks", "1 package is not installed here: idna 3.7")]
+    assert report.findings[0].id == "PKG001:packages"
+
+
+def test_many_missing_packages_are_one_finding_without_a_list() -> None:
+    many = tuple(made.package(f"p{number}", "1") for number in range(382))
+    report = judged("PKG001", having(*many), having(NUMPY))
+    assert told(report) == [("blocks", "382 packages are not installed here")]
+
+
+def test_names_are_compared_as_indexes_do() -> None:
+    theirs, ours = made.package("Py_Socks", "1"), made.package("py-socks", "1")
+    assert told(judged("PKG001", having(theirs), having(ours))) == []
+
+
+def test_a_shadowed_copy_does_not_count_as_installed() -> None:
+    report = judged("PKG001", having(IDNA), having(replace(IDNA, active=False)))
+    assert told(report) == [("blocks", "1 package is not installed here: idna 3.7")]
+
+
+def test_an_empty_environment_misses_nothing_even_where_the_other_is_unknown() -> None:
+    assert told(judged("PKG001", having(), machine(packages=UNSEEN))) == []
+
+
+@pytest.mark.parametrize("code", ["PKG001", "PKG002", "PKG003", "PKG004", "PKG005"])
+def test_without_packages_on_the_found_side_nothing_is_said(code: str) -> None:
+    report = judged(code, having(IDNA), machine(packages=UNSEEN))
+    assert missing(report) == [("found packages", "no-permission: for a test")]
+
+
+def test_another_version_is_numerics_with_the_step_that_mends_it() -> None:
+    report = judged("PKG002", having(IDNA), having(replace(IDNA, version="3.8")))
+    assert told(report) == [("numerics", "idna 3.7 -> 3.8")]
+    assert report.findings[0].remedy == "pip install 'idna==3.7'"
+
+
+def test_the_same_version_with_other_files_is_numerics() -> None:
+    other = replace(NUMPY, content="c" * 64)
+    report = judged("PKG003", having(IDNA, NUMPY), having(IDNA, other))
+    assert told(report) == [("numerics", "numpy 1.26.4: other files under the same version")]
+
+
+def test_other_files_of_another_version_go_without_saying() -> None:
+    other = replace(NUMPY, version="2.0.0", content="c" * 64)
+    assert told(judged("PKG003", having(NUMPY), having(other))) == []
+
+
+def test_an_unknown_digest_leaves_that_package_open_and_judges_the_others() -> None:
+    theirs = (replace(IDNA, content=UNSEEN), NUMPY)
+    report = judged("PKG003", having(*theirs), having(IDNA, replace(NUMPY, content="c" * 64)))
+    assert [each.path for each in report.not_checked] == ["wanted packages.installed.idna.content"]
+    assert [each.subject for each in report.findings] == ["numpy"]
+
+
+def test_two_unknown_digests_are_not_equal() -> None:
+    same = having(replace(IDNA, content=UNSEEN))
+    assert missing(judged("PKG003", same, same)) == [
+        ("wanted packages.installed.idna.content", "no-permission: for a test")
+    ]
+
+
+def test_without_a_record_name_and_version_must_do_and_that_is_said() -> None:
+    bare = having(replace(IDNA, content=None))
+    report = judged("PKG003", bare, bare)
+    assert told(report) == []
+    assert [each.text for each in report.conditions] == [
+        "1 package: idna compared by version alone: no digest"
+    ]
+
+
+def test_the_system_vouches_for_packages_of_the_distribution() -> None:
+    ours = replace(
+        IDNA,
+        content=Unknown(Reason.UNPARSABLE, "no SHA-256"),
+        origin=made.origin("distribution"),
+    )
+    assert told(judged("PKG003", having(ours), having(ours))) == []
+
+
+def test_another_build_of_the_same_content_is_a_note() -> None:
+    report = judged("PKG004", having(IDNA), having(replace(IDNA, build="1")))
+    assert told(report) == [("note", "idna 3.7: build none -> 1")]
+
+
+def test_more_packages_are_one_note() -> None:
+    report = judged("PKG005", having(IDNA), having(IDNA, NUMPY))
+    assert told(report) == [("note", "1 package: numpy 1.26.4 more than wanted")]
+
+
+def test_another_environment_is_not_called_more_packages() -> None:
+    assert told(judged("PKG005", having(IDNA), having(NUMPY))) == []
+
+
+def conda(name: str, version: str, build: str = "h_0") -> CondaRecord:
+    return CondaRecord(
+        name=name, version=version, build=build, channel=None, subdir=None, url=None, md5=None,
+        sha256=None,
+    )  # fmt: skip
+
+
+def test_missing_and_other_conda_libraries_are_told_apart() -> None:
+    wanted = having(conda_only=(conda("libblas", "3.9.0", "mkl"), conda("mkl", "2024.1")))
+    found = having(conda_only=(conda("libblas", "3.9.0", "openblas"),))
+    assert told(judged("PKG006", wanted, found)) == [
+        ("blocks", "1 conda package: mkl not installed"),
+        ("numerics", "libblas 3.9.0 mkl -> 3.9.0 openblas"),
+    ]
+
+
+def test_a_copy_that_hides_another_version_is_a_note() -> None:
+    hidden = replace(IDNA, version="2.0", active=False, layer="user")
+    assert told(well("PKG010", having(IDNA, hidden))) == [
+        ("note", "idna 3.7 (env) hides 2.0 (user)")
+    ]
+
+
+def test_two_copies_of_one_version_are_no_finding() -> None:
+    assert told(well("PKG010", having(IDNA, replace(IDNA, active=False)))) == []
+
+
+def test_broken_installations_are_counted() -> None:
+    fault = Broken(location="{env}/lib/~umpy.dist-info", why="no METADATA")
+    assert told(well("PKG011", having(broken=(fault,)))) == [
+        ("note", "1 installation could not be read, as {env}/lib/~umpy.dist-info: no METADATA")
+    ]
+    assert told(well("PKG011", having(IDNA))) == []
+
+
+def test_placeholders_of_an_anonymous_manifest_are_left_open_not_missed() -> None:
+    wanted = having(IDNA, made.package("local-package-1", "0.1"))
+    wanted = replace(wanted, captured=replace(wanted.captured, anonymous=True))
+    assert missing(judged("PKG001", wanted, having(IDNA))) == [
+        ("wanted packages.installed", "not-asked: 1 of 2 names left out")
+    ]

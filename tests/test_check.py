@@ -1,0 +1,353 @@
+"""check, from two manifests to the exit code; the command line with recorded machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from envsnap._capture import capture
+from envsnap._check import CheckOptions, check
+from envsnap.cli import main
+from envsnap.errors import ExitCode, UsageError
+from envsnap.host import RecordedHost
+from envsnap.manifest import Manifest, load, save
+from envsnap.profiles import load as profile
+from envsnap.profiles import names, title
+from envsnap.rules import Outcome, Scope, Verdict
+from envsnap.sections import Gpu, Reason, Unknown, replace
+from tests import made
+from tests.rules.machines import (
+    T4,
+    UNSEEN,
+    cpu,
+    device,
+    driver,
+    engine,
+    engines,
+    gpu,
+    machine,
+    packages,
+)
+
+HOSTS = Path(__file__).parent / "hosts"
+Files = Callable[[str, Manifest], str]
+
+
+def recorded(name: str) -> Manifest:
+    return capture(RecordedHost.from_path(str(HOSTS / name)))
+
+
+def on_the_machine_of(manifest: Manifest, **changes: object) -> Manifest:
+    """A PyTorch environment that was captured on that machine, any section another."""
+    there = {name: manifest.sections[name] for name in ("os", "cpu", "memory", "gpu")}
+    return machine(**{**there, **changes})
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """Writes manifests by name into a fresh working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, manifest: Manifest) -> str:
+        save(manifest, name)
+        return name
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("found", "options", "expected"),
+    [
+        ({}, {}, ExitCode.OK),
+        ({"gpu": gpu(T4)}, {}, ExitCode.NO),
+        ({"gpu": gpu(T4)}, {"fail_on": Outcome.BLOCKS}, ExitCode.OK),
+        ({"gpu": gpu(T4)}, {"fail_on": Outcome.DEGRADES}, ExitCode.NO),
+        ({"cpu": cpu(threads=2)}, {}, ExitCode.OK),
+        ({"cpu": cpu(threads=2)}, {"fail_on": Outcome.PERF}, ExitCode.NO),
+        ({"gpu": UNSEEN}, {}, ExitCode.CANNOT_TELL),
+        ({"gpu": UNSEEN}, {"allow_unknown": frozenset({"gpu"})}, ExitCode.OK),
+        ({"gpu": UNSEEN, "cpu": cpu(microarchitecture="zen4")}, {}, ExitCode.NO),
+        ({"cpu": cpu(microarchitecture=UNSEEN)}, {}, ExitCode.CANNOT_TELL),
+        ({"cpu": cpu(microarchitecture=UNSEEN)}, {"fail_on": Outcome.BLOCKS}, ExitCode.OK),
+        ({"cpu": cpu(microarchitecture=UNSEEN)}, {"allow_unknown": frozenset({"CPU001"})},
+         ExitCode.OK),
+        ({"cpu": cpu(microarchitecture=UNSEEN)}, {"allow_unknown": frozenset({"CPU002"})},
+         ExitCode.CANNOT_TELL),
+        ({"gpu": gpu(T4)}, {"select": ("PKG", "CPU001")}, ExitCode.OK),
+        ({"cpu": cpu(microarchitecture="zen4")}, {"ignore": {"CPU": "mixed"}}, ExitCode.OK),
+        ({"packages": packages()}, {}, ExitCode.OK),
+        ({"packages": packages()}, {"scope": Scope.NATIVE}, ExitCode.NO),
+        ({"engines": engines()}, {}, ExitCode.OK),
+        ({"engines": engines()}, {"scope": Scope.CONTAINER}, ExitCode.NO),
+    ],
+)  # fmt: skip
+def test_the_exit_code_is_decided_by_findings_then_by_what_is_open(
+    found: dict[str, object], options: dict[str, object], expected: ExitCode
+) -> None:
+    checked = check(machine(), machine(**found), CheckOptions(**options))  # type: ignore[arg-type]  # by name
+    assert checked.exit_code is expected
+
+
+FOUR = tuple(made.package(name, "1") for name in "abcd")
+
+
+@pytest.mark.parametrize(
+    ("there", "scope", "chosen"),
+    [
+        (2, Scope.NATIVE, "2 of 4 packages are installed there"),
+        (1, Scope.CONTAINER, "1 of 4 packages are installed there"),
+        (None, Scope.CONTAINER, "what is installed there is not known"),
+    ],
+)
+def test_without_for_half_of_the_packages_decide(
+    there: int | None, scope: Scope, chosen: str
+) -> None:
+    installed = UNSEEN if there is None else packages(*FOUR[:there])
+    checked = check(machine(packages=packages(*FOUR)), machine(packages=installed))
+    assert (checked.scope, checked.chosen) == (scope, chosen)
+
+
+def test_two_machines_without_environments_are_compared_as_machines() -> None:
+    why = Unknown(Reason.NOT_ASKED, "left out of this capture")
+    left_out = dict.fromkeys(("python", "packages", "cuda", "environ", "project"), why)
+    checked = check(machine(**left_out), machine(**left_out))
+    assert checked.exit_code is ExitCode.OK
+    assert (checked.scope, checked.chosen) == (
+        Scope.CONTAINER,
+        "the wanted side is a machine without an environment",
+    )
+    checked = check(machine(**left_out), machine(**{**left_out, "gpu": gpu(T4)}))
+    assert {each.code for each in checked.reached} >= {"GPU003", "GPU004", "GPU005"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (CheckOptions(select=("XYZ",)), "No rule 'XYZ'"),
+        (CheckOptions(ignore={"DRV999": "x"}), "No rule 'DRV999'"),
+        (CheckOptions(allow_unknown=frozenset({"gpus"})), "No rule or section 'gpus'"),
+    ],
+)
+def test_names_that_are_none_are_refused(options: CheckOptions, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(machine(), machine(), options)
+    assert caught.value.message == message
+
+
+def test_a_driver_of_515_blocks_an_environment_of_cuda_12() -> None:
+    found = recorded("rocky-v100-driver-515")
+    checked = check(on_the_machine_of(found), found)
+    assert checked.exit_code is ExitCode.NO
+    finding = checked.reached[0]
+    assert (finding.code, finding.outcome) == ("DRV001", Outcome.BLOCKS)
+    assert "needs driver 525.60.13; here is 515.65.01" in finding.what
+    assert finding.source.url is not None
+    assert checked.report.verdict(Scope.NATIVE) is Verdict.WILL_NOT_RUN
+
+
+def test_a_gpu_on_the_bus_that_nvml_does_not_show_leaves_it_open() -> None:
+    found = recorded("rocky-a100-nvml-cannot-be-loaded")
+    wanted = on_the_machine_of(found, gpu=gpu(device()))
+    checked = check(wanted, found, CheckOptions(fail_on=Outcome.BLOCKS))
+    assert checked.report.findings_of(checked.scope) == () or all(
+        each.outcome is not Outcome.BLOCKS for each in checked.report.findings
+    )
+    assert checked.verdict is Verdict.CANNOT_TELL
+    assert checked.exit_code is ExitCode.CANNOT_TELL
+    assert {each.section for each in checked.left_open} >= {"gpu"}
+
+
+def test_a_bus_without_a_gpu_is_no_gpu_known() -> None:
+    found = recorded("debian-none-a-bus-without-a-gpu")
+    section = found.section(Gpu)
+    assert not isinstance(section, Unknown)
+    assert section.devices == ()
+    checked = check(on_the_machine_of(found, gpu=gpu(device())), found)
+    assert [each.what for each in checked.reached if each.outcome is Outcome.BLOCKS] == [
+        "A100-SXM4-40GB -> no such GPU"
+    ]
+    assert checked.exit_code is ExitCode.NO
+
+
+def test_a_driver_that_was_upgraded_without_a_reboot_blocks() -> None:
+    found = recorded("ubuntu-rtx3090-driver-upgraded-not-rebooted")
+    checked = check(on_the_machine_of(found, gpu=gpu(device())), found)
+    assert "DRV004" in {each.code for each in checked.reached}
+
+
+def test_every_recorded_machine_can_be_checked() -> None:
+    answers = {
+        folder.name: check(machine(), recorded(folder.name)).exit_code
+        for folder in sorted(HOSTS.iterdir())
+        if folder.is_dir()
+    }
+    assert len(answers) >= 12
+    assert set(answers.values()) <= {ExitCode.NO, ExitCode.CANNOT_TELL}
+
+
+def test_profiles_are_whole_manifests_with_a_title() -> None:
+    assert "t4-cloud" in names()
+    for name in names():
+        assert not profile(name).edited
+        assert title(name)
+    with pytest.raises(UsageError) as caught:
+        profile("h200-moon")
+    assert caught.value.message == "No profile 'h200-moon'"
+
+
+def answer(*words: str) -> int:
+    return main(["check", *words])
+
+
+def test_two_manifests_are_compared(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files("a.json", machine())
+    assert answer("a.json", "--against", files("b.json", machine())) == 0
+    assert "wanted  a.json: environment" in capsys.readouterr().out
+    assert answer("a.json", "--against", files("t4.json", machine(gpu=gpu(T4)))) == 1
+    assert "GPU003" in capsys.readouterr().out
+
+
+def test_against_several_the_worst_answer_decides(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files("a.json", machine())
+    files("dark.json", machine(cpu=cpu(microarchitecture=UNSEEN)))
+    files("t4.json", machine(gpu=gpu(T4)))
+    assert answer("a.json", "--against", "a.json", "--against", "dark.json") == 4
+    assert answer("a.json", "--against", "dark.json", "--against", "t4.json") == 1
+    assert capsys.readouterr().out.count("RESULTS") == 4
+
+
+def test_quiet_says_the_verdicts_alone(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files("a.json", machine())
+    assert answer("a.json", "--against", "a.json", "-q") == 0
+    assert capsys.readouterr().out == (
+        "  NATIVELY           RUNS                                   (decides the exit)\n"
+        "  IN THE CONTAINER   RUNS\n"
+        "  RESULTS            AS CAPTURED   nothing differs that is known to change digits\n"
+    )
+
+
+def test_json_is_the_payload_and_nothing_else(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files("a.json", machine())
+    assert answer("a.json", "--against", "t4-cloud", "--format", "json") == 1
+    read = json.loads(capsys.readouterr().out)
+    assert [each["found"]["name"] for each in read["checks"]] == ["t4-cloud"]
+    assert read["checks"][0]["exit_code"] == 1
+
+
+def test_a_recording_is_captured_and_checked(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = HOSTS / "rocky-v100-driver-515"
+    files("a.json", on_the_machine_of(recorded(host.name)))
+    assert answer("a.json", "--from", str(host), "--for", "native") == 1
+    text = capsys.readouterr().out
+    assert "1 thing that stops it" in text
+    assert "525.60.13; here is 515.65.01: CUDA does not start" in " ".join(text.split())
+    assert answer("a.json", "--against", str(host), "--fail-on", "blocks") == 1
+
+
+def test_the_manifest_here_is_the_default(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files("envsnap.lock.json", machine())
+    assert answer("--against", "envsnap.lock.json") == 0
+    assert "wanted  envsnap.lock.json: environment" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("none.json", (3, "error: No manifest at none.json")),
+        ("a.json --against none", (2, "error: No profile 'none'")),
+        ("a.json --against ./none", (3, "error: No manifest at ./none")),
+        ("a.json --against a.json --host-only", (2,
+         "error: --against names the found side; --from, --python and --host-only capture it")),
+        ("a.json --against a.json --select XYZ", (2, "error: No rule 'XYZ'")),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_one_message(
+    files: Files, capsys: pytest.CaptureFixture[str], words: str, expected: tuple[int, str]
+) -> None:
+    files("a.json", machine())
+    code = answer(*words.split())
+    assert (code, capsys.readouterr().err.splitlines()[0]) == expected
+
+
+def test_the_project_leaves_rules_out_with_a_reason(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files("a.json", machine())
+    files("b.json", machine(cpu=cpu(microarchitecture="zen4")))
+    Path("pyproject.toml").write_text('[tool.envsnap]\nignore = {CPU001 = "mixed cluster"}\n')
+    assert answer("a.json", "--against", "b.json") == 0
+    assert "Left out     CPU001: mixed cluster" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[tool.envsnap]\nignore = {CPU001 = ""}\n',
+         "error: pyproject.toml: tool.envsnap.ignore.CPU001 has no reason"),
+        ('[tool.envsnap]\nignore = ["CPU001"]\n',
+         "error: pyproject.toml: tool.envsnap.ignore is no table"),
+        ("[tool\n", "error: pyproject.toml is no TOML: "),
+    ],
+)  # fmt: skip
+def test_leaving_a_rule_out_needs_a_reason(
+    files: Files, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    files("a.json", machine())
+    Path("pyproject.toml").write_text(text)
+    assert answer("a.json", "--against", "a.json") == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_hostile_words_do_not_reach_the_terminal(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = made.package("numpy\x1b[2J\x1b]0;owned\x07", "1\n2")
+    files("a.json", machine(packages=packages(evil, made.package("idna", "3"))))
+    files("b.json", machine(packages=packages(made.package("idna", "3"))))
+    assert answer("a.json", "--against", "b.json", "--color", "always") == 1
+    text = capsys.readouterr().out
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
+    assert "numpy\\x1b[2J" in text
+
+
+def test_colour_is_for_verdicts_headings_and_codes(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files("a.json", machine())
+    answer("a.json", "--against", "a.json", "--color", "always", "-q")
+    assert "\x1b[32mRUNS\x1b[0m" in capsys.readouterr().out
+    answer("a.json", "--against", "a.json", "-q")
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_diff_answers_0_or_1(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files("a.json", machine())
+    files("b.json", machine(gpu=gpu(device(), driver=driver("580.65.06"))))
+    assert main(["diff", "a.json", "a.json"]) == 0
+    assert capsys.readouterr().out == "The same: no fact differs\n"
+    assert main(["diff", "a.json", "b.json"]) == 1
+    assert "driver.version: 550.54.14 -> 580.65.06" in capsys.readouterr().out
+    assert main(["diff", "a.json", "t4-cloud", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["differences"] == "1.0"
+    assert main(["diff", "a.json", "none.json"]) == 3
+
+
+def test_explain_answers_with_a_rule_or_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "DRV001"]) == 0
+    assert capsys.readouterr().out.startswith("DRV001  CUDA does not start on a driver older")
+    assert main(["explain", "nothing"]) == 2
+
+
+def test_what_a_manifest_says_after_it_was_written_is_what_is_checked(files: Files) -> None:
+    changed = replace(machine(), sections={**machine().sections, "engines": engines(engine())})
+    assert check(load(files("a.json", changed)), changed).exit_code is ExitCode.OK
