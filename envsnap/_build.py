@@ -14,7 +14,7 @@ from envsnap.formats._context import claim, write_context, write_record
 from envsnap.lock import LockOptions
 from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.plan import BuildPlan, PlanOptions, plan
-from envsnap.sections import Fact, Packages, Python, Reason, Unknown
+from envsnap.sections import Fact, Packages, Reason, Unknown, replace
 
 OUTPUT = "envsnap-build"
 _LOG = "build.log"
@@ -163,50 +163,48 @@ def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
 
 
 def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[str, ...]:
-    """What a built image has other than its plan: interpreter, versions, contents."""
-    said = [
-        f"Python's {name}: wanted {ours}, found {theirs}"
-        for name, ours, theirs in zip(_IDENTITY, _python(wanted), _python(found), strict=True)
-        if ours != theirs
+    """What an image has other than its plan: the rules on Python and packages say it.
+
+    One more package or another patch release is a difference here, for an image is made of
+    nothing but its manifest.
+    """
+    from envsnap._check import check
+    from envsnap.rules import CheckOptions, Outcome, Scope
+
+    options = CheckOptions(scope=Scope.NATIVE, select=_OF_THE_IMAGE)
+    report = check(_planned(wanted, planned), found, options).report
+    counted = [
+        each
+        for each in report.findings
+        if each.outcome.reaches(Outcome.NUMERICS) or each.code in _EXACT
     ]
+    return (
+        *(f"{each.subject}: {each.what}" for each in counted),
+        *(f"not compared: {each.path}: {each.reason}" for each in report.not_checked),
+    )
+
+
+_OF_THE_IMAGE = ("PKG", "PYT")
+_EXACT = frozenset({"PKG005", "PYT003"})
+
+
+def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
+    """The manifest as it was planned: without what was left out.
+
+    What is built again from its source is told by its version alone: builds differ in their bytes.
+    """
+    packages = wanted.section(Packages)
+    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return wanted
     without = {canonical_name(each.name) for each in planned.left_out}
     rebuilt = {canonical_name(each.name) for each in planned.sources}
-    ours, theirs = _packages(wanted), _packages(found)
-    for name in sorted((ours.keys() - without) | theirs.keys()):
-        if name not in theirs:
-            said.append(f"{name} is missing")
-        elif name not in ours:
-            said.append(f"{name} {theirs[name][0]} is not the manifest's")
-        elif ours[name][0] != theirs[name][0]:
-            said.append(f"{name}: wanted {ours[name][0]}, found {theirs[name][0]}")
-        elif name not in rebuilt and ours[name][1] is not None and ours[name] != theirs[name]:
-            said.append(f"{name} {ours[name][0]} holds other files")
-    return tuple(said)
-
-
-_IDENTITY = ("implementation", "version", "soabi", "architecture")
-
-
-def _python(manifest: Manifest) -> tuple[str, ...]:
-    python = manifest.section(Python)
-    if isinstance(python, Unknown):
-        return (str(python),) * len(_IDENTITY)
-    return tuple(str(getattr(python, name)) for name in _IDENTITY)
-
-
-def _packages(manifest: Manifest) -> Mapping[str, tuple[str, str | None]]:
-    """Version and content of every active package; the content is None where it is not stated."""
-    packages = manifest.section(Packages)
-    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
-        return {}
-    return {
-        canonical_name(each.name): (
-            each.version,
-            each.content if isinstance(each.content, str) else None,
-        )
+    kept = tuple(
+        replace(each, content=None) if canonical_name(each.name) in rebuilt else each
         for each in packages.installed
-        if each.active
-    }
+        if canonical_name(each.name) not in without
+    )
+    section = replace(packages, installed=kept)
+    return replace(wanted, sections={**wanted.sections, "packages": section})
 
 
 def _with_tail(error: ToolError, log: str) -> ToolError:

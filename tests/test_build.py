@@ -300,9 +300,10 @@ def test_what_an_image_has_other_than_its_plan_is_listed() -> None:
         packages=Packages(installed=others, conda_only=(), broken=()),
     )
     assert differences(wanted, found, planned) == (
-        "Python's soabi: wanted cpython-311-x86_64-linux-gnu, found cpython-312-x86_64-linux-gnu",
-        "idna: wanted 3.7, found 3.8",
-        "numpy 1.26.4 holds other files",
-        "pip 24.0 is not the manifest's",
-        "pysocks is missing",
+        "packages: 1 package is not installed here: PySocks 1.7.1",
+        "idna: idna 3.7 -> 3.8",
+        "numpy: numpy 1.26.4: other files under the same version",
+        "more packages: 1 package: pip 24.0 more than wanted",
+        "extension modules: their tag: "
+        "cpython-311-x86_64-linux-gnu -> cpython-312-x86_64-linux-gnu",
     )

@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     side = parser.add_argument_group("the found side (default: this machine)")
     side.add_argument(
         "--against", metavar="M", action="append", default=[],
-        help="a manifest, a recording or a profile as t4-cloud; may be given several times",
+        help="a manifest, a recording, an image (docker-daemon:NAME, FILE.sif) or a profile "
+        "as t4-cloud; may be given several times",
     )  # fmt: skip
     side.add_argument(
         "--from", metavar="RECORDING", dest="recording", help="capture the recorded machine"
@@ -142,11 +143,22 @@ def _found(asked: _Asked, wanted: Manifest) -> list[tuple[str, Manifest]]:
 
 def _named(name: str, wanted: Manifest, asked: _Asked) -> Manifest:
     """A manifest, a recording or a profile; a file of that name comes before a profile."""
+    if name.startswith("docker-daemon:") or name.endswith(".sif"):
+        return _image(name)
     if os.path.isdir(name) or name.endswith(".tar"):
         return _captured(name, wanted, asked)
     from envsnap.profiles import load_named
 
     return load_named(name, load)
+
+
+def _image(reference: str) -> Manifest:
+    """An image, captured from inside; its kernel and its driver are this machine's."""
+    from envsnap._capture import capture
+    from envsnap.host import image_host
+
+    with Progress(f"Reading {reference} ..."), image_host(reference) as host:
+        return capture(host)
 
 
 def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifest:

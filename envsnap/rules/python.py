@@ -66,7 +66,8 @@ def binary_interface(pair: Pair) -> Iterator[Said]:
     """Extension modules load only into the build of Python that they were made for.
 
     A free-threaded build, a debug build and the usual one have three binary interfaces within
-    one version of Python.
+    one version of Python; so have two C libraries and two architectures, whose names stand in
+    the tag of extension modules (SOABI).
     """
     wanted, found = pair.wanted.need(Python), pair.found.need(Python)
     if _minor(wanted) != _minor(found):
@@ -79,6 +80,14 @@ def binary_interface(pair: Pair) -> Iterator[Said]:
                 what, Outcome.BLOCKS, f"{what}: {_yes(theirs)} -> {_yes(ours)}",
                 remedy=_remedy(wanted), wanted=_yes(theirs), found=_yes(ours),
             )  # fmt: skip
+            return
+    theirs_tag = need(wanted.soabi, pair.wanted.path("python.soabi"))
+    our_tag = need(found.soabi, pair.found.path("python.soabi"))
+    if theirs_tag != our_tag:
+        yield Said(
+            "extension modules", Outcome.BLOCKS, f"their tag: {theirs_tag} -> {our_tag}",
+            remedy=_remedy(wanted), wanted=theirs_tag, found=our_tag,
+        )  # fmt: skip
 
 
 @drift("PYT005", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Python,), source=ENVSNAP)
