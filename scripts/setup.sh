@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 purpose=${1:-demo}
 case $purpose in
 demo) requirement='.[lock]' serves='demo' ;;
-test) requirement='.[test]' serves='test' ;;
+test) requirement='.[test,lock]' serves='demo test' ;;
 dev) requirement='.[dev]' serves='demo test dev' ;;
 *)
     echo "usage: setup.sh demo|test|dev" >&2

@@ -65,6 +65,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for marker, count in sorted(terminalreporter.config.stash[LEFT_OUT].items()):
         noun = "test" if count == 1 else "tests"
         terminalreporter.write_line(f"skipped: {count} {marker} {noun} (set {NEEDS[marker]}=1)")
+    skipped = len(terminalreporter.stats.get("skipped", ()))
+    others = skipped - terminalreporter.config.stash[LEFT_OUT].total()
+    if others > 0:
+        terminalreporter.write_line(f"skipped: {others} for what this machine lacks (-rs lists it)")
 
 
 @pytest.fixture

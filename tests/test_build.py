@@ -304,6 +304,8 @@ def test_what_an_image_has_other_than_its_plan_is_listed() -> None:
         "idna: idna 3.7 -> 3.8",
         "numpy: numpy 1.26.4: other files under the same version",
         "more packages: 1 package: pip 24.0 more than wanted",
-        "extension modules: their tag: "
-        "cpython-311-x86_64-linux-gnu -> cpython-312-x86_64-linux-gnu",
+        (
+            "extension modules: their tag: "
+            "cpython-311-x86_64-linux-gnu -> cpython-312-x86_64-linux-gnu"
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 from envsnap._capture import capture
-from envsnap.host import RecordedHost
-from envsnap.manifest import Manifest, decode, document
+from envsnap.host import LocalHost, RecordedHost, RecordingHost
+from envsnap.manifest import Manifest, decode, document, encode
 from envsnap.probes import Options
 
 HOSTS = sorted(path.parent for path in (Path(__file__).parent / "hosts").glob("*/expect.json"))
@@ -56,3 +57,15 @@ def test_the_manifest_of_a_machine_reads_back_as_itself(folder: Path) -> None:
 def test_there_are_machines_of_every_kind() -> None:
     systems = {folder.name.split("-")[0] for folder in HOSTS}
     assert systems >= {"alpine", "debian", "macos", "rocky", "ubuntu", "windows"}
+
+
+def test_a_recording_gives_the_manifest_that_the_machine_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    options = Options(python=sys.executable)
+    recording = RecordingHost(LocalHost())
+    live = encode(capture(recording, options))
+    recording.save(str(tmp_path / "machine.tar"))
+    replayed = capture(RecordedHost.from_path(str(tmp_path / "machine.tar")), options)
+    assert encode(replayed) == live

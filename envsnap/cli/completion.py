@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envsnap.cli._terminal import payload
-from envsnap.errors import ExitCode, MissingExtraError
+from envsnap.errors import ExitCode, ToolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ def run(args: argparse.Namespace) -> ExitCode:
     """Print the completion script, made from the parsers themselves."""
     try:
         import shtab
-    except ModuleNotFoundError:
-        raise MissingExtraError("shtab", "completion") from None
+    except ModuleNotFoundError:  # the one-file envsnap.pyz has no completion
+        raise ToolError(
+            "The Python package 'shtab' is not here",
+            hint="Install envsnap from its repository: uv tool install .",
+        ) from None
     payload(shtab.complete(_whole_parser(), shell=args.shell))
     return ExitCode.OK
 
