@@ -27,7 +27,6 @@ LIBRARIES = (
     "markupsafe",
     "nvidia-ml-py",
     "packaging",
-    "pyelftools",
     "tomli",
 )
 NOT_LIBRARY = (

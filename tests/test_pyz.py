@@ -26,7 +26,7 @@ SKIP_REASON = "no Python {} on PATH or under ~/.pyenv"
 IMPORTS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import archspec, distro, elftools.elf.elffile, jinja2, packaging.version, pynvml
+import archspec, distro, jinja2, packaging.version, pynvml
 from envsnap.probes._archspec import Witness, match
 print(match(Witness("x86_64")).name, jinja2.Template("{{ a|e }}").render(a="<"))
 print(all(module.__file__.startswith(sys.argv[1]) for module in (archspec, distro, jinja2, pynvml)))
