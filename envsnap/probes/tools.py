@@ -12,10 +12,10 @@ from envsnap.probes._texts import is_there, system, unparsable
 from envsnap.sections import Fact, Reason, Tool, Tools, Unknown
 
 NAMES = (
-    "cc", "clang", "cmake", "g++", "gcc", "gfortran", "git", "ld", "make", "mpicc", "mpirun",
-    "ninja", "nvcc", "rustc",
+    "cc", "clang", "g++", "gcc", "gfortran", "git", "ld", "make", "mpicc", "mpirun", "nvcc",
+    "rustc",
 )  # fmt: skip
-"""What is looked for, sorted."""
+"""What is looked for, sorted. What only drives these (cmake, ninja) changes no result."""
 
 _AT_ONCE = 4
 _DEADLINE_S = 5.0
@@ -36,7 +36,6 @@ _MARKS = (
     ("Open MPI", "(OpenRTE) ", ""),
     ("Intel MPI", "Intel(R) MPI Library", "Version "),
     ("MPICH", "HYDRA build details:", "Version:"),
-    ("cmake", "cmake version ", ""),
     ("git", "git version ", ""),
     ("GNU make", "GNU Make ", ""),
     ("rustc", "rustc ", ""),
