@@ -18,9 +18,9 @@ from envsnap.probes._interpreter import Interpreter
 from envsnap.sections import SECTIONS, Fact, Reason, Unknown
 
 T = TypeVar("T")
-Environment = Callable[[], Fact[Interpreter]]
 
 _DEFAULTS = Options()
+_LOOK_UP_S = 0.1
 _PARTING_S = 0.5
 _LONGEST_EPOCH = 11  # digits: the year 5138
 _ENVIRONMENT = frozenset({"python", "packages", "cuda", "environ", "project"})
@@ -38,19 +38,19 @@ def capture(
         UsageError: `options.python` names no interpreter.
     """
     wanted = _wanted(options, sections)
-    environment: Environment = _nobody
-    if wanted & _ENVIRONMENT:
-        environment = _Later(lambda: interpreter(host, options.python))
-    found = _probe_all(host, options, wanted, environment)
+    work = _Later(lambda: _probe_all(host, options, wanted))
+    try:
+        work.start()  # apart from this thread, which signals may interrupt at any point
+        found = work()
+    except BaseException:
+        host.stop()
+        work.is_made(_PARTING_S)  # a command that was just being started is ended by its thread
+        raise
     not_asked = Unknown(Reason.NOT_ASKED, "left out of this capture")
     return Manifest(
         captured=Captured(time=_now(), version=__version__, deep=options.deep),
         sections={name: found.get(name, not_asked) for name in SECTIONS},
     )
-
-
-def _nobody() -> Fact[Interpreter]:
-    return Unknown(Reason.NOT_ASKED, "the environment was left out of this capture")
 
 
 def _wanted(options: Options, sections: frozenset[str] | None) -> frozenset[str]:
@@ -59,35 +59,49 @@ def _wanted(options: Options, sections: frozenset[str] | None) -> frozenset[str]
 
 
 class _Later(Generic[T]):
-    """A value that is being made in a thread of its own."""
+    """A value that is being made in a thread of its own.
+
+    A lock says when it is made: `Thread.join` and its like are Python code, which a signal can
+    cut in two and leave broken.
+    """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._unmade = threading.Lock()
+        self._unmade.acquire()
 
-    def wait(self, within_s: float) -> None:
-        """Wait until it is made, but no longer than this."""
-        self._thread.join(within_s)
+    def start(self) -> None:
+        """Begin to make it."""
+        threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         try:
             self._value = self._make()
         except BaseException as error:  # noqa: BLE001 - raised again where the value is asked for
             self._error = error
+        finally:
+            self._unmade.release()
+
+    def is_made(self, within_s: float) -> bool:
+        """Whether it is made, waiting no longer than this."""
+        made = self._unmade.acquire(timeout=within_s)
+        if made:
+            self._unmade.release()
+        return made
 
     def __call__(self) -> T:
-        self._thread.join()
+        while not self.is_made(_LOOK_UP_S):
+            pass  # one endless wait can sleep through a signal that came just before it
         if hasattr(self, "_error"):
             raise self._error
         return self._value
 
 
-def _probe_all(
-    host: Host, options: Options, wanted: frozenset[str], environment: Environment
-) -> Mapping[str, object]:
+def _probe_all(host: Host, options: Options, wanted: frozenset[str]) -> Mapping[str, object]:
     """Run the probes, each in its own thread as soon as what it needs is there."""
     found: dict[str, object] = {}
+    environment = _Later(lambda: _environment(host, options, wanted))
+    environment.start()
     look = Look(host=host, options=options, have=found, environment=environment)
     running: dict[str, _Later[None]] = {}
 
@@ -100,19 +114,20 @@ def _probe_all(
             found[probe.section] = _guarded(probe, look)
 
         running[probe.section] = _Later(run)
+        running[probe.section].start()
 
-    try:
-        for probe in probes():
-            if probe.section in wanted:
-                start(probe)
-        for each in running.values():
-            each()
-    except BaseException:
-        host.stop()
-        for each in running.values():
-            each.wait(_PARTING_S)  # one that is just starting a command ends it itself
-        raise
+    for probe in probes():
+        if probe.section in wanted:
+            start(probe)
+    for each in running.values():
+        each()
     return found
+
+
+def _environment(host: Host, options: Options, wanted: frozenset[str]) -> Fact[Interpreter]:
+    if wanted & _ENVIRONMENT:
+        return interpreter(host, options.python)
+    return Unknown(Reason.NOT_ASKED, "the environment was left out of this capture")
 
 
 def _guarded(probe: Probe, look: Look) -> object:
