@@ -38,7 +38,7 @@ def of_hint(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - a type hint
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     plain: Mapping[Any, st.SearchStrategy[Any]] = {
         str: TEXT,
-        int: st.integers(-(2**53), 2**53),
+        int: st.integers(0, 2**53),
         bool: st.booleans(),
         type(None): st.none(),
         Unknown: UNKNOWN,

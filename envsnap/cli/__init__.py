@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     gc.disable()  # a short-lived process that makes no cycles: collecting costs a tenth of its time
     try:
-        signal.signal(signal.SIGTERM, _terminated)
+        _listen()
         return _written(_dispatch(words))
     except EnvsnapError as error:
         _complain(error)
@@ -138,11 +138,14 @@ def _no_such_command(word: str) -> UsageError:
 
 
 def _complain(error: EnvsnapError) -> None:
-    from envsnap.cli._terminal import clean
+    from envsnap.cli._terminal import clean, columns, folded, is_terminal
 
-    print(f"error: {clean(error.message)}", file=sys.stderr)
+    lines = [f"error: {clean(error.message)}"]
     if error.hint:
-        print(f"hint: {clean(error.hint)}", file=sys.stderr)
+        lines.append(f"hint: {clean(error.hint)}")
+    text = "\n".join(lines)
+    # A person reads broken lines more easily; a log is searched for whole ones.
+    print(folded(text, columns(sys.stderr)) if is_terminal(sys.stderr) else text, file=sys.stderr)
 
 
 def _written(code: ExitCode) -> int:
@@ -180,6 +183,25 @@ def _own_fault(error: Exception) -> ExitCode:
         file=sys.stderr,
     )
     return ExitCode.INTERNAL
+
+
+def _listen() -> None:
+    """Turn Ctrl-C and SIGTERM into exceptions; a background job goes on ignoring Ctrl-C."""
+    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
+
+
+class _InterruptedError(KeyboardInterrupt):
+    """Ctrl-C, by a name of its own.
+
+    Where Python itself sees a KeyboardInterrupt in code that it evaluates, as in the making of a
+    NamedTuple, it notes that and kills the process by SIGINT at its end, whatever we answer.
+    """
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise _InterruptedError
 
 
 class _TerminatedError(BaseException):

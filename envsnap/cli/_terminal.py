@@ -81,6 +81,25 @@ def columns(stream: TextIO | None = None) -> int:
         return 80
 
 
+def folded(text: str, width: int) -> str:
+    r"""Text with its long lines broken between words, each part under its own line's start.
+
+    >>> folded("  not locked: torch: no such build", 24)
+    '  not locked: torch:\n    no such build'
+    """
+    import textwrap
+
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        broken = textwrap.wrap(
+            line, width - 1, subsequent_indent=indent, break_long_words=False,
+            break_on_hyphens=False, drop_whitespace=True,
+        )  # fmt: skip
+        lines += [line] if len(line) < width else broken
+    return "\n".join(lines)
+
+
 def say(text: str, *, quiet: bool = False) -> None:
     """Tell the reader something that is not the payload."""
     if not quiet:
@@ -97,7 +116,11 @@ def payload(text: str) -> None:
 
     encoding = sys.stdout.encoding if is_terminal(sys.stdout) else "utf-8"
     whole = text if text.endswith("\n") else text + "\n"
-    to_standard_output(whole.encode(encoding, "backslashreplace"))
+    try:
+        to_standard_output(whole.encode(encoding, "backslashreplace"))
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; the command's answer stays what it is.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

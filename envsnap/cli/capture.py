@@ -7,8 +7,8 @@ import sys
 import time
 from typing import NamedTuple
 
-from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, say
-from envsnap.errors import ExitCode, FileError, ManifestError, UsageError
+from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, folded, say
+from envsnap.errors import ExitCode, FileError, ManifestError, ToolError, UsageError
 from envsnap.manifest import FILE_NAME, Manifest, environment_id, load, machine_id, save
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from envsnap.probes import Options
 
 _KILO = 1000
+_COMPARE = "Compare with: envsnap check PATH"
 _JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 _RANKS = ("SLURM_PROCID", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
 EPILOG = """examples:
@@ -108,10 +109,11 @@ def run(args: argparse.Namespace) -> ExitCode:
     with ExitStack() as stack, Progress("Reading this machine ...", quiet=asked.quiet):
         host = _host(asked, stack)
         manifest = _captured(asked, host)
+    _refuse_without_environment(manifest)
     path = _path(asked.output, manifest)
     before = None if path == "-" else _existing(path)
     if before is not None:
-        manifest = _continued(manifest, before, path, force=asked.force)
+        manifest = _continued(asked, manifest, before, path)
     size = _write(manifest, path, before)
     _tell(asked, _Done(manifest, before, path, size, time.perf_counter() - started))
     return ExitCode.OK
@@ -193,6 +195,26 @@ def _captured(asked: _Asked, host: Host) -> Manifest:
     return manifest
 
 
+def _refuse_without_environment(manifest: Manifest) -> None:
+    """Refuse a capture whose environment was chosen and did not answer.
+
+    Raises:
+        ToolError: Its interpreter hangs, crashes or may not be started.
+    """
+    from envsnap.sections import Python, Reason, Unknown
+
+    python = manifest.section(Python)
+    silent = {
+        Reason.TIMED_OUT, Reason.CRASHED, Reason.UNPARSABLE, Reason.NO_PERMISSION,
+        Reason.NOT_SUPPORTED,
+    }  # fmt: skip
+    if isinstance(python, Unknown) and python.reason in silent:
+        raise ToolError(
+            f"The environment's Python did not answer: {python}",
+            hint="Name another with --python, or capture the machine alone with --host-only",
+        )
+
+
 def _path(template: str, manifest: Manifest) -> str:
     """The output's name with its {placeholders} filled in."""
     if "{" not in template:
@@ -234,42 +256,82 @@ def _existing(path: str) -> Manifest | None:
         ) from error
 
 
-def _continued(manifest: Manifest, before: Manifest, path: str, *, force: bool) -> Manifest:
+def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -> Manifest:
     """The new capture, with what the old file said beside the facts.
 
     Raises:
-        FileError: The old file names another machine, or would lose what is new in it.
+        FileError: The old file says what the new one would not.
     """
-    from envsnap.cli._manifest import is_newer
+    import shlex
+
     from envsnap.sections import replace
 
-    if is_newer(before) and not force:
-        raise FileError(
-            f"{path} was written by a newer envsnap (schema {before.schema}), "
-            "whose fields would be lost",
-            hint="Capture with that envsnap; write elsewhere with -o; or give --force",
-        )
-    if machine_id(manifest) != machine_id(before) and not force:
-        raise FileError(
-            f"{path} names another machine: {machine_id(before)}, here is {machine_id(manifest)}",
-            hint=f"Compare with: envsnap check {path}; write elsewhere with -o; or give --force",
-        )
+    why_not = None if _same(manifest, before) else _why_not_over(asked, manifest, before)
+    if why_not and not asked.force:
+        what, first = why_not
+        hint = f"{first}; write elsewhere with -o; or give --force"
+        raise FileError(f"{path} {what}", hint=hint.replace("PATH", shlex.quote(path), 1))
+    if asked.anonymous:
+        return manifest  # a lock's addresses, and what is required, may name the author
     same = environment_id(manifest) == environment_id(before)
     return replace(manifest, requires=before.requires, lock=before.lock if same else None)
+
+
+def _why_not_over(asked: _Asked, now: Manifest, before: Manifest) -> tuple[str, str] | None:
+    """What speaks against replacing the old file, and the first part of the hint."""
+    from envsnap.cli._manifest import is_newer
+
+    if is_newer(before):
+        what = (
+            f"was written by a newer envsnap (schema {before.schema}), whose fields would be lost"
+        )
+        return what, "Capture with that envsnap"
+    if not _is_of_the_same(now, before):
+        ids = f"{machine_id(before)}, here is {machine_id(now)}"
+        return f"names another machine: {ids}", _COMPARE
+    if asked.anonymous and not before.captured.anonymous:
+        return "names its author, and --anonymous would replace it", "Keep both"
+    lost = [each for each in _known(before) if each not in _known(now)]
+    if lost:
+        return f"knows what this capture does not: {', '.join(lost)}", "Capture them too"
+    return None
+
+
+def _is_of_the_same(now: Manifest, before: Manifest) -> bool:
+    """Whether both are of one machine; where that is not known, of one environment."""
+    for ident in (machine_id, environment_id):
+        ours, theirs = ident(now), ident(before)
+        if isinstance(ours, str) and isinstance(theirs, str):
+            return ours == theirs
+    return False
+
+
+def _known(manifest: Manifest) -> list[str]:
+    """The sections that a manifest knows, and the lists that are the point of two of them."""
+    from envsnap.sections import Unknown
+
+    known = [name for name, each in manifest.sections.items() if not isinstance(each, Unknown)]
+    lists = [(name, part) for name in known for part in ("installed", "devices")]
+    return [name for name in known if name != "moment"] + [
+        f"{name}.{part}"
+        for name, part in lists
+        if isinstance(getattr(manifest.sections[name], part, None), tuple)
+    ]
 
 
 def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
     """Write the file, unless it says the same already; its size, or 0 if nothing was written."""
     if before is not None and not before.edited and _same(manifest, before):
-        return 0
+        beside = ("lock", "requires", "extras")
+        if all(getattr(manifest, key) == getattr(before, key) for key in beside):
+            return 0
     return save(manifest, path)
 
 
 def _same(manifest: Manifest, before: Manifest) -> bool:
-    """Whether both say the same, whenever they were captured."""
+    """Whether both have the same facts, whenever they were captured."""
     now, then = ({**each.sections, "moment": None} for each in (manifest, before))
-    beside = ("schema", "lock", "requires")
-    return now == then and all(getattr(manifest, key) == getattr(before, key) for key in beside)
+    return now == then and manifest.schema == before.schema
 
 
 class _Done(NamedTuple):
@@ -304,11 +366,12 @@ def _tell(asked: _Asked, done: _Done) -> None:
     if before is not None and size:
         text += [*summary.changes(before, manifest, width), ""]
     mending = [clean(line) for line in summary.mending(manifest, width)]
-    say("\n".join(map(clean, text)))
+    say(folded("\n".join(map(clean, text)), width))
     if mending:
         say("\n".join([style.bold(mending[0]), *mending[1:], ""]))
-    end = [summary.identity(manifest), "", *summary.paper(manifest, width), "", *_next(path)]
-    say("\n".join([style.bold(clean(wrote)), *map(clean, end)]))
+    next_steps = _next(path, has_environment=isinstance(environment_id(manifest), str))
+    end = [summary.identity(manifest), "", *summary.paper(manifest, width), "", *next_steps]
+    say("\n".join([style.bold(folded(clean(wrote), width)), *map(clean, end)]))
 
 
 def _health_lines(manifest: Manifest, width: int) -> list[str]:
@@ -318,14 +381,17 @@ def _health_lines(manifest: Manifest, width: int) -> list[str]:
     return [*health_lines(health(manifest), width), ""]
 
 
-def _next(path: str) -> list[str]:
+def _next(path: str, *, has_environment: bool) -> list[str]:
     """The commands that come next, each with what it does where the line has room."""
-    name = "" if path in {FILE_NAME, "-"} else f" {path}"
-    steps = (
+    import shlex
+
+    name = "" if path in {FILE_NAME, "-"} else f" {shlex.quote(path)}"
+    rebuild = (
         (f"envsnap lock{name}", "the URL and hash of every package"),
         (f"envsnap build{name} --docker", "or --singularity, --repo2docker"),
-        (f"envsnap check{name}", "later, here or elsewhere: still the same?"),
     )
+    check = (f"envsnap check{name}", "later, here or elsewhere: still the same?")
+    steps = (*rebuild, check) if has_environment else (check,)
     wide = max(len(command) for command, _ in steps)
     room = wide + max(len(what) for _, what in steps) + 10 <= columns(sys.stderr)
     rows = [f"{command:<{wide}}    {what}" if room else command for command, what in steps]

@@ -29,6 +29,7 @@ _TOP = {
 }
 _DEEPEST = 32
 _LONGEST_QUOTE = 60
+_LARGEST = 2**53  # every count and size; beyond it other JSON readers round
 _VERSION = r"(\d{1,6})\.(\d{1,6})"
 
 
@@ -236,7 +237,7 @@ def _text(_: _Reader, tree: object, path: Path) -> object:
 
 
 def _whole(_: _Reader, tree: object, path: Path) -> object:
-    if type(tree) is not int:  # a bool is an int to isinstance
+    if type(tree) is not int or not 0 <= tree <= _LARGEST:  # a bool is an int to isinstance
         raise _wrong(tree, "a whole number", path)
     return tree
 

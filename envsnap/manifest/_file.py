@@ -131,9 +131,9 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
     Raises:
         FileError: The folder or file cannot be written, or the disk is full.
     """
-    target = os.path.realpath(path)  # a link stays a link
-    temporary = f"{target}.{os.getpid()}.tmp"
     try:
+        target = os.path.realpath(path)  # a link stays a link
+        temporary = f"{target}.{os.urandom(4).hex()}.tmp"
         if os.path.isdir(target):
             raise FileError(f"Cannot write {path}: it is a folder", hint="Name a file with -o")
         if os.path.exists(target) and not os.path.isfile(target):
@@ -141,6 +141,8 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
             return
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         _guarded(lambda: _write_and_sync(handle, raw), temporary)
+        if os.path.exists(target):  # a file that others may not read stays one
+            _guarded(lambda: os.chmod(temporary, os.stat(target).st_mode & 0o7777), temporary)
         _guarded(lambda: os.replace(temporary, target), temporary)
     except OSError as error:
         raise FileError(
@@ -174,8 +176,14 @@ def find(start: str = ".") -> str:
 
     Raises:
         ManifestError: There is none.
+        FileError: The current folder is gone.
     """
-    folder = os.path.abspath(start)
+    try:
+        folder = os.path.abspath(start)
+    except OSError as error:
+        raise FileError(
+            f"Cannot look into the current folder: {error.strerror}", hint="Change to another one"
+        ) from error
     first = folder
     while True:
         candidate = os.path.join(folder, FILE_NAME)

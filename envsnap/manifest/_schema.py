@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 _LEAVES: Mapping[object, Schema] = {
     str: {"type": "string"},
-    int: {"type": "integer"},
+    int: {"type": "integer", "minimum": 0, "maximum": 2**53},
     bool: {"type": "boolean"},
     type(None): {"type": "null"},
 }

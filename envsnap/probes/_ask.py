@@ -30,11 +30,12 @@ def interpreter(host: Host, python: str | None) -> Fact[Interpreter]:
     executable = choice.chosen.executable
     said = ask(host, [executable])
     degraded = None
-    if isinstance(said, Unknown):
+    if isinstance(said, Unknown) and said.reason is not Reason.TIMED_OUT:
         degraded = f"it was read with -I -S; as usual: {said}"
         said = ask(host, [executable, "-I", "-S"])
     if isinstance(said, Unknown):
-        return said
+        is_gone = said.reason is Reason.TOOL_MISSING  # there is a file, and nothing to run it with
+        return Unknown(Reason.CRASHED, "it could not be started") if is_gone else said
     return place(host, choice, said, degraded)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from envsnap.manifest import Manifest
 from envsnap.reports._words import active_packages, count, known, project_git
-from envsnap.sections import Package, Packages, Project, Unknown
+from envsnap.sections import Broken, Package, Packages, Project, Unknown
 
 _SHOWN = 4
 
@@ -74,9 +74,9 @@ def _uncommitted(manifest: Manifest) -> Iterator[Mend]:
 
 def _unpushed(manifest: Manifest) -> Iterator[Mend]:
     git = project_git(manifest)
-    if git and git.pushed is False:
+    if git and git.pushed is False and isinstance(git.commit, str):
         yield Mend(
-            f"commit {known(git.commit)[:7]} is on no remote: nobody else can fetch it",
+            f"commit {git.commit[:7]} is on no remote: nobody else can fetch it",
             (),
             "git push",
         )
@@ -104,8 +104,15 @@ def _broken(manifest: Manifest) -> Iterator[Mend]:
         yield Mend(
             f"{count(len(broken), 'installation')} could not be read",
             _examples([f"{each.location}   {each.why}" for each in broken]),
-            "reinstall or remove them, then capture again",
+            _broken_step(broken),
         )
+
+
+def _broken_step(broken: tuple[Broken, ...]) -> str:
+    """To reinstall what this user may only not read would mend nothing."""
+    if all("permission" in each.why for each in broken):
+        return "capture as a user who may read them"
+    return "reinstall or remove them, then capture again"
 
 
 def _not_locked(manifest: Manifest) -> Iterator[Mend]:

@@ -98,32 +98,33 @@ def test_a_python_that_is_none_is_told(
     assert names_in(Path()) == []
 
 
-def test_a_python_that_is_no_program_costs_its_own_sections_alone(
-    said: Said, tmp_path: Path
-) -> None:
-    program = tmp_path / "python"
-    program.write_text("#!/bin/sh\necho 'bad interpreter' >&2\nexit 3\n")
-    program.chmod(0o755)
-    sections = captured(said, "--python", "../python")
-    crashed = {
-        "unknown": "crashed",
-        "detail": "Python ended with status 3: bad interpreter",
-    }
-    assert sections["python"] == crashed
-    assert sections["packages"] == crashed
-    assert "unknown" not in sections["os"]
+ASKED = "hint: Name another with --python, or capture the machine alone with --host-only\n"
 
 
-@pytest.mark.parametrize("text", ["", "\x7fELF nonsense", "#!/no/such/interpreter\n"])
-def test_a_python_that_cannot_start_costs_its_own_sections_alone(
-    said: Said, tmp_path: Path, text: str
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "#!/bin/sh\necho 'bad interpreter' >&2\nexit 3\n",
+            "crashed: Python ended with status 3: bad interpreter",
+        ),
+        ("\x7fELF nonsense", "not-supported: Exec format error"),
+        ("#!/no/such/interpreter\n", "crashed: it could not be started"),
+    ],
+)
+def test_a_python_that_does_not_answer_is_an_error_and_no_capture_without_it(
+    said: Said, tmp_path: Path, text: str, why: str
 ) -> None:
     program = tmp_path / "python"
     program.write_text(text)
     program.chmod(0o755)
-    sections = captured(said, "--python", "../python")
-    assert set(sections["python"]) == {"unknown", "detail"}
-    assert "unknown" not in sections["os"]
+    assert said("capture", "--python", "../python") == (
+        5,
+        "",
+        f"error: The environment's Python did not answer: {why}\n{ASKED}",
+    )
+    assert names_in(Path()) == []
+    assert said("capture", "--python", "../python", "--host-only", "-q")[0] == 0
 
 
 def test_an_environment_s_folder_and_its_interpreter_are_the_same(

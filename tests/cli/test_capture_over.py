@@ -146,7 +146,7 @@ def test_what_changed_is_listed_and_the_lock_goes_with_its_packages(
     rewrite("envsnap.lock.json", locked_and_required)
     site = site_packages(tmp_path / "env")
     (site / "idna-3.7.dist-info" / "METADATA").write_text("Name: idna\nVersion: 3.8\n")
-    distribution(site, "attrs", "24.1.0")
+    os.utime(distribution(site, "attrs", "24.1.0"), (2e9, 2e9))  # the newest, to the second
     code, out, err = said(*CAPTURE)
     assert (code, out) == (0, "")
     changes = err[err.index("Changed since") : err.index("Before you send it")].strip()
@@ -154,7 +154,8 @@ def test_what_changed_is_listed_and_the_lock_goes_with_its_packages(
         "Changed since the file that was here\n"
         "  idna 3.7 -> 3.8 changed\n"
         "  attrs 24.1.0 added\n"
-        "  its lock was dropped: the packages are not those that were locked"
+        "  its lock was dropped: the packages are not those that were locked\n"
+        "  facts in: project"
     )
     found = load("envsnap.lock.json")
     assert found.lock is None
@@ -273,3 +274,68 @@ def test_a_file_whose_facts_were_edited_by_hand_is_written_anew(said: Said) -> N
     assert load("envsnap.lock.json").edited
     assert said(*CAPTURE, "-q")[0] == 0
     assert not load("envsnap.lock.json").edited
+
+
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        (("--host-only",), "python, packages, cuda, environ, project"),
+        (("--skip", "packages"), "packages"),
+        (("--only", "os,cpu,gpu"), "python, packages, "),
+    ],
+)
+def test_a_capture_of_less_does_not_replace_one_of_more(
+    said: Said, words: tuple[str, ...], lost: str
+) -> None:
+    assert said(*CAPTURE, "-q")[0] == 0
+    rewrite("envsnap.lock.json", locked_and_required)
+    before = Path("envsnap.lock.json").read_bytes()
+    code, _, err = said(*CAPTURE, *words)
+    assert code == 7
+    assert err.startswith(f"error: envsnap.lock.json knows what this capture does not: {lost}"), err
+    assert Path("envsnap.lock.json").read_bytes() == before
+    assert said(*CAPTURE, *words, "--force", "-q")[0] == 0
+
+
+def test_an_anonymous_capture_keeps_no_lock_and_replaces_no_manifest_that_names(said: Said) -> None:
+    assert said(*CAPTURE, "-q")[0] == 0
+    rewrite("envsnap.lock.json", locked_and_required)
+    before = Path("envsnap.lock.json").read_bytes()
+    code, _, err = said(*CAPTURE, "--anonymous")
+    assert code == 7
+    assert err.startswith(
+        "error: envsnap.lock.json names its author, and --anonymous would replace it\n"
+    )
+    assert Path("envsnap.lock.json").read_bytes() == before
+    assert said(*CAPTURE, "--anonymous", "--force", "-q")[0] == 0
+    found = tree("envsnap.lock.json")
+    assert (found["lock"], found["requires"]) == (None, {})
+
+
+def test_two_machines_that_are_not_known_are_not_the_same(said: Said) -> None:
+    assert said(*CAPTURE, "--only", "tools", "-q")[0] == 0
+    before = Path("envsnap.lock.json").read_bytes()
+    code, _, err = said("capture", "--from", ELSEWHERE, "--only", "tools")
+    assert code == 7
+    assert "names another machine" in err
+    assert Path("envsnap.lock.json").read_bytes() == before
+
+
+def test_a_file_that_others_may_not_read_stays_one(said: Said) -> None:
+    assert said(*CAPTURE, "-q")[0] == 0
+    os.chmod("envsnap.lock.json", 0o600)
+    assert said(*CAPTURE, "--no-digests", "-q")[0] == 0
+    assert os.stat("envsnap.lock.json").st_mode & 0o777 == 0o600
+
+
+def test_no_reader_turns_the_answer_no_into_yes(said: Said) -> None:
+    assert said(*CAPTURE, "-q")[0] == 0
+    import subprocess
+    import sys
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    check = [sys.executable, "-m", "envsnap", "check", "--against", "t4-cloud", "--fail-on", "note"]
+    ended = subprocess.run(check, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")

@@ -87,6 +87,10 @@ def test_bytes_that_are_no_text_are_percent_encoded() -> None:
             "Expected a whole number, not True, in 'sections.memory.total_mib'",
         ),
         (
+            {"sections": {"memory": {"total_mib": -5, "swap_mib": 0}}},
+            "Expected a whole number, not -5, in 'sections.memory.total_mib'",
+        ),
+        (
             {"sections": {"memory": {"total_mib": 1, "swap_mib": None}}},
             "Expected a whole number, not null, in 'sections.memory.swap_mib'",
         ),
