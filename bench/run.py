@@ -177,8 +177,10 @@ def as_text(table: dict[str, dict[str, float]], environment: str) -> str:
     count = len([n for n in os.listdir(site_packages(environment)) if n.endswith(".dist-info")])
     lines = [
         f"{count} distributions, medians of whole processes in turn, warm",
-        (f"{'command':<30} {'runs':>4} {'wall ms':>9} {'min':>8} {'max':>8} {'cpu ms':>8} "
-        f"{'MiB':>6} {'/ pip freeze':>13}"),
+        (
+            f"{'command':<30} {'runs':>4} {'wall ms':>9} {'min':>8} {'max':>8} {'cpu ms':>8} "
+            f"{'MiB':>6} {'/ pip freeze':>13}"
+        ),
     ]
     lines += [
         f"{name:<30} {row['runs']:>4.0f} {row['wall_ms']:>9.1f} {row['wall_ms_min']:>8.1f} "

@@ -30,12 +30,12 @@ def run(args: argparse.Namespace) -> ExitCode:
             "The Python package 'shtab' is not here",
             hint="Install envsnap from its repository: uv tool install .",
         ) from None
-    payload(shtab.complete(_whole_parser(), shell=args.shell))
+    payload(shtab.complete(_whole_parser(shtab.FILE), shell=args.shell))
     return ExitCode.OK
 
 
-def _whole_parser() -> argparse.ArgumentParser:
-    """One parser with every command below it, as completion and documentation need it."""
+def _whole_parser(files: object) -> argparse.ArgumentParser:
+    """One parser with every command below it; `files` is how shtab completes a file's name."""
     import argparse
     from importlib import import_module
 
@@ -47,4 +47,14 @@ def _whole_parser() -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         below = commands.add_parser(name, help=text, description=text)
         import_module(f"envsnap.cli.{name}").add_arguments(below)
+        for action in below._actions:  # noqa: SLF001 - argparse has no public way to list them
+            if action.metavar in _PATHS:
+                action.complete = files  # type: ignore[attr-defined]  # shtab's own attribute
     return parser
+
+
+_PATHS = frozenset({
+    "A", "B", "DIR", "DIR|FILE.tar", "EXE", "IMAGE", "M", "MANIFEST", "NAME|FILE.sif", "PATH",
+    "RECORDING",
+})  # fmt: skip
+"""What stands for a file or a folder in the help."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import NamedTuple
 
 from envsnap.cli._manifest import load
-from envsnap.cli._terminal import Progress, add_common, clean, say
+from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
 from envsnap.errors import ExitCode
 from envsnap.lock import LockOptions, hosts
 from envsnap.lock._hosts import Indexes
@@ -16,6 +17,7 @@ from envsnap.manifest import Manifest, find, save
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 _SHOWN = 10
 EPILOG = """examples:
@@ -98,12 +100,20 @@ def lock_aloud(manifest: Manifest, options: LockOptions, *, quiet: bool) -> Mani
     """The manifest locked anew; who is asked is said before, the outcome after."""
     from envsnap._lock import lock
 
-    say(f"Talks to: {', '.join(map(clean, hosts(options.indexes, os.environ)))}", quiet=quiet)
+    asked = hosts(options.indexes, os.environ, locker=options.locker)
+    talks_to(asked, quiet=quiet)
     with Progress("Asking the package index ...", quiet=quiet):
         found = lock(manifest, options)
     for line in _lines(found):
-        say(line, quiet=quiet)
+        say(folded(line, columns(sys.stderr)), quiet=quiet)
     return found
+
+
+def talks_to(names: Sequence[str], *, quiet: bool) -> None:
+    """Say who is asked over the network, before it is."""
+    if names:
+        listed = clean(", ".join(names))
+        say(folded(f"Talks to: {listed}", columns(sys.stderr)), quiet=quiet)
 
 
 def _lines(manifest: Manifest) -> list[str]:
@@ -115,8 +125,9 @@ def _lines(manifest: Manifest) -> list[str]:
     found = [
         (
             f"Locked {count} of {count + len(lock.unlocked)} packages by {clean(lock.locker)}: "
-            f"URL and SHA-256 of each, {exact} the very files that were installed"
-        )
+            "URL and SHA-256 of each"
+        ),
+        f"  {exact} of {count} are the very files that were installed",
     ]
     found += [
         f"  not locked: {clean(each.name)} {clean(each.version)}: {clean(each.why)}"

@@ -89,7 +89,7 @@ def _environment() -> jinja2.Environment:
     import jinja2  # only here: it costs more than a whole capture
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder()),
+        loader=jinja2.FunctionLoader(_source),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - HTML is one syntax of several; `finalize` is stricter
         finalize=_only_quoted,
@@ -101,13 +101,16 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def folder() -> str:
-    """Where the templates lie: in the installed package, else in the checkout around it."""
-    package = os.path.dirname(os.path.dirname(__file__))
-    packaged = os.path.join(package, "templates")
-    return (
-        packaged if os.path.isdir(packaged) else os.path.join(os.path.dirname(package), "templates")
-    )
+def _source(template: str) -> str:
+    """A template's text: the package's, zipped or not, else the checkout's around it."""
+    from pkgutil import get_data
+
+    try:
+        return (get_data("envsnap", f"templates/{template}") or b"").decode()
+    except OSError:
+        checkout = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+        with open(os.path.join(checkout, "templates", template), encoding="utf-8") as file:
+            return file.read()
 
 
 def _only_quoted(value: object) -> object:

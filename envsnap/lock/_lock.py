@@ -26,6 +26,7 @@ from envsnap.sections import (
 )
 
 _PUBLIC = re.compile(r"\Ahttps?://[^\s@{}]+\Z")
+_PYTHON = re.compile(r"\A[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?\Z")
 _DEFAULT_GLIBC = (2, 17)
 _DEFAULT_MUSL = (1, 2)
 LOCKERS = ("uv", "pip-tools")
@@ -86,6 +87,11 @@ def _known(manifest: Manifest) -> tuple[Python, tuple[Package, ...], str]:
     environment = environment_id(manifest)
     if isinstance(environment, Unknown):
         raise PlanError(f"The manifest does not know its environment ({environment})", hint=hint)
+    if not _PYTHON.match(python.version):
+        raise PlanError(
+            f"Expected a Python version to the patch, not {python.version[:60]!a}, "
+            "in 'sections.python.version'"
+        )
     if python.implementation != "cpython":
         raise PlanError(f"No lock is made for {python.implementation!a}: only for CPython")
     return python, found, environment

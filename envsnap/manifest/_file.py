@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from envsnap.errors import EnvsnapError, FileError, ManifestError
+from envsnap.errors import FileError, ManifestError
 from envsnap.manifest._decode import decode
 from envsnap.manifest._encode import encode
 from envsnap.manifest._model import FILE_NAME, Manifest
@@ -145,9 +145,13 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
             _guarded(lambda: os.chmod(temporary, os.stat(target).st_mode & 0o7777), temporary)
         _guarded(lambda: os.replace(temporary, target), temporary)
     except OSError as error:
-        raise FileError(
-            f"Cannot write {path}: {error.strerror}", hint="Name another place with -o"
-        ) from error
+        import shlex
+
+        hint = "Name another place with -o"
+        folder = os.path.dirname(path)
+        if isinstance(error, FileNotFoundError) and folder:
+            hint = f"Make its folder: mkdir -p {shlex.quote(folder)}"
+        raise FileError(f"Cannot write {path}: {error.strerror}", hint=hint) from error
 
 
 def _write_through(target: str, raw: bytes) -> None:
@@ -199,6 +203,3 @@ def find(start: str = ".") -> str:
 
 def _name(path: str) -> str:
     return "standard input" if path == "-" else path
-
-
-__all__ = ["EnvsnapError", "find", "load", "parse", "parse_json", "save", "write_whole"]

@@ -90,6 +90,8 @@ def _described(host: Host, own: _Home, home: _Home, config: Mapping[str, str]) -
     names = {"soabi": "SOABI", "free_threaded": "Py_GIL_DISABLED", "debug": "Py_DEBUG"}
     said |= {key: build[name] for key, name in names.items() if name in build}
     said |= {key: False for key in ("free_threaded", "debug") if build and key not in said}
+    triplet = str(build.get("HOST_GNU_TYPE") or build.get("MULTIARCH") or "")
+    said |= {"machine": triplet.partition("-")[0]} if triplet else {}
     shared = config.get("include-system-site-packages", "true").lower() == "true"
     kind = "installation" if not config else "virtualenv" if "virtualenv" in config else "venv"
     if isinstance(host.list(f"{own.prefix}/conda-meta"), tuple):

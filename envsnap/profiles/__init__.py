@@ -11,6 +11,10 @@ from collections.abc import Callable
 
 from envsnap.errors import UsageError
 from envsnap.manifest import Manifest, decode
+from envsnap.sections import Reason, Unknown
+
+NO_ENVIRONMENT = Unknown(Reason.NOT_RECORDED, "a profile is a machine without an environment")
+"""What stands in a profile for the sections about an environment."""
 
 _ENDING = ".json"
 
@@ -30,7 +34,9 @@ def load(name: str) -> Manifest:
         UsageError: There is none.
     """
     if name not in names():
-        raise UsageError(f"No profile {name!r}", hint=f"The profiles are: {', '.join(names())}")
+        raise UsageError(
+            f"No file and no profile {name!r}", hint=f"The profiles are: {', '.join(names())}"
+        )
     return decode(_document(name)["manifest"])
 
 

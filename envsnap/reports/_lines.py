@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from envsnap.manifest import FILE_NAME
+
+_LABEL = 19
+_GAP = 2
+_WIDEST = 80
 _NAMES = ("Docker", "Linux", "Python")
 
 Look = Literal["", "good", "warn", "bad", "dim", "bold"]
@@ -40,12 +46,59 @@ def wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
 
 
+def path_word(path: str) -> str:
+    """A path as one word of a command to paste: quoted, and never taken for an option.
+
+    >>> path_word("a b/m.json"), path_word("-o.json")
+    ("'a b/m.json'", './-o.json')
+    """
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def manifest_words(path: str) -> str:
+    """What follows a command to paste so that it takes this manifest; nothing for its default.
+
+    >>> manifest_words("envsnap.lock.json"), manifest_words("a b.json")
+    ('', " 'a b.json'")
+    """
+    return "" if path == FILE_NAME else f" {path_word(path)}"
+
+
 def labelled(label: str, text: str, *, width: int, indent: int) -> Iterator[Line]:
     """A label, and its text wrapped beside it."""
     first, *rest = wrapped(text, width - 1 - indent)
     yield line(f"{label:<{indent}}", first)
     for each in rest:
         yield line(" " * indent, each)
+
+
+class Answer(NamedTuple):
+    """One question of a report, answered in a word."""
+
+    label: str
+    word: Part
+    why: str
+    """A few words, or none."""
+    end: str = ""
+    """What stands at the right."""
+
+
+def answer_lines(answer: Answer, width: int) -> Iterator[Line]:
+    """An answer on one line; where that is too long, its reason on the next ones."""
+    label, word, why, end = answer
+    start = ("  ", f"{label:<{_LABEL}}", word)
+    tail = f"   {why}" if why else ""
+    left = min(width, _WIDEST) - 4 - _LABEL - len(word.text) - len(end)
+    gap = left - len(tail)
+    if gap >= (_GAP if end else 0):
+        yield line(*start, tail, *((" " * gap, Part(end, "dim")) if end else ()))
+        return
+    beside = bool(end) and left >= _GAP
+    yield line(*start, *((" " * left, Part(end, "dim")) if beside else ()))
+    for each in wrapped(why, width - 4 - _LABEL) if why else ():
+        yield line(" " * (2 + _LABEL), each)
+    if end and not beside:
+        yield line(" " * (2 + _LABEL), Part(end, "dim"))
 
 
 def clause(sentence: str) -> str:

@@ -26,7 +26,8 @@ def machine_words(manifest: Manifest) -> str:
     if not isinstance(system, Unknown):
         version = known(system.distribution_version)
         name = known(system.distribution) or known(system.system)
-        parts.append(f"{name.capitalize()} {version}".strip())
+        name = "macOS" if name == "macos" else name.capitalize()
+        parts.append(f"{name} {version}".strip())
     parts += _gpu_parts(gpu) or [_cpu(manifest)]
     return ", ".join(filter(None, parts))
 

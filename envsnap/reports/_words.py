@@ -196,12 +196,16 @@ def project_words(manifest: Manifest) -> str:
     git = project_git(manifest)
     if git is None:
         return ""
-    commit = known(git.commit)[:7] or "commit not seen"
+    commit = (
+        f"commit {git.commit[:7]}"
+        if isinstance(git.commit, str)
+        else git.commit.detail or "commit not seen"
+    )
     changed = git.changed_files
     if isinstance(changed, Unknown):
-        return f"commit {commit}"
+        return commit
     state = "clean" if changed == 0 else f"{count(changed, 'changed file')} not committed"
-    return f"commit {commit}, {state}"
+    return f"{commit}, {state}"
 
 
 def project_git(manifest: Manifest) -> Git | None:

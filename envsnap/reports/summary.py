@@ -6,10 +6,9 @@ import textwrap
 from collections.abc import Iterator
 
 from envsnap.manifest import Manifest, canonical_name, environment_id, machine_id
+from envsnap.reports._lines import manifest_words
 from envsnap.reports._mend import Mend, to_mend
 from envsnap.reports._words import active_packages, lines, not_seen, sentence
-from envsnap.reports.health import health_lines
-from envsnap.rules import Report
 from envsnap.sections import SECTIONS, Python, Unknown
 
 _LABEL_WIDTH = 11
@@ -44,16 +43,11 @@ def labelled(label: str, text: str, width: int) -> list[str]:
     """A label and its text, wrapped under itself."""
     return textwrap.wrap(
         text,
-        width=max(width - 1, 40),
+        width=width - 1,
         initial_indent=f"  {label:<{_LABEL_WIDTH}}",
         subsequent_indent=" " * (_LABEL_WIDTH + 2),
         break_on_hyphens=False,
     )
-
-
-def healthy(report: Report, width: int) -> list[str]:
-    """Whether the machine and the environment fit together, or what is wrong."""
-    return health_lines(report, width)
 
 
 def mending(manifest: Manifest, width: int) -> Iterator[str]:
@@ -87,13 +81,11 @@ def _short(ident: str | Unknown) -> str:
 
 
 def _other(kind: str, name: str) -> str:
-    return (
-        name
-        if kind in {"venv", "system", name}
-        else f"{kind} {name}"
-        if kind != "conda base"
-        else kind
-    )
+    if kind == "foreign":
+        return f"{name} (owned by somebody else)"
+    if kind == "conda base":
+        return kind
+    return name if kind in {"venv", "system", name} else f"{kind} {name}"
 
 
 def _things(number: int) -> str:
@@ -105,10 +97,29 @@ def _mend_lines(number: int, thing: Mend, width: int) -> Iterator[str]:
         thing.what, width=width - 1, initial_indent=f"  {number}  ", subsequent_indent="     "
     )
     for example in thing.examples:
-        yield f"       {example}"[: width - 1]
+        yield from textwrap.wrap(
+            example, width=width - 1, initial_indent="       ", subsequent_indent="         ",
+            break_on_hyphens=False,
+        )  # fmt: skip
     yield from textwrap.wrap(
         thing.step, width=width - 1, initial_indent="     -> ", subsequent_indent="        "
     )
+
+
+def steps(manifest: Manifest, path: str, width: int) -> list[str]:
+    """The commands that come next, each with what it does where the line has room."""
+    name = "" if path == "-" else manifest_words(path)
+    rebuild = (
+        (f"envsnap lock{name}", "the URL and hash of every package"),
+        (f"envsnap build{name} --docker", "or --singularity, --repo2docker"),
+    )
+    check = (f"envsnap check{name}", "later, here or elsewhere: still the same?")
+    is_known = isinstance(environment_id(manifest), str)
+    rows = (*rebuild, check) if is_known else (check,)
+    wide = max(len(command) for command, _ in rows)
+    room = wide + max(len(what) for _, what in rows) + 10 <= width
+    lines = [f"{command:<{wide}}    {what}" if room else command for command, what in rows]
+    return [f"{'Next' if row == lines[0] else '':<6}{row}" for row in lines]
 
 
 def changes(before: Manifest, now: Manifest, width: int) -> Iterator[str]:

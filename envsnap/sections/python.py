@@ -17,7 +17,10 @@ class PathEntry:
 class OtherEnvironment:
     """An environment that was seen and not captured."""
 
-    kind: str = fact("venv, conda, conda base, system")
+    kind: str = fact(
+        "venv, broken (a venv without its interpreter), foreign (a venv that is somebody else's), "
+        "conda, conda base, system"
+    )
     name: str = fact("The name people call it by; a folder's name or a conda name")
 
 

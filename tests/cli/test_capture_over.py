@@ -215,7 +215,7 @@ def test_a_folder_that_is_not_there_is_told_and_not_made(said: Said) -> None:
         "",
         (
             "error: Cannot write no/m.json: No such file or directory\n"
-            "hint: Name another place with -o\n"
+            "hint: Make its folder: mkdir -p no\n"
         ),
     )
     assert names_in(Path()) == []
