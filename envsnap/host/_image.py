@@ -208,10 +208,10 @@ def _names(said: Json) -> tuple[str, ...]:
 
 
 def _stat(said: Json) -> Stat:
-    kind, size, modified_s = said
+    kind, size, modified_s, owner = said
     if kind not in {"file", "folder", "other"}:
         raise ValueError(kind)
-    return Stat(kind, _whole(size), _whole(modified_s))
+    return Stat(kind, _whole(size), _whole(modified_s), _whole(owner))
 
 
 def _ran(said: Json) -> Ran:

@@ -79,7 +79,8 @@ def as_stat(found: os.stat_result) -> Stat:
         kind = "file"
     elif stat_module.S_ISDIR(found.st_mode):
         kind = "folder"
-    return Stat(kind, found.st_size, int(found.st_mtime))
+    owner = found.st_uid if hasattr(os, "getuid") else None  # Windows says 0 of everybody's
+    return Stat(kind, found.st_size, int(found.st_mtime), owner)
 
 
 class LocalHost(PlainHost):
@@ -143,12 +144,15 @@ class LocalHost(PlainHost):
 
     def user(self) -> Fact[tuple[str, int]]:
         """The user's name and number. Never recorded in a manifest."""
-        try:
-            import pwd
+        if not hasattr(os, "getuid"):
+            return Unknown(Reason.NOT_SUPPORTED, "users have no numbers here")
+        import pwd
 
-            return pwd.getpwuid(os.getuid()).pw_name, os.getuid()
-        except (ImportError, KeyError):
-            return Unknown(Reason.NOT_SUPPORTED, "this user has no entry in the user database")
+        number = os.getuid()
+        try:
+            return pwd.getpwuid(number).pw_name, number
+        except KeyError:  # usual in a container: the number is all there is, also to /etc/subuid
+            return str(number), number
 
     def home(self) -> Fact[str | None]:
         """The user's home folder."""

@@ -24,6 +24,8 @@ class Stat(NamedTuple):
     """Bytes."""
     modified_s: int
     """Seconds since 1970, UTC."""
+    owner: int | None = None
+    """The number of the user whose it is; None where that was not recorded, and on Windows."""
 
 
 class Ran(NamedTuple):

@@ -49,7 +49,8 @@ class RecordedHost(PlainHost):
         A file's parent folders exist and list it; links are followed; a path in `absent` is
         known not to be there, and so is all that is not listed under a folder in `absent_below`.
         With "/" there this is a whole machine: variables and commands not listed are absent too.
-        `devices` are neither files nor folders. Any other question is `not-recorded`.
+        `devices` are neither files nor folders; `owners` are users' numbers by path.
+        Any other question is `not-recorded`.
         A command's answer as plain text means status 0; one that ends in "..." may go on.
 
         >>> host = RecordedHost.made(files={"/etc/os-release": "ID=debian"}, absent=["/proc"])

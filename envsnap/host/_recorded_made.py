@@ -20,6 +20,7 @@ class Made(TypedDict, total=False):
     absent: Sequence[str]
     absent_below: Sequence[str]
     denied: Sequence[str]
+    owners: Mapping[str, int]
     environ: Mapping[str, str | None]
     commands: Mapping[tuple[str, ...], str | Ran | Unknown]
     which: Mapping[str, str | None]
@@ -61,3 +62,7 @@ def _write_files(answers: Answers, given: Made) -> None:
     answers.links.update(given.get("links", {}))
     answers.stats.update(dict.fromkeys(given.get("devices", ()), Stat("other", 0, 0)))
     answers.stats.update(dict.fromkeys(given.get("absent", ())))
+    for path, owner in given.get("owners", {}).items():
+        known = answers.reads.get(path)
+        kind, size = ("file", len(known)) if isinstance(known, bytes) else ("folder", 0)
+        answers.stats[path] = Stat(kind, size, 0, owner)

@@ -125,7 +125,12 @@ def _stat(tree: Json, where: str) -> Stat:
     if kind not in {"file", "folder", "other"}:
         raise _fault(f"Expected file, folder or other, not {kind!a},", f"{where}.kind")
     size, modified = row.get("size", 0), row.get("modified_s", 0)
-    return Stat(kind, _whole(size, f"{where}.size"), _whole(modified, f"{where}.modified_s"))
+    return Stat(
+        kind,
+        _whole(size, f"{where}.size"),
+        _whole(modified, f"{where}.modified_s"),
+        _maybe(_whole)(row.get("owner"), f"{where}.owner"),
+    )
 
 
 def _uname(tree: Json, where: str) -> Uname:

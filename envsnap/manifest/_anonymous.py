@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
+from envsnap.manifest._cut import cut, without_paths
+from envsnap.manifest._identity import canonical_name
 from envsnap.manifest._model import Manifest
 from envsnap.sections import (
     SECTIONS,
+    CondaRecord,
     Container,
+    Environ,
     Git,
     Moment,
     Origin,
@@ -24,15 +27,25 @@ from envsnap.sections import (
     Reason,
     Scheduler,
     Unknown,
-    is_shape,
+    exists_only_here,
+    is_local,
     replace,
 )
 
-S = TypeVar("S")
-
 LEFT_OUT = Unknown(Reason.NOT_ASKED, "left out with --anonymous")
-_NAMING_PATH = re.compile(
-    r"(\{(?:other|project|home|env|base)\})/[^\s:;,]*|(?<![\w}])/(?!usr/|bin/|lib)[^\s:;,]+"
+CUT = "..."
+"""Stands where a list or table cannot hold an unknown."""
+
+_NAMES_AND_PATHS = {
+    "CONDA_DEFAULT_ENV", "CUDA_CACHE_PATH", "CUDA_HOME", "CUDA_PATH", "LD_LIBRARY_PATH",
+    "LD_PRELOAD", "NCCL_TOPO_FILE", "PYTHONHOME", "PYTHONPATH",
+}  # fmt: skip
+"""Variables that hold names and paths alone: what is no folder of the system's is somebody's."""
+_WARNINGS = re.compile(r"(?:,?(?:default|error|always|all|module|once|ignore)\b)*")
+_USUAL_HOOKS = ("_frozen_importlib", "_distutils_hack.", "six.")
+_USUAL_FILES = re.compile(
+    r"(?:uv|poetry|pdm|pixi|Pipfile)\.lock|pylock\.toml|Pipfile|pixi\.toml"
+    r"|requirements\.(?:txt|in)|constraints\.txt|environment\.ya?ml|conda-lock\.ya?ml"
 )
 
 
@@ -42,69 +55,93 @@ def anonymous(manifest: Manifest) -> Manifest:
     for name, section in manifest.sections.items():
         change = _CHANGES.get(SECTIONS[name])
         changed = section if isinstance(section, Unknown) or change is None else change(section)
-        sections[name] = without_paths(changed)
+        sections[name] = changed if isinstance(changed, Environ) else without_paths(changed)
     captured = replace(manifest.captured, anonymous=True)
     return replace(manifest, captured=captured, sections=sections, lock=None, extras=())
 
 
-def without_paths(value: object) -> object:
-    """The same value with every telling path cut to its anchor, at any depth."""
-    if isinstance(value, str):
-        return _NAMING_PATH.sub(lambda found: f"{found[1] or '{other}'}/...", value)
-    if isinstance(value, Unknown):
-        detail = None if value.detail is None else str(without_paths(value.detail))
-        return Unknown(value.reason, detail)
-    if isinstance(value, tuple):
-        return tuple(without_paths(each) for each in value)
-    if isinstance(value, Mapping):
-        return {key: without_paths(each) for key, each in value.items()}
-    if is_shape(value):
-        return replace(value, **{name: without_paths(each) for name, each in vars(value).items()})
-    return value
-
-
 def _python(section: Python) -> Python:
-    return replace(section, environment_name=LEFT_OUT, not_chosen=LEFT_OUT)
+    degraded, hooks = section.degraded, section.import_hooks
+    if isinstance(degraded, str):
+        degraded = degraded.partition(";")[0]  # an interpreter's last words follow
+    if not isinstance(hooks, Unknown):  # an editable package's own has its name
+        hooks = tuple(each if each.startswith(_USUAL_HOOKS) else CUT for each in hooks)
+    return replace(
+        section, environment_name=LEFT_OUT, not_chosen=LEFT_OUT, degraded=degraded,
+        import_hooks=hooks, not_paths=LEFT_OUT,
+    )  # fmt: skip
 
 
 def _packages(section: Packages) -> Packages:
-    if isinstance(section.installed, Unknown):
-        return section
-    named = [each for each in section.installed if _names_its_author(each.origin)]
-    titles = {id(each): f"local-package-{index}" for index, each in enumerate(named, start=1)}
-    installed = tuple(
-        replace(each, name=titles.get(id(each), each.name), origin=_origin(each.origin))
-        for each in section.installed
-    )
-    return replace(section, installed=tuple(sorted(installed, key=_order)), broken=LEFT_OUT)
+    titles: dict[str, str] = {}
+
+    def title(name: str) -> str:
+        return titles.setdefault(canonical_name(name), f"local-package-{len(titles) + 1}")
+
+    installed, conda_only = section.installed, section.conda_only
+    if not isinstance(installed, Unknown):
+        installed = tuple(sorted((_package(each, title) for each in installed), key=_order))
+    if not isinstance(conda_only, Unknown):
+        conda_only = tuple(_record(each, title) for each in conda_only)
+    return replace(section, installed=installed, conda_only=conda_only, broken=LEFT_OUT)
 
 
 def _order(package: Package) -> tuple[str, bool]:
-    return package.name.lower().replace("_", "-"), not package.active
+    return canonical_name(package.name), not package.active
 
 
-def _names_its_author(origin: Origin) -> bool:
-    return origin.kind in {"editable", "directory", "vcs"}
+def _package(package: Package, title: Callable[[str], str]) -> Package:
+    name, version = package.name, package.version
+    if exists_only_here(package.origin) or package.origin.kind == "vcs":
+        name, version = title(name), version.partition("+")[0]  # '+g1a2b3c4' is a commit
+    conda = package.conda and _record(package.conda, title)
+    return replace(package, name=name, version=version, origin=_origin(package.origin), conda=conda)
+
+
+def _record(record: CondaRecord, title: Callable[[str], str]) -> CondaRecord:
+    """The record without its channel: most channels are a person's or a group's."""
+    if is_local(record.url):
+        version = record.version.partition("+")[0]
+        record = replace(record, name=title(record.name), version=version, build=LEFT_OUT)
+    return replace(record, channel=LEFT_OUT, url=LEFT_OUT)
 
 
 def _origin(origin: Origin) -> Origin:
-    if origin.url is None or origin.kind == "conda":
+    if origin.url is None:
         return origin
     return replace(origin, url=LEFT_OUT, commit=LEFT_OUT, revision=LEFT_OUT, subdirectory=LEFT_OUT)
 
 
+def _environ(section: Environ) -> Environ:
+    if isinstance(section.variables, Unknown):
+        return replace(section, variables=without_paths(section.variables))
+    return replace(
+        section, variables={name: _value(name, text) for name, text in section.variables.items()}
+    )
+
+
+def _value(name: str, text: str) -> str:
+    if name == "PYTHONWARNINGS":  # a filter may name a module
+        return text if _WARNINGS.fullmatch(text) else CUT
+    if name in _NAMES_AND_PATHS:
+        parts = re.split("([: ])" if name == "LD_PRELOAD" else "(:)", text)
+        return "".join(map(_place, parts))
+    return cut(text)
+
+
+def _place(part: str) -> str:
+    if part in {"", ":", " ", "base"}:
+        return part
+    return cut(part) if part.startswith(("/", "{")) else CUT
+
+
 def _project(section: Project) -> Project:
-    git = section.git
+    git, files = section.git, section.lock_files
     if isinstance(git, Git):
-        git = replace(
-            git,
-            commit=LEFT_OUT,
-            commit_time=LEFT_OUT,
-            branch=LEFT_OUT,
-            remote=LEFT_OUT,
-            pushed=git.pushed,
-        )
-    return replace(section, name=LEFT_OUT, git=git)
+        git = replace(git, commit=LEFT_OUT, commit_time=LEFT_OUT, branch=LEFT_OUT, remote=LEFT_OUT)
+    if not isinstance(files, Unknown):
+        files = tuple(each if _USUAL_FILES.fullmatch(each) else CUT for each in files)
+    return replace(section, name=LEFT_OUT, git=git, lock_files=files)
 
 
 def _container(section: Container) -> Container:
@@ -122,6 +159,7 @@ def _moment(section: Moment) -> Moment:
 _CHANGES: Mapping[type, Callable[..., object]] = {
     Python: _python,
     Packages: _packages,
+    Environ: _environ,
     Project: _project,
     Container: _container,
     Scheduler: _scheduler,

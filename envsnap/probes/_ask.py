@@ -17,16 +17,16 @@ DEADLINE_S = 15.0
 _PATHS = ("executable", "prefix", "base_prefix", "user_site")
 
 
-def interpreter(host: Host, python: str | None) -> Fact[Interpreter]:
+def interpreter(host: Host, python: str | None, ours: str | None = None) -> Fact[Interpreter]:
     """The chosen interpreter's answer.
 
     An unknown says why there is none: no Python, or one that would not start.
     """
     if isinstance(host.uname(), Unknown) and isinstance(host.environ("PATH"), Unknown):
         return read_static(host, python)
-    choice = choose(host, python)
-    if choice is None:
-        return Unknown(Reason.TOOL_MISSING, "no Python was found")
+    choice = choose(host, python, ours)
+    if isinstance(choice, Unknown):
+        return choice
     executable = choice.chosen.executable
     said = ask(host, [executable])
     degraded = None

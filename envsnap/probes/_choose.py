@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from envsnap.errors import UsageError
-from envsnap.host import Host
-from envsnap.sections import Unknown
+from envsnap.host import Host, Stat
+from envsnap.sections import Fact, Reason, Unknown
+
+_ROOT = 0
 
 
 class Candidate(NamedTuple):
@@ -15,7 +17,7 @@ class Candidate(NamedTuple):
 
     executable: str
     kind: str
-    """venv, conda, conda base, system, named."""
+    """venv, broken, foreign, conda, conda base, system, named."""
     name: str
     why: str
 
@@ -27,33 +29,36 @@ class Choice(NamedTuple):
     others: tuple[Candidate, ...]
 
 
-def choose(host: Host, python: str | None) -> Choice | None:
-    """The environment to capture; None where the host shows no Python at all.
+def choose(host: Host, python: str | None, ours: str | None = None) -> Fact[Choice]:
+    """The environment to capture; an unknown where the host shows no Python to start.
 
     Order: what was named; the active environment whose interpreter `python` on PATH is;
-    `.venv` here or upward; conda's base and the system's Python last.
+    `.venv` here or upward; conda's base and the system's Python last. What was not named and
+    is somebody else's is only told of: to start it is to run their code.
 
     Raises:
         UsageError: `python` names no interpreter.
     """
-    seen = list(_seen(host))
+    seen = list(_seen(host, ours))
     if python is not None:
         chosen = _named(host, python)
+    elif own := [each for each in seen if each.kind != "foreign"]:
+        chosen = own[0]
     elif seen:
-        chosen = seen[0]
+        return Unknown(Reason.NO_PERMISSION, f"{seen[0].name} was not read: {seen[0].why}")
     else:
-        return None
+        return Unknown(Reason.TOOL_MISSING, "no Python was found")
     first_seen: dict[str, Candidate] = {}
     for each in seen:
         first_seen.setdefault(each.executable, each)
     first_seen.pop(chosen.executable, None)
-    return Choice(chosen, tuple(first_seen.values()))
+    return Choice(chosen, (*_broken(host), *first_seen.values()))
 
 
-def _seen(host: Host) -> Iterator[Candidate]:
+def _seen(host: Host, ours: str | None) -> Iterator[Candidate]:
     yield from _active(host)
     yield from _beside(host)
-    yield from _last_resorts(host)
+    yield from _last_resorts(host, ours)
 
 
 def _active(host: Host) -> Iterator[Candidate]:
@@ -68,23 +73,70 @@ def _active(host: Host) -> Iterator[Candidate]:
 
 
 def _beside(host: Host) -> Iterator[Candidate]:
-    folder = host.cwd()
-    if isinstance(folder, Unknown):
-        return
-    above = False
-    while True:
-        found = _interpreter_in(host, folder.rstrip("/") + "/.venv")
-        if found:
-            why = ".venv in a folder above" if above else ".venv here"
+    for number, folder in enumerate(_upward(host)):
+        found = _interpreter_in(host, f"{folder}/.venv")
+        if found and _is_foreign(host, f"{folder}/.venv", found):
+            yield Candidate(found, "foreign", ".venv", "owned by somebody else")
+        elif found:
+            why = ".venv in a folder above" if number else ".venv here"
             yield Candidate(found, "venv", ".venv", why)
-        above = True
-        parent = folder.rstrip("/").rpartition("/")[0] or "/"
-        if parent == folder:
+
+
+def _is_foreign(host: Host, prefix: str, executable: str) -> bool:
+    """Whether somebody other than this user and root put it there.
+
+    A link is its folder's owner's, wherever it leads: software of a whole site is often a service
+    account's. Where no owner was recorded nothing is started either.
+    """
+    user = host.user()
+    trusted = {None, _ROOT} if isinstance(user, Unknown) else {None, _ROOT, user[1]}
+    places = [prefix, executable.rpartition("/")[0]]
+    if not isinstance(host.link(executable), str):
+        places.append(executable)
+    stats = [host.stat(place) for place in places]
+    return any(isinstance(found, Stat) and found.owner not in trusted for found in stats)
+
+
+def _broken(host: Host) -> Iterator[Candidate]:
+    """The `.venv` here, where its interpreter is gone: its user must hear that it was not read."""
+    here = next(_upward(host), None)
+    if here is None or _interpreter_in(host, f"{here}/.venv"):
+        return
+    mark = host.stat(f"{here}/.venv/pyvenv.cfg")
+    if not isinstance(mark, Unknown) and mark is not None and mark.kind == "file":
+        yield Candidate("", "broken", ".venv", "its interpreter is gone")
+
+
+def _upward(host: Host) -> Iterator[str]:
+    """The current folder and those above it, without a slash at the end.
+
+    They end with the repository or the home folder that the current one lies in. Where it lies in
+    neither there is none above: a `.venv` in /tmp or /data is nobody's in particular.
+    """
+    start = host.cwd()
+    if isinstance(start, Unknown):
+        return
+    folders = [start.rstrip("/")]
+    while folders[-1]:
+        folders.append(folders[-1].rpartition("/")[0])
+    homes = _homes(host)
+    for last, folder in enumerate(folders):
+        if folder in homes or isinstance(host.stat(f"{folder}/.git"), Stat):
+            yield from folders[: last + 1]
             return
-        folder = parent
+    yield folders[0]
 
 
-def _last_resorts(host: Host) -> Iterator[Candidate]:
+def _homes(host: Host) -> set[str]:
+    """The home folder, as it is called and as it is: the current folder is told without links."""
+    home = host.home()
+    if not isinstance(home, str):
+        return set()
+    real = host.real(home)
+    return {each.rstrip("/") for each in (home, real) if isinstance(each, str)}
+
+
+def _last_resorts(host: Host, ours: str | None) -> Iterator[Candidate]:
     prefix = _text(host, "CONDA_PREFIX")
     if prefix:
         found = _interpreter_in(host, prefix)
@@ -93,10 +145,23 @@ def _last_resorts(host: Host) -> Iterator[Candidate]:
             kind = "conda base" if name == "base" else "conda"
             yield Candidate(found, kind, name, "named by CONDA_PREFIX; nothing nearer")
     for name in ("python3", "python"):
-        found = _which(host, name)
-        if found:
-            yield Candidate(found, "system", name, "first on PATH; nothing nearer")
-            return
+        for found in _all_on_path(host, name):
+            if ours is None or not _lies_in(host, found, ours):
+                yield Candidate(found, "system", name, "first on PATH; nothing nearer")
+                return
+
+
+def _all_on_path(host: Host, name: str) -> Iterator[str]:
+    """Each program of that name on PATH; the first by the host's own rules."""
+    first = _which(host, name)
+    if first is None:
+        return
+    yield first
+    for folder in (_text(host, "PATH") or "").split(":"):
+        candidate = f"{folder}/{name}"
+        found = host.stat(candidate) if folder.startswith("/") and candidate != first else None
+        if not isinstance(found, Unknown) and found is not None and found.kind == "file":
+            yield candidate
 
 
 def _named(host: Host, python: str) -> Candidate:

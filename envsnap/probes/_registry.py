@@ -20,7 +20,8 @@ class Options(NamedTuple):
 
     python: str | None = None
     """The interpreter or environment folder to capture; None to choose one."""
-    deep: bool = False
+    ours: str | None = None
+    """The environment that envsnap runs in, which is not chosen unless it is the active one."""
     host_only: bool = False
     """Look at the machine alone: no Python, packages or project."""
     identify: bool = False

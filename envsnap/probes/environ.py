@@ -39,7 +39,12 @@ _MORE: Mapping[str, str] = {
 
 _LONGEST = 4096
 _UUID = r"\b(GPU|MIG)-(?:GPU-)?[0-9A-Fa-f][0-9A-Fa-f/-]*"
-_PLACE = r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s,;'\"]+)|(?<![\w.{}/~-])(?:~/|/)[^\s:;,'\"=]+"
+_BEGINS = r"(?<![\w.{}/~-])"
+_PLACE = (
+    r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s,;'\"]+)|" + _BEGINS + r"(?:~/|/)[^\s:;,'\"=]+"
+    r"(?: [\w.][\w. -]*/[^\s:;,'\"=]*)*"  # a folder with a space in its name
+)
+_ENDS = r"(?=[/\s:;,'\"]|\Z)"
 
 
 @probe(Environ)
@@ -63,7 +68,12 @@ def names() -> frozenset[str]:
 
 
 def held(name: str) -> str:
-    """What a variable holds: text, path, paths or devices."""
+    """What a variable holds: text, path, paths, libraries or devices.
+
+    Libraries are paths that a space divides, too; in a list of folders it is part of a name.
+    """
+    if name == "LD_PRELOAD":
+        return "libraries"
     known = determinism.variable(name)
     return known.value.holds if isinstance(known, Looked) else _MORE[name]
 
@@ -76,8 +86,12 @@ def publishable(value: str, holds: str, anchors: Anchors, *, identify: bool) -> 
         value = ":".join(_place(part, anchors) for part in value.split(":"))
     elif holds == "path":
         value = _place(value, anchors)
+    elif holds == "libraries":
+        parts = re.split("([: ])", _from_anchors(value, anchors))
+        value = "".join(_place(part, anchors) for part in parts)
     else:
-        value = re.sub(_PLACE, lambda found: _told(found, anchors), text(value))
+        value = text(_from_anchors(value, anchors))
+        value = re.sub(_PLACE, lambda found: _told(found, anchors), value)
     if anchors.home and anchors.home != "/":  # also where no path begins: 'x/home/anna'
         return re.sub(re.escape(anchors.home) + r"(?![\w-])", "{home}", value)
     return value
@@ -87,8 +101,16 @@ def _told(found: re.Match[str], anchors: Anchors) -> str:
     return clean_url(found[0], anchors) if found["url"] else anchors.anchor(found[0])
 
 
+def _from_anchors(value: str, anchors: Anchors) -> str:
+    """The value with its known folders told from their anchors, whatever their names hold."""
+    folders = {folder: name for name, folder in anchors._asdict().items() if folder}
+    for folder in sorted(folders, key=len, reverse=True):
+        if folder not in {"/", "/usr"}:
+            place = re.compile(_BEGINS + re.escape(folder.rstrip("/")) + _ENDS)
+            value = place.sub("{" + folders[folder] + "}", value)
+    return value
+
+
 def _place(path: str, anchors: Anchors) -> str:
     """A path of a list. An empty part is the working folder to ld.so and Python: it stays."""
-    if path.startswith(("/", "~")):
-        return " ".join(anchors.anchor(part) for part in path.split(" ") if part)
-    return text(path)
+    return anchors.anchor(path) if path.startswith(("/", "~")) else text(path)

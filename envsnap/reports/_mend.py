@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from envsnap.manifest import Manifest
 from envsnap.reports._words import active_packages, count, known, project_git
-from envsnap.sections import Broken, Package, Packages, Project, Unknown
+from envsnap.sections import Broken, Package, Packages, Project, Unknown, exists_only_here
 
 _SHOWN = 4
 
@@ -33,7 +33,7 @@ def _only_here(manifest: Manifest) -> Iterator[Mend]:
     active = active_packages(manifest)
     if isinstance(active, Unknown):
         return
-    local = [each for each in active if _exists_only_here(each)]
+    local = [each for each in active if exists_only_here(each.origin)]
     if local:
         yield Mend(
             f"{len(local)} of {count(len(active), 'package')} exist on this machine only; "
@@ -41,17 +41,6 @@ def _only_here(manifest: Manifest) -> Iterator[Mend]:
             _examples([f"{each.name} {each.version}   {_where(each)}" for each in local]),
             "publish them, or install them from a commit that others can fetch",
         )
-
-
-def _exists_only_here(package: Package) -> bool:
-    if package.origin.kind in {"editable", "directory"}:
-        return True
-    url = package.origin.url
-    return (
-        package.origin.kind in {"archive", "vcs"}
-        and isinstance(url, str)
-        and url.startswith("file:")
-    )
 
 
 def _where(package: Package) -> str:

@@ -19,7 +19,15 @@ from envsnap.sections._shape import (
 from envsnap.sections.gpu import Cuda, CudaLibrary, Device, Driver, Gpu, MigSlice, PciDevice
 from envsnap.sections.lock import Artifact, Lock, Unlocked
 from envsnap.sections.machine import Cpu, Memory, Os
-from envsnap.sections.packages import Broken, CondaRecord, Origin, Package, Packages
+from envsnap.sections.packages import (
+    Broken,
+    CondaRecord,
+    Origin,
+    Package,
+    Packages,
+    exists_only_here,
+    is_local,
+)
 from envsnap.sections.python import OtherEnvironment, PathEntry, Python
 from envsnap.sections.surroundings import (
     Container,
@@ -91,8 +99,10 @@ __all__ = [
     "Tools",
     "Unknown",
     "Unlocked",
+    "exists_only_here",
     "fact",
     "fields",
+    "is_local",
     "is_shape",
     "replace",
     "shape",

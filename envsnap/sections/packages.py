@@ -20,6 +20,19 @@ class Origin:
     subdirectory: Fact[str | None] = fact("Where in the source tree the project lies", default=None)
 
 
+def exists_only_here(origin: Origin) -> bool:
+    """Whether nobody could fetch it elsewhere: it was installed from a folder or file here."""
+    return origin.kind in {"editable", "directory"} or is_local(origin.url)
+
+
+def is_local(url: Fact[str | None]) -> bool:
+    """Whether an address is a place on the machine that was captured."""
+    if not isinstance(url, str):
+        return False
+    scheme = url.partition(":")[0].lower()
+    return scheme.rpartition("+")[2] == "file" or url.startswith(("/", "{", "~"))
+
+
 @shape
 class CondaRecord:
     """What conda knows of a package (conda-meta)."""

@@ -60,6 +60,13 @@ NAMES = {
     "cache": "n4me-cache",
     "author": "n4me-author",
     "broken package": "n4me-broken",
+    "archive package": "n4me-wheel",
+    "conda environment": "n4me-conda",
+    "conda channel": "n4me-channel",
+    "conda package": "n4me-built-here",
+    "warning": "n4me-warning",
+    "software": "n4me-software",
+    "requirements": "n4me-requirements",
 }
 
 
@@ -69,12 +76,14 @@ pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="there is no git
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project of somebody, with canaries wherever a name or a secret can lie."""
-    here = tmp_path / NAMES["home"] / NAMES["project"]
+    here = tmp_path / f"my {NAMES['home']}" / NAMES["project"]
     env = environment(here / ".venv", idna="3.7")
     site = site_packages(env)
     packages(site, here)
+    conda_packages(env)
     (site / f"~{NAMES['broken package']}-1.0.dist-info").mkdir()
     (here / "pyproject.toml").write_text(f'[project]\nname = "{NAMES["declared project"]}"\n')
+    (here / f"{NAMES['requirements']}-requirements.txt").touch()
     repository(here)
     return here
 
@@ -87,6 +96,10 @@ def packages(site: Path, here: Path) -> None:
         NAMES["directory package"]: {
             "url": f"file://{here}/{NAMES['directory package']}", "dir_info": {},
         },
+        NAMES["archive package"]: {
+            "url": f"file://{here}/{NAMES['archive package']}-1.0-py3-none-any.whl",
+            "archive_info": {"hashes": {"sha256": "cd" * 32}},
+        },
         NAMES["vcs package"]: {
             "url": f"https://{user}:{password}@{NAMES['vcs host']}.example/lab/x.git",
             "vcs_info": {"vcs": "git", "commit_id": "ab" * 20, "requested_revision": "main"},
@@ -98,6 +111,16 @@ def packages(site: Path, here: Path) -> None:
     }  # fmt: skip
     for name, origin in origins.items():
         distribution(site, name, "1.0", direct_url__json=json.dumps(origin))
+
+
+def conda_packages(env: Path) -> None:
+    (env / "conda-meta").mkdir()
+    channel = f"https://conda.example/{NAMES['conda channel']}"
+    urls = {"zlib": channel, NAMES["conda package"]: f"file://{env.parent}/conda-bld"}
+    for name, url in urls.items():
+        record = {"name": name, "version": "1.0", "build": "0", "channel": url, "files": []}
+        record["url"] = f"{url}/linux-64/{name}-1.0-0.conda"
+        (env / "conda-meta" / f"{name}-1.0-0.json").write_text(json.dumps(record))
 
 
 def repository(here: Path) -> None:
@@ -137,6 +160,9 @@ def speaking(here: Path) -> dict[str, str]:
         SLURM_CLUSTER_NAME=NAMES["cluster"],
         LOADEDMODULES=f"gcc/12.2.0:{NAMES['module']}/1.0",
         LD_LIBRARY_PATH=f"/data/{NAMES['library path']}/lib:{home}/lib",
+        CONDA_DEFAULT_ENV=NAMES["conda environment"],
+        CUDA_HOME=f"/usr/local/{NAMES['software']}/cuda-12.4",
+        PYTHONWARNINGS=f"ignore:::{NAMES['warning']}",
         TF_XLA_FLAGS=f"--xla_dump_to=/scratch/{NAMES['cache']}/dump",
     )
 
@@ -181,7 +207,8 @@ def test_a_usual_capture_names_nobody_s_user_folders_or_job(project: Path) -> No
     allowed = {
         "project", "declared project", "remote host", "remote path", "branch", "editable package",
         "vcs package", "vcs host", "directory package", "archive host", "module", "broken package",
-        "partition",
+        "partition", "archive package", "conda environment", "conda channel", "conda package",
+        "warning", "software", "requirements",
     }  # fmt: skip
     assert set(found_in(everything_said(project), NAMES)) - allowed == set()
 
@@ -194,7 +221,7 @@ def test_an_anonymous_capture_names_nobody_and_nothing_of_theirs(project: Path) 
     found = json.loads((project / "m.json").read_text())
     assert found["captured"]["anonymous"] is True
     titles = [each["name"] for each in found["sections"]["packages"]["installed"]]
-    assert titles == ["idna", "local-package-1", "local-package-2", "local-package-3", "public"]
+    assert titles == ["idna", *(f"local-package-{number}" for number in range(1, 5)), "public"]
 
 
 def test_two_captures_in_a_row_are_the_same_bytes(project: Path) -> None:

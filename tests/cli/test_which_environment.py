@@ -69,6 +69,24 @@ def test_an_active_environment_wins_over_a_venv_beside(tmp_path: Path) -> None:
     assert sections["python"]["chosen"] == "active"
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_a_venv_of_somebody_else_is_not_started_unless_it_is_named(tmp_path: Path) -> None:
+    here = tmp_path / "project"
+    site = site_packages(environment(here / ".venv", idna="3.7"))
+    (site / "started.pth").write_text(f"import os; open({str(tmp_path / 'started')!r}, 'w')\n")
+    os.chown(here / ".venv", 12345, 12345)
+    env = plain(PATH=f"{environment(tmp_path / 'own', attrs='24.1.0')}/bin")
+    ended = envsnap("capture", "-o", "-", cwd=here, env=env)
+    assert ended.code == 0, ended.err
+    sections = json.loads(ended.out)["sections"]
+    assert names(sections) == {"attrs": "24.1.0"}
+    assert sections["python"]["not_chosen"] == [{"kind": "foreign", "name": ".venv"}]
+    assert ended.err.splitlines()[1] == "  also here, not read: .venv (owned by somebody else)"
+    assert not (tmp_path / "started").exists()
+    assert names(captured(here, "--python", ".venv", env=env)) == {"idna": "3.7"}
+    assert (tmp_path / "started").exists()
+
+
 def test_a_pth_that_prints_does_not_spoil_the_answer(tmp_path: Path) -> None:
     here = tmp_path / "project"
     site = site_packages(environment(here / ".venv", idna="3.7"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -149,6 +150,16 @@ def test_a_machine_states_the_digest_of_a_record_that_it_holds() -> None:
         digest,
         StatedDigest(not_recorded("read /env/d-1.dist-info/RECORD"), 0),
     ]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_user_without_an_entry_is_named_by_the_number() -> None:
+    script = "import os, pwd; from envsnap.host import LocalHost; os.setuid(54321)"
+    child = subprocess.run(
+        [sys.executable, "-c", f"{script}; print(LocalHost().user())"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert child.stdout == "('54321', 54321)\n"
 
 
 def asked(host: LocalHost | RecordedHost | RecordingHost, folder: str) -> list[object]:
@@ -341,6 +352,8 @@ GOOD = {"format": "envsnap-recording-1"}
         ([{"path": "/a", "base64": "?"}], GOOD, "Expected base64 in 'R: files.json: [0].base64'"),
         ([{"path": "/a", "read": "x"}], GOOD,
          "Expected null or an unknown, not \"x\", in 'R: files.json: [0].read'"),
+        ([{"path": "/a", "stat": {"kind": "file", "owner": "ada"}}], GOOD,
+         "Expected a whole number, not \"ada\", in 'R: files.json: [0].stat.owner'"),
         ([{"path": "/a", "stat": {"kind": "disk"}}], GOOD,
          "Expected file, folder or other, not 'disk', in 'R: files.json: [0].stat.kind'"),
         ([{"path": "/a", "mode": 1}], GOOD, "Unknown field 'mode' in 'R: files.json: [0]'"),

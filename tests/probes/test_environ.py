@@ -58,7 +58,7 @@ def test_no_name_of_a_secret_is_on_the_list() -> None:
 
 
 def test_every_variable_holds_something_that_is_known() -> None:
-    assert {held(name) for name in names()} == {"text", "path", "paths", "devices"}
+    assert {held(name) for name in names()} == {"text", "path", "paths", "libraries", "devices"}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,11 @@ def test_every_variable_holds_something_that_is_known() -> None:
     [
         ("/home/anna/a:/usr/lib", "paths", "{home}/a:/usr/lib"),
         (":lib", "paths", ":lib"),
-        ("/usr/lib/a.so /home/anna/b.so", "paths", "/usr/lib/a.so {home}/b.so"),
+        ("/usr/lib/a.so /home/anna/b.so", "libraries", "/usr/lib/a.so {home}/b.so"),
+        ("/usr/lib/a.so:/data/anna/b.so c.so", "libraries", "/usr/lib/a.so:{other}/b.so c.so"),
+        ("/data/anna smith/lib:/usr/lib", "paths", "{other}/lib:/usr/lib"),
+        ("/data/anna smith/my cache", "path", "{other}/my cache"),
+        ("--to=/data/anna smith/dump --x=1", "text", "--to={other}/dump --x=1"),
         ("/data/anna/cache", "path", "{other}/cache"),
         ("base", "path", "base"),
         (f"{CARD},MIG-8f4b0c2e-52a1-4b6e-9d3c-0123456789ab", "devices", "GPU-{uuid},MIG-{uuid}"),
@@ -87,12 +91,32 @@ def test_a_card_is_named_when_that_was_asked_for() -> None:
     assert publishable(CARD, "devices", HOME, identify=True) == CARD
 
 
-@given(st.text(), st.sampled_from(["text", "path", "paths", "devices"]))
+@given(st.text(), st.sampled_from(["text", "path", "paths", "libraries", "devices"]))
 def test_no_value_makes_it_raise(value: str, holds: str) -> None:
     assert isinstance(publishable(value, holds, HOME, identify=False), str)
 
 
-@given(st.text(alphabet=" :;=,'\"-x"), st.sampled_from(["text", "path", "paths"]))
+@pytest.mark.parametrize(
+    ("value", "holds", "published"),
+    [
+        ("/home/anna smith/lib", "paths", "{home}/lib"),
+        ("/home/anna smith/lib:/usr/lib", "paths", "{home}/lib:/usr/lib"),
+        ("/home/anna smith/my lib/a b", "path", "{home}/my lib/a b"),
+        ("/home/anna smith/a.so /usr/lib/b.so", "libraries", "{home}/a.so /usr/lib/b.so"),
+        ("--to=/home/anna smith/dump --x=1", "text", "--to={home}/dump --x=1"),
+        ("'/home/anna smith'", "text", "'{home}'"),
+        ("/home/anna smith/paper/lib", "paths", "{project}/lib"),
+        ("/home/anna smith/paper two/lib", "paths", "{home}/paper two/lib"),
+    ],
+)
+def test_a_home_with_a_space_in_its_name_names_nobody(
+    value: str, holds: str, published: str
+) -> None:
+    anchors = Anchors(home="/home/anna smith", project="/home/anna smith/paper")
+    assert publishable(value, holds, anchors, identify=False) == published
+
+
+@given(st.text(alphabet=" :;=,'\"-x"), st.sampled_from(["text", "path", "paths", "libraries"]))
 def test_no_home_folder_survives(around: str, holds: str) -> None:
     found = publishable(f"{around}/home/anna/secret{around}", holds, HOME, identify=False)
     assert "anna" not in found

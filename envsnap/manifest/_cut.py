@@ -1,0 +1,60 @@
+"""Texts without the paths that name a person, a project or a site."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from envsnap.sections import Reason, Unknown, is_shape, replace
+
+_ANCHOR = r"(\{(?:other|project|home|env|base)\})"
+_REST = r"(?:(?! --[a-z]|:(?:[\s/{:]|\Z)).)*"
+"""As far as a path may go: a folder's name can hold spaces, so only a flag or a colon ends it."""
+_PATH = re.compile(rf"{_ANCHOR}[/\\]{_REST}|(?<![\w}}])(?:/(?!\s)|[A-Za-z]:\\){_REST}", re.DOTALL)
+_SYSTEMS_OWN = re.compile(
+    r"usr|local|opt|etc|proc|sys|dev|run|var|boot|s?bin|lib(?:32|64|x32|exec)?|include|share"
+    r"|(?:dist|site)-packages|python\d?(?:\.\d+)?t?|stubs|targets|extras|CUPTI|nvidia|wsl|tegra"
+    r"|cuda(?:-\d+(?:\.\d+)*)?|conda"
+    r"|(?:x86_64|aarch64|arm|i386|powerpc64le|ppc64le|riscv64|s390x|sbsa)-linux(?:-gnu\w*)?"
+)
+"""Names of folders that a system or CUDA gives itself; everything below another one is a site's."""
+
+
+def without_paths(value: object) -> object:
+    """The same value with every telling path cut to its anchor, at any depth."""
+    if isinstance(value, str):
+        return cut(value)
+    if isinstance(value, Unknown):
+        return _unknown(value)
+    if isinstance(value, tuple):
+        return tuple(without_paths(each) for each in value)
+    if isinstance(value, Mapping):
+        return {key: without_paths(each) for key, each in value.items()}
+    if is_shape(value):
+        return replace(value, **{name: without_paths(each) for name, each in vars(value).items()})
+    return value
+
+
+def cut(text: str) -> str:
+    """The text with each path cut to its anchor, or to the folders that are the system's own."""
+    return _PATH.sub(_beginning, text)
+
+
+def _beginning(found: re.Match[str]) -> str:
+    if found[1]:
+        return f"{found[1]}/..."
+    parts = found[0][1:].rstrip("/").split("/")
+    foreign = (at for at, part in enumerate(parts) if not _SYSTEMS_OWN.fullmatch(part))
+    known = next(foreign, None)
+    if known is None:
+        return found[0]
+    return "/".join(["", *parts[:known], "..."]) if known else "{other}/..."
+
+
+def _unknown(value: Unknown) -> Unknown:
+    if value.detail is None:
+        return value
+    detail = cut(value.detail)
+    if value.reason is Reason.CRASHED:  # what follows is a program's last words
+        detail = detail.partition(": ")[0]
+    return Unknown(value.reason, detail)
