@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from envsnap.errors import UsageError
-from envsnap.manifest import Manifest, canonical_name
-from envsnap.rules import Checked, CheckOptions, Rule, Scope, compare, rules
-from envsnap.sections import SECTIONS, Packages, Python, Reason, Unknown
+from envsnap.manifest import Manifest, canonical_name, environment_id
+from envsnap.profiles import NO_ENVIRONMENT
+from envsnap.rules import Checked, CheckOptions, Report, Rule, Scope, compare, rules
+from envsnap.rules._core import Side
+from envsnap.rules._cuda import is_machine_alone
+from envsnap.sections import SECTIONS, Fact, Packages, Python, Reason, Unknown, replace
 
 _DEFAULTS = CheckOptions()
+_IN_AN_IMAGE = ("PKG", "PYT")
+"""The families that an image answers for: it brings its own packages and Python."""
+_BUILD_AGAIN = "build the image again from its manifest: envsnap build"
 
 
 def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) -> Checked:
     """What it means to run the wanted environment on the found machine.
 
     Raises:
-        UsageError: `select`, `ignore` or `allow_unknown` names no rule or section.
+        UsageError: `select`, `ignore` or `allow_unknown` names no rule or section, or no rule
+            is left.
     """
-    judged = {each.code for each in rules() if _is_asked(each, options)}
-    _refuse_unknown_names(options)
-    report = compare(wanted, found, codes=judged)
+    asked = _asked(options)
     is_set_up, why = _set_up(wanted, found)
-    scope = options.scope or (Scope.NATIVE if is_set_up else Scope.CONTAINER)
+    if options.is_image:
+        report = _of_an_image(compare(_as_rebuilt(wanted), found, codes=asked))
+        usual, why = Scope.CONTAINER, "an image is the container"
+    else:
+        report = compare(wanted, found, codes=asked)
+        usual = Scope.NATIVE if is_set_up else Scope.CONTAINER
+    scope = options.scope or usual
     return Checked(
         report=report._replace(ignored=dict(options.ignore)),
         scope=scope,
@@ -28,6 +39,18 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
         options=options,
         is_set_up=is_set_up,
     )
+
+
+def _asked(options: CheckOptions) -> set[str]:
+    """The codes of the rules to judge; there is one at least."""
+    _refuse_unknown_names(options)
+    asked = {each.code for each in rules() if _is_asked(each, options)}
+    if not asked:
+        raise UsageError(
+            "No rule is left to judge",
+            hint="--select, --ignore and tool.envsnap.ignore in pyproject.toml leave out all",
+        )
+    return asked
 
 
 def _is_asked(rule: Rule, options: CheckOptions) -> bool:
@@ -48,33 +71,89 @@ def _refuse_unknown_names(options: CheckOptions) -> None:
             )
 
 
+def _of_an_image(report: Report) -> Report:
+    """The report, in which the packages and the Python of the image count for the container."""
+
+    def counts(code: str) -> bool:
+        return code.startswith(_IN_AN_IMAGE)
+
+    return report._replace(
+        findings=tuple(
+            each._replace(scope=Scope.BOTH, remedy=each.remedy and _BUILD_AGAIN)
+            if counts(each.code)
+            else each
+            for each in report.findings
+        ),
+        not_checked=tuple(
+            each._replace(scope=Scope.BOTH) if counts(each.code) else each
+            for each in report.not_checked
+        ),
+        judged={
+            code: Scope.BOTH if counts(code) else scope for code, scope in report.judged.items()
+        },
+    )
+
+
+def _as_rebuilt(wanted: Manifest) -> Manifest:
+    """The manifest as an image can hold it.
+
+    What the lock has as source alone is built again in the image, and builds differ in their
+    bytes: it is told by its version.
+    """
+    packages, lock = wanted.section(Packages), wanted.lock
+    if lock is None or isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return wanted
+    if lock.environment != environment_id(wanted):
+        return wanted
+    sources = {
+        canonical_name(each.name) for each in lock.artifacts if not each.filename.endswith(".whl")
+    }
+    installed = tuple(
+        replace(each, content=None) if canonical_name(each.name) in sources else each
+        for each in packages.installed
+    )
+    section = replace(packages, installed=installed)
+    return replace(wanted, sections={**wanted.sections, "packages": section})
+
+
 def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:
-    """Whether half of the wanted packages are installed on the found side, and that in words."""
-    section = wanted.section(Packages)
-    if isinstance(section, Unknown) and section.reason is Reason.NOT_ASKED:
+    """Whether half of the wanted packages are installed on the found side, and that in words.
+
+    What could not be seen there may well be there: only a side that is known to have no
+    environment, or of which none was asked for, counts as not set up.
+    """
+    if is_machine_alone(Side("wanted", wanted)):
         return False, "the wanted side is a machine without an environment"
     theirs, ours = _names(wanted), _names(found)
-    if theirs is None:
-        return True, "the wanted side has no packages to look for"
-    if ours is None:
-        return False, "what is installed there is not known"
+    if isinstance(theirs, Unknown):
+        return True, "which packages are wanted is not known"
+    if isinstance(ours, Unknown):
+        absent = _why_none_is_there(found, ours)
+        return absent is None, absent or "what is installed there could not be seen"
     there = len(theirs & ours)
-    if theirs and 2 * there < len(theirs):
-        return False, f"{there} of {len(theirs)} packages are installed there"
-    if not theirs and _has_no_python(found):
-        return False, "there is no environment there"
-    return True, f"{there} of {len(theirs)} packages are installed there"
+    is_there = 2 * there >= len(theirs)
+    return is_there, f"{there} of {len(theirs)} packages are installed there"
 
 
-def _names(manifest: Manifest) -> set[str] | None:
+def _names(manifest: Manifest) -> Fact[set[str]]:
     packages = manifest.section(Packages)
-    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
-        return None
+    if isinstance(packages, Unknown):
+        return packages
+    if isinstance(packages.installed, Unknown):
+        return packages.installed
     return {canonical_name(each.name) for each in packages.installed if each.active}
 
 
-def _has_no_python(manifest: Manifest) -> bool:
-    return isinstance(manifest.section(Python), Unknown)
+def _why_none_is_there(found: Manifest, packages: Unknown) -> str | None:
+    """Why the found side is known to have no environment; None where it may have one."""
+    python = found.section(Python)
+    if packages == NO_ENVIRONMENT:
+        return packages.detail
+    if packages.reason is Reason.NOT_ASKED:
+        return "what is installed there was left out of its capture"
+    if isinstance(python, Unknown) and python.reason is Reason.TOOL_MISSING:
+        return "there is no Python there"
+    return None
 
 
 __all__ = ["CheckOptions", "Checked", "check"]

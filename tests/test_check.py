@@ -14,10 +14,10 @@ from envsnap.cli import main
 from envsnap.errors import ExitCode, UsageError
 from envsnap.host import RecordedHost
 from envsnap.manifest import Manifest, load, save
+from envsnap.profiles import NO_ENVIRONMENT, names, title
 from envsnap.profiles import load as profile
-from envsnap.profiles import names, title
-from envsnap.rules import Outcome, Scope, Verdict
-from envsnap.sections import Gpu, Reason, Unknown, replace
+from envsnap.rules import FAMILIES, Outcome, Scope, Verdict
+from envsnap.sections import Gpu, Packages, Python, Reason, Unknown, replace
 from tests import made
 from tests.rules.machines import (
     T4,
@@ -99,15 +99,70 @@ FOUR = tuple(made.package(name, "1") for name in "abcd")
     [
         (2, Scope.NATIVE, "2 of 4 packages are installed there"),
         (1, Scope.CONTAINER, "1 of 4 packages are installed there"),
-        (None, Scope.CONTAINER, "what is installed there is not known"),
     ],
 )
-def test_without_for_half_of_the_packages_decide(
-    there: int | None, scope: Scope, chosen: str
-) -> None:
-    installed = UNSEEN if there is None else packages(*FOUR[:there])
-    checked = check(machine(packages=packages(*FOUR)), machine(packages=installed))
+def test_without_for_half_of_the_packages_decide(there: int, scope: Scope, chosen: str) -> None:
+    found = machine(packages=packages(*FOUR[:there]))
+    checked = check(machine(packages=packages(*FOUR)), found)
     assert (checked.scope, checked.chosen) == (scope, chosen)
+
+
+NO_PYTHON = Unknown(Reason.TOOL_MISSING, "no Python was found")
+
+
+@pytest.mark.parametrize(
+    ("section", "python", "chosen"),
+    [
+        (NO_ENVIRONMENT, NO_ENVIRONMENT, "a profile is a machine without an environment"),
+        (Unknown(Reason.NOT_ASKED), made.python(),
+         "what is installed there was left out of its capture"),
+        (NO_PYTHON, NO_PYTHON, "there is no Python there"),
+    ],
+)  # fmt: skip
+def test_a_side_that_has_no_environment_leaves_the_answer_to_the_container(
+    section: Unknown, python: object, chosen: str
+) -> None:
+    checked = check(machine(), machine(packages=section, python=python))
+    assert (checked.scope, checked.chosen) == (Scope.CONTAINER, chosen)
+    assert checked.exit_code is ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    "reason", [each for each in Reason if each is not Reason.NOT_ASKED], ids=str
+)
+def test_packages_that_could_not_be_read_leave_the_answer_open(reason: Reason) -> None:
+    """A tool that is missing is no absent environment either, where Python was seen."""
+    for unread in (Unknown(reason), packages(installed=Unknown(reason))):
+        checked = check(machine(), machine(packages=unread))
+        assert (checked.scope, checked.chosen) == (
+            Scope.NATIVE,
+            "what is installed there could not be seen",
+        )
+        assert (checked.verdict, checked.exit_code) == (
+            Verdict.CANNOT_TELL,
+            ExitCode.CANNOT_TELL,
+        )
+
+
+def test_packages_that_were_left_out_beside_a_python_are_no_machine_alone() -> None:
+    wanted = machine(packages=Unknown(Reason.NOT_ASKED, "left out of this capture"))
+    checked = check(wanted, machine())
+    assert (checked.scope, checked.chosen) == (
+        Scope.NATIVE,
+        "which packages are wanted is not known",
+    )
+    for scope in Scope.NATIVE, Scope.CONTAINER:
+        assert checked.report.verdict(scope) is Verdict.CANNOT_TELL
+        assert check(wanted, machine(), CheckOptions(scope=scope)).exit_code == 4
+
+
+def test_where_no_rule_of_that_way_was_judged_nothing_is_told() -> None:
+    options = CheckOptions(select=("PKG",), scope=Scope.CONTAINER)
+    checked = check(machine(), machine(), options)
+    assert (checked.verdict, checked.exit_code) == (Verdict.CANNOT_TELL, ExitCode.CANNOT_TELL)
+    assert checked.left_open == ()
+    accepted = CheckOptions(select=("PKG001",), allow_unknown=frozenset({"packages"}))
+    assert check(machine(), machine(packages=UNSEEN), accepted).exit_code is ExitCode.CANNOT_TELL
 
 
 def test_two_machines_without_environments_are_compared_as_machines() -> None:
@@ -129,9 +184,11 @@ def test_two_machines_without_environments_are_compared_as_machines() -> None:
         (CheckOptions(select=("XYZ",)), "No rule 'XYZ'"),
         (CheckOptions(ignore={"DRV999": "x"}), "No rule 'DRV999'"),
         (CheckOptions(allow_unknown=frozenset({"gpus"})), "No rule or section 'gpus'"),
+        (CheckOptions(select=("PKG",), ignore={"PKG": "x"}), "No rule is left to judge"),
+        (CheckOptions(ignore=dict.fromkeys(FAMILIES, "x")), "No rule is left to judge"),
     ],
 )
-def test_names_that_are_none_are_refused(options: CheckOptions, message: str) -> None:
+def test_what_leaves_nothing_to_judge_is_refused(options: CheckOptions, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         check(machine(), machine(), options)
     assert caught.value.message == message
@@ -151,10 +208,8 @@ def test_a_driver_of_515_blocks_an_environment_of_cuda_12() -> None:
 def test_a_gpu_on_the_bus_that_nvml_does_not_show_leaves_it_open() -> None:
     found = recorded("rocky-a100-nvml-cannot-be-loaded")
     wanted = on_the_machine_of(found, gpu=gpu(device()))
-    checked = check(wanted, found, CheckOptions(fail_on=Outcome.BLOCKS))
-    assert checked.report.findings_of(checked.scope) == () or all(
-        each.outcome is not Outcome.BLOCKS for each in checked.report.findings
-    )
+    checked = check(wanted, found)
+    assert checked.reached == ()
     assert checked.verdict is Verdict.CANNOT_TELL
     assert checked.exit_code is ExitCode.CANNOT_TELL
     assert {each.section for each in checked.left_open} >= {"gpu"}
@@ -192,10 +247,12 @@ def test_profiles_are_whole_manifests_with_a_title() -> None:
     assert "t4-cloud" in names()
     for name in names():
         assert not profile(name).edited
+        assert profile(name).section(Packages) == NO_ENVIRONMENT
+        assert profile(name).section(Python) == NO_ENVIRONMENT
         assert title(name)
     with pytest.raises(UsageError) as caught:
         profile("h200-moon")
-    assert caught.value.message == "No profile 'h200-moon'"
+    assert caught.value.message == "No file and no profile 'h200-moon'"
 
 
 def answer(*words: str) -> int:
@@ -227,7 +284,28 @@ def test_quiet_says_the_verdicts_alone(files: Files, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == (
         "  NATIVELY           RUNS                                   (decides the exit)\n"
         "  IN THE CONTAINER   RUNS\n"
-        "  RESULTS            AS CAPTURED   nothing differs that is known to change digits\n"
+        "  RESULTS            AS CAPTURED   no difference known to change digits\n"
+    )
+
+
+def test_quiet_says_what_was_left_out(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    files("a.json", machine())
+    assert answer("a.json", "--against", "a.json", "-q", "--ignore", "PKG") == 0
+    assert capsys.readouterr().out.splitlines()[3:] == ["Left out     PKG: --ignore"]
+
+
+def test_nothing_judged_is_told_as_nothing_known(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files("a.json", machine())
+    words = ("a.json", "--against", "a.json", "--select", "PKG", "--for", "container")
+    assert answer(*words) == 4
+    said = capsys.readouterr().out
+    assert said.partition("\n\n")[2] == (
+        "  IN THE CONTAINER   CANNOT TELL   no rule was judged       (decides the exit)\n"
+        "  NATIVELY           RUNS\n"
+        "  RESULTS            CANNOT TELL   no rule was judged\n"
+        "\nExit 4: cannot tell, no rule on the container was judged\n"
     )
 
 
@@ -263,7 +341,7 @@ def test_the_manifest_here_is_the_default(files: Files, capsys: pytest.CaptureFi
     ("words", "expected"),
     [
         ("none.json", (3, "error: No manifest at none.json")),
-        ("a.json --against none", (2, "error: No profile 'none'")),
+        ("a.json --against none", (2, "error: No file and no profile 'none'")),
         ("a.json --against ./none", (3, "error: No manifest at ./none")),
         ("a.json --against a.json --host-only", (2,
          "error: --against names the found side; --from, --python and --host-only capture it")),

@@ -13,6 +13,7 @@ from envsnap.cli._terminal import Progress, Style, add_common, columns, payload
 from envsnap.errors import ExitCode, UsageError
 from envsnap.manifest import Manifest, find
 from envsnap.rules import Outcome, Scope
+from envsnap.sections import Packages, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ def run(args: argparse.Namespace) -> ExitCode:
     wanted = load(asked.manifest)
     done: list[tuple[Checked, Sides]] = []
     for name, found in _found(asked, wanted):
+        is_image = bool(asked.against) and _is_image(name)
         sides = Sides(wanted, _shown(asked.manifest), found, name)
-        done.append((check(wanted, found, asked.options), sides))
+        done.append((check(wanted, found, asked.options._replace(is_image=is_image)), sides))
     _write(asked, done)
     codes = [checked.exit_code for checked, _ in done]
     return next((each for each in _PRECEDENCE if each in codes), ExitCode.OK)
@@ -142,14 +144,18 @@ def _found(asked: _Asked, wanted: Manifest) -> list[tuple[str, Manifest]]:
 
 
 def _named(name: str, wanted: Manifest, asked: _Asked) -> Manifest:
-    """A manifest, a recording or a profile; a file of that name comes before a profile."""
-    if name.startswith("docker-daemon:") or name.endswith(".sif"):
+    """A manifest, a recording, an image or a profile; a file comes before a profile."""
+    if _is_image(name):
         return _image(name)
     if os.path.isdir(name) or name.endswith(".tar"):
         return _captured(name, wanted, asked)
     from envsnap.profiles import load_named
 
     return load_named(name, load)
+
+
+def _is_image(name: str) -> bool:
+    return name.startswith("docker-daemon:") or name.endswith(".sif")
 
 
 def _image(reference: str) -> Manifest:
@@ -162,15 +168,26 @@ def _image(reference: str) -> Manifest:
 
 
 def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifest:
-    """This machine or a recorded one, looked at as closely as the wanted one was."""
-    from envsnap._capture import capture
+    """This machine or a recorded one, with content digests where the wanted side has any."""
+    from envsnap._capture import capture, own_environment
     from envsnap.host import Host, LocalHost, RecordedHost
     from envsnap.probes import Options
 
-    options = Options(python=asked.python, deep=wanted.captured.deep, host_only=asked.host_only)
+    options = Options(
+        python=asked.python, ours=own_environment(), host_only=asked.host_only,
+        digests=_has_digests(wanted),
+    )  # fmt: skip
     host: Host = LocalHost() if recording is None else RecordedHost.from_path(recording)
-    with Progress("Reading this machine ...", quiet=asked.quiet):
+    read = "this machine" if recording is None else recording
+    with Progress(f"Reading {read} ...", quiet=asked.quiet):
         return capture(host, options)
+
+
+def _has_digests(wanted: Manifest) -> bool:
+    packages = wanted.section(Packages)
+    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return True
+    return any(isinstance(each.content, str) for each in packages.installed)
 
 
 def _shown(path: str) -> str:
@@ -183,11 +200,11 @@ def _write(asked: _Asked, done: list[tuple[Checked, Sides]]) -> None:
 
         payload(json_text(done))
         return
-    from envsnap.reports.check_text import text, verdicts
+    from envsnap.reports.check_text import brief, text
 
     style, width = Style(sys.stdout, asked.color), columns(sys.stdout)
     pages = [
-        verdicts(checked)
+        brief(checked, width)
         if asked.quiet
         else text(checked, sides, width=width, verbose=asked.verbose)
         for checked, sides in done

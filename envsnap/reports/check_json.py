@@ -30,19 +30,24 @@ def document(checks: Iterable[tuple[Checked, Sides]]) -> Json:
 
 def _check(checked: Checked, sides: Sides) -> Json:
     report = checked.report
+    reached = {each.id for each in checked.reached}  # asked once: each is a search through all
+    left_open = frozenset(checked.left_open)
     return {
         "wanted": _side(sides.wanted_name, sides.wanted),
         "found": _side(sides.found_name, sides.found),
         "verdicts": {
             str(scope): str(report.verdict(scope)) for scope in (Scope.NATIVE, Scope.CONTAINER)
         },
+        "is_image": checked.options.is_image,
         "decides": str(checked.scope),
         "chosen": checked.chosen,
         "fail_on": str(checked.options.fail_on),
         "exit_code": int(checked.exit_code),
-        "findings": [_finding(each, checked) for each in _sorted(report.findings)],
+        "findings": [
+            _finding(each, decides=each.id in reached) for each in _sorted(report.findings)
+        ],
         "not_checked": [
-            _not_checked(each, checked)
+            _not_checked(each, checked, decides=each in left_open)
             for each in sorted(report.not_checked, key=lambda each: (each.code, each.path))
         ],
         "conditions": [{"code": each.code, "text": each.text} for each in report.conditions],
@@ -64,7 +69,7 @@ def _side(name: str, manifest: Manifest) -> Json:
     }
 
 
-def _finding(each: Finding, checked: Checked) -> Json:
+def _finding(each: Finding, *, decides: bool) -> Json:
     return {
         "id": each.id,
         "code": each.code,
@@ -79,7 +84,7 @@ def _finding(each: Finding, checked: Checked) -> Json:
         "found": each.found,
         "source": _source(each.source),
         "confidence": each.confidence,
-        "decides": each in checked.reached,
+        "decides": decides,
     }
 
 
@@ -87,7 +92,7 @@ def _source(source: Source) -> Json:
     return {"title": source.title, "url": source.url, "date": source.date}
 
 
-def _not_checked(each: NotChecked, checked: Checked) -> Json:
+def _not_checked(each: NotChecked, checked: Checked, *, decides: bool) -> Json:
     return {
         "code": each.code,
         "kind": str(each.kind),
@@ -97,7 +102,7 @@ def _not_checked(each: NotChecked, checked: Checked) -> Json:
         "reason": str(each.reason.reason),
         "detail": each.reason.detail,
         "allowed": checked.is_allowed(each),
-        "decides": each in checked.left_open,
+        "decides": decides,
     }
 
 

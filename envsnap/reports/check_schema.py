@@ -29,6 +29,7 @@ def _check() -> Json:
         "wanted": side,
         "found": side,
         "verdicts": _object({"native": verdict, "container": verdict}),
+        "is_image": {"type": "boolean"},
         "decides": {"enum": ["native", "container"]},
         "chosen": _WORDS,
         "fail_on": _outcome(),

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest, environment_id
-from envsnap.reports._lines import Line, Look, Part, clause, labelled, line, wrapped
+from envsnap.reports._lines import (
+    Answer,
+    Line,
+    Look,
+    Part,
+    answer_lines,
+    clause,
+    labelled,
+    line,
+    manifest_words,
+    wrapped,
+)
 from envsnap.reports._sides import machine_words, when
-from envsnap.rules import FAMILIES, Checked, Finding, NotChecked, Outcome, Scope, Verdict, rules
+from envsnap.reports._words import count
+from envsnap.rules import (
+    FAMILIES,
+    Checked,
+    Finding,
+    NotChecked,
+    Outcome,
+    Rule,
+    Scope,
+    Verdict,
+    rules,
+)
 
 _SIDE = 8
 _SUBJECT = 14
@@ -46,88 +68,103 @@ class Sides(NamedTuple):
 
 def text(checked: Checked, sides: Sides, *, width: int = 80, verbose: bool = False) -> list[Line]:
     """The whole report."""
-    groups = (*_GROUPS, *_MILD) if verbose else _GROUPS
+    groups, name = (*_GROUPS, *_MILD) if verbose else _GROUPS, sides.found_name
+    rest = list(_rest(checked, width, verbose=verbose))
     return [
-        *_head(sides, width),
+        *_head(sides, f"the image {name}" if checked.options.is_image else name, width),
         line(),
-        *verdicts(checked),
+        *verdicts(checked, width),
         *_findings(checked, groups, width),
-        *_rest(checked, width, verbose=verbose),
+        *([line(), *rest] if rest else ()),
         line(),
         *_end(checked, sides, width),
     ]
 
 
-def verdicts(checked: Checked) -> list[Line]:
+def verdicts(checked: Checked, width: int = 80) -> list[Line]:
     """The answers alone: the way that decides first, then the other one, then the results."""
     other = Scope.NATIVE if checked.scope is Scope.CONTAINER else Scope.CONTAINER
-    return [
-        _verdict(checked, checked.scope),
-        _verdict(checked, other),
-        line("  ", f"{'RESULTS':<19}", *_results(checked)),
-    ]
+    # Nobody runs anything beside an image: there is one way to run what is in it.
+    others = () if checked.options.is_image else (_verdict(checked, other),)
+    answers = (_verdict(checked, checked.scope), *others, _results(checked))
+    return [each for answer in answers for each in answer_lines(answer, width)]
 
 
-def _head(sides: Sides, width: int) -> Iterator[Line]:
-    wanted, found = sides.wanted, sides.found
+def brief(checked: Checked, width: int = 80) -> list[Line]:
+    """The answers, and which rules were left out of them."""
+    return [*verdicts(checked, width), *_left_out(checked, width)]
+
+
+def _head(sides: Sides, found: str, width: int) -> Iterator[Line]:
+    wanted = sides.wanted
     ident = environment_id(wanted)
     named = f"environment {ident}, {when(wanted)}" if isinstance(ident, str) else when(wanted)
-    theirs, ours = machine_words(wanted), machine_words(found)
+    theirs, ours = machine_words(wanted), machine_words(sides.found)
     told = f", {theirs}" if theirs != ours else ""
     told += ", edited since it was captured" if wanted.edited else ""
     yield from labelled("wanted", f"{sides.wanted_name}: {named}{told}", width=width, indent=_SIDE)
-    yield from labelled("found", f"{sides.found_name}: {ours}", width=width, indent=_SIDE)
+    yield from labelled("found", f"{found}: {ours}", width=width, indent=_SIDE)
 
 
-def _verdict(checked: Checked, scope: Scope) -> Line:
+def _verdict(checked: Checked, scope: Scope) -> Answer:
     verdict = checked.report.verdict(scope)
     word, look = verdict.value.upper(), _LOOKS[verdict]
-    if scope is Scope.NATIVE and verdict is Verdict.WILL_NOT_RUN and not checked.is_set_up:
+    if verdict is Verdict.WILL_NOT_RUN and _lacks_packages_alone(checked, scope):
         word, look = "NOT SET UP", "warn"
     if verdict is Verdict.LIMITS:
         word = "RUNS, WITH LIMITS"
-    said = _why(checked, scope)
-    decides = scope is checked.scope
-    tail = f"   {said}" if said else ""
-    gap = max(78 - 2 - 19 - len(word) - len(tail) - len("(decides the exit)"), 2)
-    end = (Part(" " * gap + "(decides the exit)", "dim"),) if decides else ()
-    return line("  ", f"{_PLACES[scope]:<19}", Part(word, look), tail, *end)
+    end = "(decides the exit)" if scope is checked.scope else ""
+    is_inside = checked.options.is_image and scope is Scope.CONTAINER
+    place = "IN THE IMAGE" if is_inside else _PLACES[scope]
+    return Answer(place, Part(word, look), _why(checked, scope), end)
+
+
+def _lacks_packages_alone(checked: Checked, scope: Scope) -> bool:
+    """Whether what stops it is the environment that nobody made there yet, and nothing else."""
+    return scope is Scope.NATIVE and not checked.is_set_up and not _beyond_packages(checked, scope)
+
+
+def _beyond_packages(checked: Checked, scope: Scope) -> list[Finding]:
+    """What stops it and would still do so if the packages and their Python were installed."""
+    return [
+        each
+        for each in checked.report.findings_of(scope)
+        if each.outcome is Outcome.BLOCKS and each.code[:3] not in {"PKG", "PYT"}
+    ]
 
 
 def _why(checked: Checked, scope: Scope) -> str:
     """A few words beside a verdict whose reasons are not listed below."""
     verdict = checked.report.verdict(scope)
     if verdict is Verdict.CANNOT_TELL:
-        left_open = checked.report.not_checked_of(scope)[0]
-        return _short(f"{left_open.path} is not known", 33)
+        left_open = checked.report.not_checked_of(scope)
+        return f"{left_open[0].path} is not known" if left_open else "no rule was judged"
     if scope is checked.scope or verdict in {Verdict.RUNS, Verdict.LIMITS}:
         return ""
     found = checked.report.findings_of(scope)
     not_there = [each for each in found if each.code == _NOT_INSTALLED and not checked.is_set_up]
-    first = (not_there or found)[0]
+    first = (_beyond_packages(checked, scope) or not_there or found)[0]
     if first in checked.report.findings_of(checked.scope):
         return "for the same reason"
     return _short(first.what, 78 - 2 - 19 - 15)
 
 
-def _results(checked: Checked) -> Iterator[Part | str]:
+def _results(checked: Checked) -> Answer:
     numerics = _of(checked, Outcome.NUMERICS)
     if checked.verdict is Verdict.WILL_NOT_RUN:
-        yield Part("NONE", "bad")
-        yield "   it does not run"
-    elif numerics:
-        yield Part("MAY DIFFER", "warn")
-        reasons = "1 reason" if len(numerics) == 1 else f"{len(numerics)} reasons"
-        yield f"   {reasons} below"
-    elif any(
+        return Answer("RESULTS", Part("NONE", "bad"), "it does not run")
+    if numerics:
+        why = f"{count(len(numerics), 'reason')} below"
+        return Answer("RESULTS", Part("MAY DIFFER", "warn"), why)
+    if any(
         each.worst.reaches(Outcome.NUMERICS)
         for each in checked.report.not_checked_of(checked.scope)
     ):
-        yield Part("CANNOT TELL", "warn")
-        yield "   not everything was seen"
-    else:
-        yield Part("AS CAPTURED", "good")
-        yield "   nothing differs that is known to change digits"
+        return Answer("RESULTS", Part("CANNOT TELL", "warn"), "not everything was seen")
+    if not checked.report.is_judged(checked.scope):
+        return Answer("RESULTS", Part("CANNOT TELL", "warn"), "no rule was judged")
+    why = "no difference known to change digits"
+    return Answer("RESULTS", Part("AS CAPTURED", "good"), why)
 
 
 def _of(checked: Checked, outcome: Outcome) -> list[Finding]:
@@ -180,11 +217,14 @@ def _coded(label: str, words: str, code: str, width: int) -> Line:
 
 
 def _rest(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
-    yield line()
     yield from _fine(checked, width, verbose=verbose)
     yield from _not_checked(checked, width, verbose=verbose)
     for condition in checked.report.conditions:
         yield from _labelled("Condition", condition.text, width)
+    yield from _left_out(checked, width)
+
+
+def _left_out(checked: Checked, width: int) -> Iterator[Line]:
     for code, reason in sorted(checked.report.ignored.items()):
         yield from _labelled("Left out", f"{code}: {reason}", width)
 
@@ -195,10 +235,12 @@ def _fine(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
     fine = [
         each
         for each in rules()
-        if each.code in checked.report.judged
-        and each.code not in said
-        and each.scope.covers(checked.scope)
+        if each.code not in said
+        and each.code in checked.report.judged
+        and checked.report.judged[each.code].covers(checked.scope)
     ]
+    if not checked.report.is_judged(checked.scope):
+        return
     families = {key: [each for each in fine if each.family == key] for key in FAMILIES}
     if verbose:
         label = "Fine"
@@ -208,10 +250,24 @@ def _fine(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
                 yield from _labelled(label, f"{FAMILIES[key]}: {topics}", width)
                 label = ""
         return
+    yield from _labelled("Fine", f"{_named(checked, families)}.  -v lists them", width)
+
+
+def _named(checked: Checked, families: Mapping[str, Sequence[Rule]]) -> str:
+    """The families in which all is well, and how many rules of the others found nothing."""
+    troubled = {each.code[:3] for each in checked.report.not_checked_of(checked.scope)}
+    troubled |= {each.code[:3] for outcome, *_ in _GROUPS for each in _of(checked, outcome)}
+    well = {key: those for key, those in families.items() if those and key not in troubled}
+    number = sum(map(len, well.values()))
+    others = sum(map(len, families.values())) - number
+    said = []
+    if well:
+        said.append(f"{', '.join(FAMILIES[key] for key in well)} ({count(number, 'rule')})")
+    if others or not well:
+        said.append(count(others, "other rule" if well else "rule"))
     mild = sum(len(_of(checked, outcome)) for outcome, *_ in _MILD)
-    notes = f"; {mild} more that change no digit" if mild else ""
-    named = ", ".join(FAMILIES[key] for key, those in families.items() if those) or "nothing"
-    yield from _labelled("Fine", f"{named} ({_rules(len(fine))}){notes}.  -v lists them", width)
+    change = "difference changes" if mild == 1 else "differences change"
+    return ", and ".join(said) + (f"; {mild} {change} no digit" if mild else "")
 
 
 def _not_checked(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
@@ -222,10 +278,12 @@ def _not_checked(checked: Checked, width: int, *, verbose: bool) -> Iterator[Lin
     label = "Not checked"
     for number, ((path, reason), those) in enumerate(places.items()):
         if number == _SHOWN and not verbose:
-            yield from _labelled("", f"and {len(places) - _SHOWN} more places (-v)", width)
+            left = count(len(places) - _SHOWN, "more place")
+            yield from _labelled("", f"and {left} (-v)", width)
             return
         codes = sorted({each.code for each in those})
-        named = ", ".join(codes) if len(codes) <= _SHOWN or verbose else _rules(len(codes))
+        few = len(codes) <= _SHOWN or verbose
+        named = ", ".join(codes) if few else count(len(codes), "rule")
         yield from _labelled(label, f"{path}: {reason} ({named})", width)
         label = ""
 
@@ -238,6 +296,9 @@ def _end(checked: Checked, sides: Sides, width: int) -> Iterator[Line]:
     elif code is ExitCode.NO:
         worst = checked.reached[0].outcome
         yield from _plain(f"Exit 1: {_NO[worst]}{_milder(checked)}", width)
+    elif not checked.left_open:
+        way = _WAYS[checked.scope]
+        yield from _plain(f"Exit 4: cannot tell, no rule on {way} was judged", width)
     else:
         codes = list(dict.fromkeys(each.code for each in checked.left_open))
         sections = list(dict.fromkeys(each.section for each in checked.left_open))
@@ -247,17 +308,18 @@ def _end(checked: Checked, sides: Sides, width: int) -> Iterator[Line]:
             f"Exit 4: cannot tell, {checked.left_open[0].path} is not known.  "
             f"To accept that: {accept}", width,
         )  # fmt: skip
-    if checked.options.scope is None:
-        way = "running natively" if checked.scope is Scope.NATIVE else "the container"
+    if checked.options.scope is None and not checked.options.is_image:
+        way = _WAYS[checked.scope]
         yield from _labelled("Decided by", f"{way}: {checked.chosen}.  --for changes it", width)
     if code is ExitCode.NO:
         name = checked.reached[0].code
         yield from _labelled("Doubt it", f"envsnap explain {name}   the rule and its source", width)
         if not checked.is_set_up and checked.report.verdict(Scope.CONTAINER) in _CAN_RUN:
-            place = "" if sides.wanted_name == "envsnap.lock.json" else f" {sides.wanted_name}"
-            yield from _labelled("Run it", f"envsnap build{place} --docker --image NAME", width)
+            command = f"envsnap build{manifest_words(sides.wanted_name)} --docker --image NAME"
+            yield line(f"{'Run it':<{_SUBJECT - 1}}", command)  # whole, or it cannot be pasted
 
 
+_WAYS = {Scope.NATIVE: "running natively", Scope.CONTAINER: "the container"}
 _CAN_RUN = (Verdict.RUNS, Verdict.LIMITS)
 _NO = {
     Outcome.BLOCKS: "it will not run here",
@@ -290,10 +352,6 @@ def _labelled(label: str, words: str, width: int) -> Iterator[Line]:
 def _plain(words: str, width: int) -> Iterator[Line]:
     for each in wrapped(words, width - 1):
         yield line(each)
-
-
-def _rules(number: int) -> str:
-    return "1 rule" if number == 1 else f"{number} rules"
 
 
 def _short(words: str, room: int) -> str:

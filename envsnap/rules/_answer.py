@@ -25,6 +25,8 @@ class CheckOptions(NamedTuple):
     """Rule codes or families to leave out, each with the reason."""
     allow_unknown: frozenset[str] = frozenset()
     """Sections and rule codes whose unknown facts are accepted."""
+    is_image: bool = False
+    """Whether the found side is an image: the container itself, with what is installed in it."""
 
 
 class Checked(NamedTuple):
@@ -71,4 +73,6 @@ class Checked(NamedTuple):
         """0, 1 or 4."""
         if self.reached:
             return ExitCode.NO
-        return ExitCode.CANNOT_TELL if self.left_open else ExitCode.OK
+        if self.left_open or not self.report.is_judged(self.scope):
+            return ExitCode.CANNOT_TELL
+        return ExitCode.OK

@@ -220,7 +220,7 @@ def judge(rule: Rule, *sides: Side) -> Report:
         findings=tuple(findings),
         not_checked=tuple(left_open),
         conditions=tuple(conditions),
-        judged=() if left_open else (rule.code,),
+        judged={} if left_open else {rule.code: rule.scope},
     )
 
 

@@ -71,9 +71,12 @@ def computes_on_gpu(side: Side) -> bool:
 
 
 def is_machine_alone(side: Side) -> bool:
-    """Whether the environment was left out on purpose: machines are compared."""
-    section = side.manifest.section(Packages)
-    return isinstance(section, Unknown) and section.reason is Reason.NOT_ASKED
+    """Whether the environment was left out on purpose: machines are compared.
+
+    Packages that were left out beside a Python that was not are an environment half seen.
+    """
+    sections = (side.manifest.section(Packages), side.manifest.section(Python))
+    return all(isinstance(each, Unknown) and each.reason is Reason.NOT_ASKED for each in sections)
 
 
 def major(cuda: str) -> str:

@@ -12,6 +12,7 @@ from envsnap.facts import Confidence, Source
 from envsnap.sections import Unknown
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_SIDE = re.compile(r"\A(?:wanted|found) ")
 
 
 class Outcome(str, Enum):
@@ -125,7 +126,7 @@ class NotChecked(NamedTuple):
     @property
     def section(self) -> str:
         """The section that the missing fact is in."""
-        return re.split(r"[.\[]", self.path.rpartition(" ")[2])[0]
+        return re.split(r"[.\[]", _SIDE.sub("", self.path))[0]
 
 
 class Condition(NamedTuple):
@@ -135,14 +136,17 @@ class Condition(NamedTuple):
     text: str
 
 
+_NO_RULES: Mapping[str, Scope] = MappingProxyType({})
+
+
 class Report(NamedTuple):
     """All that the rules said."""
 
     findings: tuple[Finding, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    judged: tuple[str, ...] = ()
-    """The codes of the rules that came to an end, with or without a finding."""
+    judged: Mapping[str, Scope] = _NO_RULES
+    """The rules that came to an end, with or without a finding, and what each concerns."""
     ignored: Mapping[str, str] = _NOTHING
     """Rule codes that the project leaves out, with the reason it gives."""
 
@@ -164,6 +168,10 @@ class Report(NamedTuple):
         found = [each for each in self.not_checked if each.scope.covers(scope)]
         return tuple(sorted(found, key=lambda each: (each.worst.rank, each.code)))
 
+    def is_judged(self, scope: Scope) -> bool:
+        """Whether any rule on running that way came to an end."""
+        return any(each.covers(scope) for each in self.judged.values())
+
     def worst(self, scope: Scope) -> Outcome | None:
         """The worst outcome for running that way; None without findings."""
         found = self.findings_of(scope)
@@ -174,11 +182,13 @@ class Report(NamedTuple):
 
         What is not known never makes it better, and a definite answer would be the same
         whatever an unknown fact turned out to be: a rule that could have said something worse
-        and was not judged leaves it open.
+        and was not judged leaves it open. Where no rule was judged, nothing is known.
         """
         worst = self.worst(scope)
         if worst is Outcome.BLOCKS:
             return Verdict.WILL_NOT_RUN
+        if not self.is_judged(scope):
+            return Verdict.CANNOT_TELL
         could_be = min((each.worst.rank for each in self.not_checked_of(scope)), default=None)
         bound = Outcome.BLOCKS if worst is Outcome.DEGRADES else Outcome.DEGRADES
         if could_be is not None and could_be <= bound.rank:
@@ -191,6 +201,6 @@ class Report(NamedTuple):
             findings=self.findings + other.findings,
             not_checked=self.not_checked + other.not_checked,
             conditions=self.conditions + other.conditions,
-            judged=self.judged + other.judged,
+            judged={**self.judged, **other.judged},
             ignored={**self.ignored, **other.ignored},
         )

@@ -102,6 +102,22 @@ def gib(mib: int) -> str:
     return f"{value:.0f} GiB" if value >= _WHOLE or value == int(value) else f"{value:.1f} GiB"
 
 
+def shell_line(*words: str) -> str | None:
+    """A command to paste into a shell; None where a word of it could do something else there.
+
+    The words come from manifests, which others wrote: each is quoted, and none may be an option.
+
+    >>> shell_line("pip install", "idna==3.7"), shell_line("pip install", "x==1; reboot")
+    ('pip install idna==3.7', "pip install 'x==1; reboot'")
+    """
+    from shlex import quote
+
+    command, *values = words
+    if not all(each.isprintable() and not each.startswith("-") for each in values):
+        return None
+    return " ".join([command, *map(quote, values)])
+
+
 def listed(names: list[str], noun: str, *, shown: int = _SHOWN) -> str:
     """'1 package: a', '3 packages: a, b, c', '382 packages': never a long list.
 

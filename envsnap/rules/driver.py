@@ -12,8 +12,6 @@ from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUDA_COMPATIBILITY, CUDA_FAQ, DRIVER_MATRIX, DRIVER_MISMATCH
 from envsnap.sections import Driver, Gpu, Os, Packages, Python
 
-_JIT = ("triton", "numba", "numba-cuda", "cupy", "jax", "jaxlib")
-
 
 @fit(
     "DRV001", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Os, Packages, Python),

@@ -9,7 +9,7 @@ from envsnap.rules._core import Pair, Said, Side, drift, need
 from envsnap.rules._cuda import computes_on_gpu
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUBLAS, TORCH_RANDOMNESS
-from envsnap.rules._views import visible_gpus
+from envsnap.rules._views import shell_line, visible_gpus
 from envsnap.sections import Environ, Gpu, Packages, Python
 
 _CHANGES = ("numerics", "determinism", "order of sums", "algorithm choice", "which libraries load")
@@ -43,7 +43,8 @@ def other_value(pair: Pair) -> Iterator[Said]:
         yield Said(
             name, Outcome.NUMERICS if changes else Outcome.NOTE,
             f"{name}: {_words(theirs)} -> {_words(ours)}", why=effect,
-            remedy=f"unset {name}" if theirs is None else f"export {name}={theirs}",
+            remedy=shell_line("unset", name) if theirs is None
+            else shell_line("export", f"{name}={theirs}"),
             wanted=_words(theirs), found=_words(ours),
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from envsnap.manifest import canonical_name
 from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import ENVSNAP, PYTHON_PATH
-from envsnap.rules._views import active, listed
+from envsnap.rules._views import active, listed, shell_line
 from envsnap.sections import CondaRecord, Package, Packages, Reason, Unknown
 
 _PLACEHOLDER = "local-package-"
@@ -53,7 +53,7 @@ def other_version(pair: Pair) -> Iterator[Said]:
             yield Said(
                 both.name, Outcome.NUMERICS,
                 f"{both.name} {both.wanted.version} -> {both.found.version}",
-                remedy=f"pip install '{both.name}=={both.wanted.version}'",
+                remedy=shell_line("pip install", f"{both.name}=={both.wanted.version}"),
                 wanted=both.wanted.version, found=both.found.version,
             )  # fmt: skip
 
@@ -153,7 +153,7 @@ def conda_libraries(pair: Pair) -> Iterator[Said]:
         if ours is not None and _conda_words(theirs) != _conda_words(ours):
             yield Said(
                 name, Outcome.NUMERICS, f"{name} {_conda_words(theirs)} -> {_conda_words(ours)}",
-                remedy=f"conda install {name}={theirs.version}",
+                remedy=shell_line("conda install", f"{name}={theirs.version}"),
                 wanted=_conda_words(theirs), found=_conda_words(ours),
             )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envsnap.rules._core import Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import ENVSNAP, PYTHON_ABI
-from envsnap.rules._views import compiled, listed
+from envsnap.rules._views import compiled, listed, shell_line
 from envsnap.sections import Packages, Python
 
 
@@ -123,7 +123,8 @@ def _minor(python: Python) -> list[str]:
 
 
 def _remedy(python: Python) -> str:
-    return f"install Python {python.version}, as: uv python install {python.version}"
+    line = shell_line("uv python install", python.version)
+    return f"install Python {python.version}" + (f", as: {line}" if line else "")
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - the value is what is put into words

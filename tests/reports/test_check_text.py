@@ -57,7 +57,7 @@ found   this machine: Debian 12, A100-SXM4-40GB, driver 550.54.14
 
   NATIVELY           RUNS                                   (decides the exit)
   IN THE CONTAINER   RUNS
-  RESULTS            AS CAPTURED   nothing differs that is known to change digits
+  RESULTS            AS CAPTURED   no difference known to change digits
 
 Fine         packages, Python, system, CPU and memory, GPU, driver, CUDA
              libraries, variables (45 rules).  -v lists them
@@ -97,8 +97,8 @@ found   this machine: Debian 12, Tesla T4, driver 535.183.01
   GPU size    128 -> 40 multiprocessors: sums are split by the number    GPU004
               of multiprocessors (cuBLAS)
 
-Fine         system, GPU, driver, variables, container engines (14 rules); 4
-             more that change no digit.  -v lists them
+Fine         driver, variables, container engines (7 rules), and 7 other rules;
+             4 differences change no digit.  -v lists them
 Not checked  found os.kernel: not-recorded: not the same on all machines of
              this profile (SYS007)
 Condition    sums on the CPU are split by its number of threads
@@ -106,8 +106,8 @@ Condition    code compiled at run time for CUDA 12.4 on driver 535.183.01 was
              not judged
 
 Exit 1: it runs with limits.  To ask only "will it run": --fail-on blocks
-Decided by   the container: what is installed there is not known.  --for
-             changes it
+Decided by   the container: a profile is a machine without an environment.
+             --for changes it
 Doubt it     envsnap explain GPU005   the rule and its source
 Run it       envsnap build --docker --image NAME"""
 
@@ -120,13 +120,38 @@ def test_a_reviewers_first_run_on_a_t4_machine() -> None:
 NOT_SET_UP = """\
   IN THE CONTAINER   RUNS                                   (decides the exit)
   NATIVELY           NOT SET UP   382 packages are not installed here
-  RESULTS            AS CAPTURED   nothing differs that is known to change digits"""
+  RESULTS            AS CAPTURED   no difference known to change digits"""
 
 
 def test_an_environment_that_was_never_set_up_here_is_one_line() -> None:
     bare = replace(STUDENT, sections={**STUDENT.sections, "packages": packages()})
     lines = plain(verdicts(check(STUDENT, bare)))
     assert "\n".join(each.rstrip() for each in lines) == NOT_SET_UP
+
+
+def test_another_system_is_more_than_an_environment_not_set_up() -> None:
+    found = machine(os=made.linux(system="Darwin"), packages=UNSEEN)
+    report = shown(machine(), found, options=CheckOptions(scope=Scope.NATIVE))
+    assert (
+        "  NATIVELY           WILL NOT RUN                           (decides the exit)" in report
+    )
+
+
+def test_a_family_of_which_a_rule_was_not_judged_is_not_called_fine() -> None:
+    report = shown(machine(), machine(packages=UNSEEN), options=CheckOptions(scope=Scope.NATIVE))
+    fine = " ".join(report.partition("Fine ")[2].partition("Not checked")[0].split())
+    assert fine == (
+        "Python, system, CPU and memory, driver, CUDA libraries, variables (26 rules), and 11 "
+        "other rules. -v lists them"
+    )
+
+
+def test_no_line_is_longer_than_the_terminal() -> None:
+    found = machine(engines=UNSEEN, packages=UNSEEN)
+    for width in (40, 60, 80, 120):
+        for scope in Scope.NATIVE, Scope.CONTAINER:
+            report = shown(STUDENT, found, width=width, options=CheckOptions(scope=scope))
+            assert [each for each in report.splitlines() if len(each) >= width] == []
 
 
 def test_many_findings_of_a_rule_are_folded() -> None:
@@ -169,7 +194,7 @@ def test_notes_are_counted_and_told_with_v_alone() -> None:
     found = machine(os=made.linux(kernel="6.8.0"))
     assert "kernel 6.1.0" not in shown(machine(), found)
     words = " ".join(shown(machine(), found).split())
-    assert "(44 rules); 1 more that change no digit. -v lists them" in words
+    assert "(44 rules); 1 difference changes no digit. -v lists them" in words
     verbose = shown(machine(), found, verbose=True)
     assert "\n1 note\n  kernel      kernel 6.1.0 -> 6.8.0: Linux keeps its" in verbose
     assert "\nFine         packages: missing (PKG001), other version (PKG002)," in verbose
@@ -192,8 +217,15 @@ def test_asked_what_decides_the_choice_goes_without_saying() -> None:
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_of_prose_is_wider_than_the_terminal(width: int) -> None:
     report = shown(STUDENT, load("t4-cloud"), width=width).splitlines()
-    fixed = ("  IN THE", "  NATIV", "  RESULTS")
+    fixed = ("  IN THE", "  NATIV", "  RESULTS", "Run it")
     assert [each for each in report if len(each) >= width and not each.startswith(fixed)] == []
+
+
+def test_the_command_that_builds_can_be_pasted_whatever_the_file_is_called() -> None:
+    checked = check(STUDENT, load("t4-cloud"), CheckOptions())
+    name = f"a  b/{'long ' * 12}$(x).json"
+    said = plain(text(checked, Sides(STUDENT, name, load("t4-cloud"), "t4-cloud"), width=80))
+    assert said[-1] == f"Run it       envsnap build '{name}' --docker --image NAME"
 
 
 def test_a_manifest_that_was_edited_by_hand_is_called_so() -> None:

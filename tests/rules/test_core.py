@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from envsnap.facts import Looked, NewerThanFacts, NotInTable
-from envsnap.rules import FAMILIES, Kind, Outcome, Rule, Scope, health, rules
+from envsnap.rules import FAMILIES, Kind, Outcome, Report, Rule, Scope, Verdict, health, rules
 from envsnap.rules._core import Open, Pair, Said, Side, drift, judge, look_up, need, table
 from envsnap.rules._sources import ENVSNAP
 from envsnap.sections import Os, Reason, Unknown
@@ -70,7 +70,21 @@ def test_what_was_found_before_an_unknown_fact_stays() -> None:
     (left_open,) = report.not_checked
     assert (left_open.path, left_open.section) == ("found os.kernel", "os")
     assert left_open.reason is UNSEEN
-    assert report.judged == ()
+    assert report.judged == {}
+
+
+def test_the_section_of_a_place_does_not_depend_on_the_names_in_it() -> None:
+    def open_(_: Pair) -> Iterator[Open]:
+        yield Open("wanted packages.installed.a $(reboot) b.content", UNSEEN)
+
+    assert [each.section for each in judge(made_of(open_), *SIDES).not_checked] == ["packages"]
+
+
+def test_nothing_judged_runs_nowhere() -> None:
+    for scope in Scope.NATIVE, Scope.CONTAINER:
+        assert Report().verdict(scope) is Verdict.CANNOT_TELL
+        assert Report(judged={"PKG001": scope}).verdict(scope) is Verdict.RUNS
+    assert Report(judged={"PKG001": Scope.NATIVE}).verdict(Scope.CONTAINER) is Verdict.CANNOT_TELL
 
 
 def test_a_part_left_open_does_not_end_the_rule() -> None:

@@ -65,9 +65,14 @@ def test_without_packages_that_compute_on_it_a_missing_gpu_is_a_note() -> None:
 def test_where_the_environment_was_left_out_the_gpus_count() -> None:
     from envsnap.sections import Reason, Unknown
 
-    machines_alone = machine(packages=Unknown(Reason.NOT_ASKED, "--host-only"))
+    left_out = Unknown(Reason.NOT_ASKED, "--host-only")
+    machines_alone = machine(packages=left_out, python=left_out)
     assert [outcome for outcome, _ in told(judged("GPU001", machines_alone, having()))] == [
         "blocks"
+    ]
+    half_seen = machine(packages=left_out)
+    assert missing(judged("GPU001", half_seen, having())) == [
+        ("wanted packages", "not-asked: --host-only")
     ]
 
 

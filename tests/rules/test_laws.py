@@ -175,6 +175,7 @@ REPORTS = st.builds(
     Report,
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     not_checked=st.lists(LEFT_OPEN, max_size=3).map(tuple),
+    judged=st.dictionaries(st.sampled_from(["TST002", "TST003"]), SCOPE),
 )
 BADNESS = {
     Verdict.RUNS: 0,

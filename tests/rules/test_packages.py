@@ -52,7 +52,37 @@ def test_without_packages_on_the_found_side_nothing_is_said(code: str) -> None:
 def test_another_version_is_numerics_with_the_step_that_mends_it() -> None:
     report = judged("PKG002", having(IDNA), having(replace(IDNA, version="3.8")))
     assert told(report) == [("numerics", "idna 3.7 -> 3.8")]
-    assert report.findings[0].remedy == "pip install 'idna==3.7'"
+    assert report.findings[0].remedy == "pip install idna==3.7"
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ("3.7+local.1", "pip install idna==3.7+local.1"),
+        ("1; rm -rf ~", "pip install 'idna==1; rm -rf ~'"),
+        ("1$(reboot)", "pip install 'idna==1$(reboot)'"),
+        ("1' `reboot` '", """pip install 'idna==1'"'"' `reboot` '"'"''"""),
+        ("1\nreboot", None),
+        ("1\x1b[2J", None),
+    ],
+)
+def test_a_version_is_quoted_in_the_line_to_paste(version: str, remedy: str | None) -> None:
+    report = judged("PKG002", having(replace(IDNA, version=version)), having(IDNA))
+    assert report.findings[0].remedy == remedy
+
+
+def test_a_name_that_would_be_an_option_makes_no_line_to_paste() -> None:
+    evil = made.package("--index-url", "1")
+    (finding,) = judged("PKG002", having(evil), having(replace(evil, version="2"))).findings
+    assert finding.what == "-index-url 1 -> 2"
+    assert finding.remedy is None
+
+
+def test_a_conda_version_is_quoted_in_the_line_to_paste() -> None:
+    ours = conda("libblas", "1")
+    theirs = replace(ours, version="1;reboot")
+    report = judged("PKG006", having(conda_only=(theirs,)), having(conda_only=(ours,)))
+    assert [each.remedy for each in report.findings] == ["conda install 'libblas=1;reboot'"]
 
 
 def test_the_same_version_with_other_files_is_numerics() -> None:

@@ -29,6 +29,19 @@ def test_another_minor_version_blocks_where_a_package_is_compiled() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ("3.12.1", "install Python 3.12.1, as: uv python install 3.12.1"),
+        ("3.12;reboot", "install Python 3.12;reboot, as: uv python install '3.12;reboot'"),
+        ("--help", "install Python --help"),
+    ],
+)
+def test_the_version_is_quoted_in_the_line_to_paste(version: str, remedy: str) -> None:
+    report = judged("PYT002", having(version=version), having())
+    assert report.findings[0].remedy == remedy
+
+
 def test_another_minor_version_is_numerics_where_none_is_compiled() -> None:
     wanted = machine(packages=PURE)
     assert told(judged("PYT002", wanted, having(version="3.12.1"))) == [

@@ -145,6 +145,24 @@ def test_variables_are_graded_by_what_they_change(
     assert told(judged("ENV001", setting(**wanted), setting(**found))) == expected
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found", "remedy"),
+    [
+        ({"OMP_NUM_THREADS": "8"}, {}, "export OMP_NUM_THREADS=8"),
+        ({"LANG": "C; reboot"}, {}, "export 'LANG=C; reboot'"),
+        ({"LANG": "$(reboot)"}, {}, "export 'LANG=$(reboot)'"),
+        ({"OMP_X;reboot": "1"}, {}, "export 'OMP_X;reboot=1'"),
+        ({}, {"OMP_X;reboot": "1"}, "unset 'OMP_X;reboot'"),
+        ({}, {"-f": "1"}, None),
+    ],
+)
+def test_a_variable_is_quoted_in_the_line_to_paste(
+    wanted: dict[str, str], found: dict[str, str], remedy: str | None
+) -> None:
+    report = judged("ENV001", setting(**wanted), setting(**found))
+    assert [each.remedy for each in report.findings] == [remedy]
+
+
 def test_a_missing_switch_is_a_condition_where_a_gpu_computes() -> None:
     text = "CUBLAS_WORKSPACE_CONFIG was not set at capture"
     assert [each.text for each in judged("ENV002", setting(), setting()).conditions] == [text]
