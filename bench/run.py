@@ -99,14 +99,14 @@ def commands_for(environment: str, folder: str) -> list[Command]:
     beside = os.path.dirname(sys.executable)
     envsnap = os.path.join(beside, "envsnap")
     manifest = os.path.join(folder, "m.json")
-    capture = (envsnap, "capture", "--python", python, "-q", "--force", "-o")
-    subprocess.run([*capture, manifest], check=True)
+    capture = (envsnap, "capture", "--python", python, "-o")
+    subprocess.run([*capture, manifest, "-q"], check=True)
     found = [
         Command("python -I -c pass", (python, "-I", "-c", "pass")),
         Command("envsnap's python -I -c pass", (sys.executable, "-I", "-c", "pass")),
         Command("envsnap --version", (envsnap, "--version")),
-        Command("envsnap capture", (*capture, os.path.join(folder, "new-{rank}.json"))),
-        Command("envsnap capture --no-digests", (*capture, "/dev/null", "--no-digests")),
+        Command("envsnap capture", (*capture, "-")),
+        Command("envsnap capture --no-digests", (*capture, "-", "--no-digests")),
         Command("envsnap check", (envsnap, "check", manifest, "--python", python, "-q")),
         Command(BASE, (python, "-m", "pip", "freeze")),
         Command("pip inspect", (python, "-m", "pip", "inspect"), slow=True),

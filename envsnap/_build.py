@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from envsnap import _lock
 from envsnap.engines import Built, Engine, Job, Listener
 from envsnap.errors import ToolError, UsageError
 from envsnap.formats import named
 from envsnap.formats._context import claim, write_context, write_record
-from envsnap.lock import LockOptions
-from envsnap.manifest import Manifest, canonical_name, environment_id
-from envsnap.plan import BuildPlan, PlanOptions, plan
+from envsnap.manifest import Manifest, canonical_name
+from envsnap.plan import BuildPlan, PlanOptions, Resolve, plan
+from envsnap.plan._safe import reference as image_reference
 from envsnap.sections import Fact, Packages, Reason, Unknown, replace
 
 OUTPUT = "envsnap-build"
@@ -50,18 +50,37 @@ class Image:
 
     built: Built
     differences: tuple[str, ...]
-    run_line: str
 
 
-def locked(manifest: Manifest, options: LockOptions) -> Manifest:
-    """The manifest with a lock of its own environment; itself where it has one."""
-    if manifest.lock is not None and manifest.lock.environment == environment_id(manifest):
-        return manifest
-    return _lock.lock(manifest, options)
+def resolve_digest(reference: str) -> Fact[str]:
+    """The digest of an image, from the Docker daemon, else from the registry itself."""
+    from envsnap.engines import docker, registry
+
+    found = docker.digest(reference)
+    if not isinstance(found, Unknown) or found.reason is not Reason.TOOL_MISSING:
+        return found
+    repository, tag, _ = image_reference(reference, "the base image")
+    return registry.digest(repository, tag or "latest")
 
 
-def build(manifest: Manifest, options: BuildOptions = BuildOptions()) -> Recipes:
-    """The recipes of a locked manifest, written.
+def registry_of(reference: str) -> str:
+    """The host of an image's registry. Docker, where it runs, may ask a mirror in its place."""
+    from envsnap.engines import registry
+
+    return registry.host_of(image_reference(reference, "the base image")[0])
+
+
+def image_hosts(planned: BuildPlan) -> tuple[str, ...]:
+    """The hosts that the building of an image talks to, as far as they can be told before."""
+    files = [urlsplit(each.url).netloc for each in (*planned.wheels, *planned.sources)]
+    tools = ["pip's default index"] if planned.sources else []
+    return tuple(dict.fromkeys([registry_of(planned.base.reference), *sorted(files), *tools]))
+
+
+def build(
+    manifest: Manifest, options: BuildOptions = BuildOptions(), resolve: Resolve = resolve_digest
+) -> Recipes:
+    """The recipes of a locked manifest, written; `resolve` asks for the base image's digest.
 
     Raises:
         PlanError: No image can be planned from this manifest.
@@ -69,7 +88,7 @@ def build(manifest: Manifest, options: BuildOptions = BuildOptions()) -> Recipes
     """
     chosen = [named(name) for name in options.formats]
     claim(options.output, force=options.force)
-    planned = plan(manifest, options.plan, resolve_digest)
+    planned = plan(manifest, options.plan, resolve)
     files: dict[str, str] = {}
     for each in chosen:
         files.update(each.render(planned))
@@ -96,7 +115,8 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
 
         job = Job(
             context=recipes.folder, recipe=recipe, image=options.image or "",
-            network=options.network, platform=recipes.plan.platform, listen=keep,
+            network=options.network, platform=recipes.plan.platform, gpu=recipes.plan.gpu,
+            listen=keep,
         )  # fmt: skip
         try:
             built = engine.build(job)
@@ -107,18 +127,14 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
             raise
     os.unlink(log)
     write_record(recipes.folder, _record(recipes, options, built), recipes.files)
-    differences = _prove(recipes.plan, built)
-    return Image(
-        built=built, differences=differences,
-        run_line=engine.run_line(built.image, gpu=recipes.plan.gpu),
-    )  # fmt: skip
+    return Image(built=built, differences=_prove(recipes.plan, built))
 
 
 def engine_of(options: BuildOptions) -> tuple[Engine, str]:
     """The engine of the one format that makes images, and the recipe it is pointed at.
 
     Raises:
-        UsageError: None of the formats makes an image, or more than one does.
+        UsageError: None of the formats makes an image, more than one does, or none of that name.
     """
     from envsnap.engines.apptainer import Apptainer
     from envsnap.engines.docker import Docker
@@ -130,19 +146,9 @@ def engine_of(options: BuildOptions) -> tuple[Engine, str]:
             "--image needs the one engine that makes it",
             hint="Give --docker or --singularity, not both",
         )
-    return engines[able[0]](), named(able[0]).main
-
-
-def resolve_digest(reference: str) -> Fact[str]:
-    """The digest of an image, from the Docker daemon, else from the registry itself."""
-    from envsnap.engines import docker, registry
-    from envsnap.plan._safe import reference as split
-
-    found = docker.digest(reference)
-    if not isinstance(found, Unknown) or found.reason is not Reason.TOOL_MISSING:
-        return found
-    repository, tag, _ = split(reference, "the base image")
-    return registry.digest(repository, tag or "latest")
+    engine = engines[able[0]]()
+    engine.refuse_name(options.image or "")
+    return engine, named(able[0]).main
 
 
 def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
@@ -152,8 +158,7 @@ def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
     from envsnap.manifest import parse
     from envsnap.probes import Options
 
-    reference = built.image if built.image.endswith(".sif") else f"docker-daemon:{built.image}"
-    with image_host(reference) as host:
+    with image_host(built.reference) as host:
         found = capture(
             host, Options(python=f"{planned.prefix}/bin/python"),
             sections=frozenset({"python", "packages"}),
@@ -221,10 +226,7 @@ def _with_tail(error: ToolError, log: str) -> ToolError:
 def _record(recipes: Recipes, options: BuildOptions, built: Built | None) -> Mapping[str, object]:
     planned = recipes.plan
     digest = None if isinstance(planned.base.digest, Unknown) else planned.base.digest
-    image = None if built is None else {
-        "engine": built.engine, "id": built.id, "name": os.path.basename(built.image)
-        if built.image.endswith(".sif") else built.image,
-    }  # fmt: skip
+    image = built and {"engine": built.engine, "id": built.id, "name": built.name}
     return {
         "base": {"digest": digest, "reference": planned.base.reference},
         "captured": planned.captured,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -48,9 +49,14 @@ def capture(
         raise
     not_asked = Unknown(Reason.NOT_ASKED, "left out of this capture")
     return Manifest(
-        captured=Captured(time=_now(), version=__version__, deep=options.deep),
+        captured=Captured(time=_now(), version=__version__),
         sections={name: found.get(name, not_asked) for name in SECTIONS},
     )
+
+
+def own_environment() -> str | None:
+    """The folder of the environment that envsnap is installed in; None if it has none."""
+    return sys.prefix if sys.prefix != sys.base_prefix else None
 
 
 def _wanted(options: Options, sections: frozenset[str] | None) -> frozenset[str]:
@@ -126,7 +132,7 @@ def _probe_all(host: Host, options: Options, wanted: frozenset[str]) -> Mapping[
 
 def _environment(host: Host, options: Options, wanted: frozenset[str]) -> Fact[Interpreter]:
     if wanted & _ENVIRONMENT:
-        return interpreter(host, options.python)
+        return interpreter(host, options.python, options.ours)
     return Unknown(Reason.NOT_ASKED, "the environment was left out of this capture")
 
 

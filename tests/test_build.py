@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
 import stat
 import sys
 import threading
@@ -15,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from envsnap._build import BuildOptions, build, build_image, differences, engine_of
-from envsnap.engines import Done, run, stream
+from envsnap.engines import Built, Done, Job, run, stream
+from envsnap.engines.apptainer import Apptainer
+from envsnap.engines.docker import Docker
 from envsnap.engines.registry import digest
 from envsnap.errors import FileError, PlanError, ToolError, UsageError
 from envsnap.formats._context import RECORD
@@ -144,6 +148,82 @@ def path_with(folder: Path, name: str, script: str) -> str:
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     return f"{program.parent}:{os.environ['PATH']}"
+
+
+def job(folder: Path, image: str, *, gpu: bool) -> Job:
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return Job(
+        context=str(folder), recipe="recipe", image=image, platform=f"linux/{machine}", gpu=gpu,
+        listen=lambda _: None,
+    )  # fmt: skip
+
+
+MAKING = """
+case "$1" in
+  --version) echo "singularity-ce version 4.1.0" ;;
+  build) echo image >"$2" ;;
+esac
+"""
+
+
+def test_the_line_that_runs_a_sif_names_the_program_that_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path_with(tmp_path, "singularity", MAKING)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    built = Apptainer().build(job(tmp_path, "runs/my paper.sif", gpu=True))
+    assert built == Built(
+        engine="singularity-ce 4.1.0", image="runs/my paper.sif", name="my paper.sif",
+        reference="runs/my paper.sif", id="sha256:" + hashlib.sha256(b"image\n").hexdigest(),
+        run_line="singularity run --nv --cleanenv --no-home 'runs/my paper.sif' python",
+    )  # fmt: skip
+
+
+DOCKER = """
+case "$1 $2" in
+  "version --format") echo 20.10.24 ;;
+  "buildx version") echo "github.com/docker/buildx v0.13.1 abc" ;;
+  "image inspect") echo sha256:12 ;;
+esac
+"""
+
+
+def test_the_line_that_runs_an_image_of_docker_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path, "docker", DOCKER))
+    built = Docker().build(job(tmp_path, "lab/paper:1", gpu=False))
+    assert built == Built(
+        engine="docker 20.10.24, buildx 0.13.1", image="lab/paper:1", name="lab/paper:1",
+        reference="docker-daemon:lab/paper:1", id="sha256:12",
+        run_line="docker run --rm lab/paper:1 python",
+    )  # fmt: skip
+    built = Docker().build(job(tmp_path, "lab/paper:1", gpu=True))
+    assert built.run_line == "docker run --rm --gpus all lab/paper:1 python"
+
+
+@pytest.mark.parametrize("name", ["paper", "-o.sif", "paper.SIF", ""])
+def test_a_sif_by_another_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Apptainer().refuse_name(name)
+    assert caught.value.message == f"Apptainer makes a FILE.sif, not {name!r}"
+
+
+@pytest.mark.parametrize("name", ["Paper", "-v", "a b", "paper:", ""])
+def test_a_name_that_docker_would_refuse_is_refused_before(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Docker().refuse_name(name)
+    assert caught.value.message == (
+        f"Docker names images in small letters, as lab/paper:1, not {name!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["paper", "lab/paper:V1.0", "127.0.0.1:5000/lab/my-paper:1"])
+def test_a_name_that_docker_takes_is_taken(name: str) -> None:
+    Docker().refuse_name(name)
+    assert engine_of(BuildOptions(image=name))[1] == "Dockerfile"
 
 
 FAILING = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import envsnap
+from envsnap.manifest import save
+from tests import made
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,6 +132,22 @@ def test_it_captures_a_python_and_finds_nothing_drifted(
         found = json.load(file)["sections"]["python"]["version"]
     checked = run([python, "-I", pyz, "check", "m.json", "--against", "m.json"], cwd=str(tmp_path))
     assert (found.startswith(f"{version}."), checked.returncode) == (True, 0), checked.stdout
+
+
+def test_it_writes_the_recipes_that_the_installed_one_writes(pyz: str, tmp_path: Path) -> None:
+    save(made.manifest(), f"{tmp_path}/m.json")
+    base = f"registry.example/python:3.11.7@sha256:{'ab' * 32}"
+    words = ["build", "m.json", "--to", "dockerfile,apptainer,repo2docker", "--base-image", base]
+    programs = {"one-file": [pyz], "installed": ["-m", "envsnap"]}
+    for name, program in programs.items():
+        done = run([sys.executable, *program, *words, "-q", "-o", name], cwd=str(tmp_path))
+        assert (done.returncode, done.stderr) == (0, "")
+    files = sorted(os.listdir(f"{tmp_path}/installed"))
+    assert {"Dockerfile", "envsnap.def", "binder"} < set(files)
+    assert sorted(os.listdir(f"{tmp_path}/one-file")) == files
+    plain = [name for name in files if name != "binder"]
+    found = filecmp.cmpfiles(f"{tmp_path}/one-file", f"{tmp_path}/installed", plain, shallow=False)
+    assert found == (plain, [], [])
 
 
 @pytest.mark.parametrize("version", TOO_OLD)

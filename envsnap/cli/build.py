@@ -5,16 +5,28 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
-from envsnap._build import OUTPUT, BuildOptions, Image, Recipes, build, build_image, engine_of
+from envsnap._build import (
+    OUTPUT,
+    BuildOptions,
+    Image,
+    Recipes,
+    build,
+    build_image,
+    engine_of,
+    image_hosts,
+    registry_of,
+    resolve_digest,
+)
 from envsnap.cli._manifest import load
-from envsnap.cli._terminal import add_common, clean, payload, say
-from envsnap.cli.lock import add_index_options, lock_aloud, lock_options
+from envsnap.cli._terminal import add_common, clean, columns, folded, payload, say
+from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to
 from envsnap.errors import ExitCode, UsageError
 from envsnap.formats import named
 from envsnap.lock import LockOptions
 from envsnap.manifest import Manifest, environment_id, find, save
-from envsnap.plan import PlanOptions
-from envsnap.sections import Unknown
+from envsnap.plan import BuildPlan, PlanOptions
+from envsnap.reports._lines import path_word
+from envsnap.sections import Fact, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,12 +99,18 @@ def run(args: argparse.Namespace) -> ExitCode:
     if asked.build.image is not None:
         engine_of(asked.build)  # a wrong combination is said before anything is done
     manifest = _locked(asked)
-    recipes = build(manifest, asked.build)
+
+    def resolve_aloud(reference: str) -> Fact[str]:
+        talks_to([f"{registry_of(reference)} (digest of {reference})"], quiet=asked.quiet)
+        return resolve_digest(reference)
+
+    recipes = build(manifest, asked.build, resolve_aloud)
     _tell_recipes(recipes, asked)
     if asked.build.image is None:
         payload("\n".join(_build_lines(asked.build)))
         return ExitCode.OK
     say(f"Building {clean(asked.build.image)} ...", quiet=asked.quiet)
+    talks_to(image_hosts(recipes.plan), quiet=asked.quiet)
     image = build_image(recipes, asked.build, _live(quiet=asked.quiet))
     return _tell_image(image, recipes, quiet=asked.quiet)
 
@@ -120,6 +138,8 @@ def _asked(args: argparse.Namespace) -> _Asked:
 def _locked(asked: _Asked) -> Manifest:
     """The manifest with its lock, which is written back into its file where it was missing."""
     manifest = load(asked.manifest)
+    if manifest.edited:
+        say(f"warning: {clean(asked.manifest)} was edited since it was captured")
     if manifest.lock is not None and manifest.lock.environment == environment_id(manifest):
         return manifest
     why = "has no lock yet" if manifest.lock is None else "has the lock of another environment"
@@ -134,24 +154,30 @@ def _locked(asked: _Asked) -> Manifest:
 def _tell_recipes(recipes: Recipes, asked: _Asked) -> None:
     planned = recipes.plan
     if asked.explain:
-        payload(
-            "\n".join(
-                clean(f"{why.decision} because {why.because} [{why.source}]")
-                for why in planned.reasons
-            )
-        )
+        payload("\n".join(_reason_lines(planned, columns(sys.stdout))))
     titles = ", ".join(named(name).title for name in asked.build.formats)
     count = len(planned.wheels) + len(planned.sources)
-    say(f"Wrote {titles} into {clean(recipes.folder)}/: Python {planned.python}, {count} packages, "
-        f"{planned.platform}", quiet=asked.quiet)  # fmt: skip
+    packages = "1 package" if count == 1 else f"{count} packages"
+    width = columns(sys.stderr)
+    wrote = f"Wrote {titles} into {clean(recipes.folder)}/: Python {planned.python}, {packages}, "
+    say(folded(f"{wrote}{planned.platform}", width), quiet=asked.quiet)
     if isinstance(planned.base.digest, Unknown):
-        say(f"warning: The base image {planned.base.reference} is named by its tag alone "
-            f"({clean(str(planned.base.digest.detail))})")  # fmt: skip
+        warning = f"warning: The base image {planned.base.reference} is named by its tag alone "
+        say(folded(f"{warning}({clean(str(planned.base.digest.detail))})", width))
+
+
+def _reason_lines(planned: BuildPlan, width: int) -> list[str]:
+    """Every decision, its reason below it."""
+    return [
+        folded(clean(text), width)
+        for why in planned.reasons
+        for text in (why.decision, f"    {why.because} [{why.source}]")
+    ]
 
 
 def _build_lines(options: BuildOptions) -> list[str]:
     """How the recipes are built by hand, one line each."""
-    folder = clean(options.output)
+    folder = clean(path_word(options.output))
     lines = {
         "dockerfile": f"docker build -t NAME {folder}",
         "apptainer": f"cd {folder} && apptainer build ../FILE.sif envsnap.def",
@@ -177,24 +203,20 @@ class _Live:
 
 
 def _tell_image(image: Image, recipes: Recipes, *, quiet: bool) -> ExitCode:
-    say(
-        f"Built {clean(image.built.image)} with {clean(image.built.engine)}: {image.built.id[:19]}",
-        quiet=quiet,
-    )
+    built, width = image.built, columns(sys.stderr)
+    said = f"Built {clean(built.image)} with {clean(built.engine)}: {built.id[:19]}"
+    say(folded(said, width), quiet=quiet)
     if image.differences:
-        shown = "\n".join(f"  {clean(each)}" for each in image.differences[:_SHOWN])
+        lines = [f"  {clean(each)}" for each in image.differences[:_SHOWN]]
         more = len(image.differences) - _SHOWN
-        say(
-            f"The image is not what the manifest says:\n{shown}"
-            + (f"\n  and {more} more" if more > 0 else "")
-        )
+        lines += [f"  and {more} more"] if more > 0 else []
+        say(folded("\n".join(["The image is not what the manifest says:", *lines]), width))
         return ExitCode.NO
     rebuilt = len(recipes.plan.sources)
     but = f", {rebuilt} of them rebuilt from source" if rebuilt else ""
     count = len(recipes.plan.wheels) + rebuilt
-    say(
-        f"Captured the image: Python and {count} packages are those of the manifest{but}",
-        quiet=quiet,
-    )
-    payload(image.run_line)
+    said = f"Captured the image: Python and {count} packages are those of the manifest{but}"
+    say(folded(said, width), quiet=quiet)
+    say("To run a program in it, name it at the end:", quiet=quiet)
+    payload(built.run_line)
     return ExitCode.OK

@@ -120,6 +120,7 @@ def run(args: argparse.Namespace) -> ExitCode:
 
 
 def _asked(args: argparse.Namespace) -> _Asked:
+    from envsnap._capture import own_environment
     from envsnap.probes import Options
 
     if sum(each is not None for each in (args.root, args.image, args.recording)) > 1:
@@ -130,6 +131,7 @@ def _asked(args: argparse.Namespace) -> _Asked:
         raise UsageError("--anonymous and --identify contradict each other", hint="Give one")
     options = Options(
         python=args.python,
+        ours=own_environment(),
         host_only=args.host_only,
         identify=args.identify,
         digests=not args.no_digests,
@@ -262,15 +264,14 @@ def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -
     Raises:
         FileError: The old file says what the new one would not.
     """
-    import shlex
-
+    from envsnap.reports._lines import path_word
     from envsnap.sections import replace
 
     why_not = None if _same(manifest, before) else _why_not_over(asked, manifest, before)
     if why_not and not asked.force:
         what, first = why_not
         hint = f"{first}; write elsewhere with -o; or give --force"
-        raise FileError(f"{path} {what}", hint=hint.replace("PATH", shlex.quote(path), 1))
+        raise FileError(f"{path} {what}", hint=hint.replace("PATH", path_word(path), 1))
     if asked.anonymous:
         return manifest  # a lock's addresses, and what is required, may name the author
     same = environment_id(manifest) == environment_id(before)
@@ -365,12 +366,12 @@ def _tell(asked: _Asked, done: _Done) -> None:
     text += _health_lines(manifest, width)
     if before is not None and size:
         text += [*summary.changes(before, manifest, width), ""]
-    mending = [clean(line) for line in summary.mending(manifest, width)]
+    mending = [folded(clean(line), width) for line in summary.mending(manifest, width)]
     say(folded("\n".join(map(clean, text)), width))
     if mending:
         say("\n".join([style.bold(mending[0]), *mending[1:], ""]))
-    next_steps = _next(path, has_environment=isinstance(environment_id(manifest), str))
-    end = [summary.identity(manifest), "", *summary.paper(manifest, width), "", *next_steps]
+    identity = folded(summary.identity(manifest), width)
+    end = [identity, "", *summary.paper(manifest, width), "", *summary.steps(manifest, path, width)]
     say("\n".join([style.bold(folded(clean(wrote), width)), *map(clean, end)]))
 
 
@@ -379,23 +380,6 @@ def _health_lines(manifest: Manifest, width: int) -> list[str]:
     from envsnap.rules import health
 
     return [*health_lines(health(manifest), width), ""]
-
-
-def _next(path: str, *, has_environment: bool) -> list[str]:
-    """The commands that come next, each with what it does where the line has room."""
-    import shlex
-
-    name = "" if path in {FILE_NAME, "-"} else f" {shlex.quote(path)}"
-    rebuild = (
-        (f"envsnap lock{name}", "the URL and hash of every package"),
-        (f"envsnap build{name} --docker", "or --singularity, --repo2docker"),
-    )
-    check = (f"envsnap check{name}", "later, here or elsewhere: still the same?")
-    steps = (*rebuild, check) if has_environment else (check,)
-    wide = max(len(command) for command, _ in steps)
-    room = wide + max(len(what) for _, what in steps) + 10 <= columns(sys.stderr)
-    rows = [f"{command:<{wide}}    {what}" if room else command for command, what in steps]
-    return [f"{'Next' if row == rows[0] else '':<6}{row}" for row in rows]
 
 
 def _size(size: int) -> str:

@@ -8,15 +8,26 @@ import shlex
 import shutil
 
 from envsnap.engines._command import run, stream
+from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
-from envsnap.engines.docker import refuse_other_machine
-from envsnap.errors import FileError, ToolError
+from envsnap.errors import FileError, ToolError, UsageError
 
 _ASK_S = 30.0
 
 
 class Apptainer:
     """Apptainer, by its command."""
+
+    def refuse_name(self, image: str) -> None:
+        """Refuse what is no FILE.sif: by its ending it is told from a name of Docker's.
+
+        Raises:
+            UsageError: It does not end so, or would be taken for an option.
+        """
+        if not image.endswith(".sif") or image.startswith("-"):
+            raise UsageError(
+                f"Apptainer makes a FILE.sif, not {image!r}", hint="Give --image FILE.sif"
+            )
 
     def build(self, job: Job) -> Built:
         """The SIF file. It is built beside its place and renamed, so that no half of one stays."""
@@ -38,12 +49,13 @@ class Apptainer:
         finally:
             if os.path.lexists(part):
                 os.unlink(part)
-        return Built(engine=version, image=job.image, id=f"sha256:{digest}")
-
-    def run_line(self, image: str, *, gpu: bool) -> str:
-        """The line that starts a program in the image, with nothing of the host's home."""
-        nv = "--nv " if gpu else ""
-        return f"apptainer run {nv}--cleanenv --no-home {shlex.quote(image)} python ..."
+        # Nothing of the host's home and variables reaches the program.
+        options = ["--nv"] * job.gpu + ["--cleanenv", "--no-home"]
+        return Built(
+            engine=version, image=job.image, name=os.path.basename(job.image),
+            reference=job.image, id=f"sha256:{digest}",
+            run_line=shlex.join([program, "run", *options, job.image, "python"]),
+        )  # fmt: skip
 
 
 def _program() -> tuple[str, str]:

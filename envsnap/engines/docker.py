@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import shlex
 
 from envsnap.engines._command import run, stream
+from envsnap.engines._digest import as_digest
+from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
-from envsnap.errors import MissingExtraError, PlanError, ToolError
+from envsnap.errors import MissingExtraError, ToolError, UsageError
 from envsnap.sections import Fact, Reason, Unknown
 
-_DIGEST = re.compile(r"\Asha256:[0-9a-f]{64}\Z")
-_MACHINES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64", "arm64": "linux/arm64",
-             "ppc64le": "linux/ppc64le", "s390x": "linux/s390x"}  # fmt: skip
+_NAME = re.compile(
+    r"\A[a-z0-9][a-z0-9._-]*(?::[0-9]+(?=/))?(?:/[a-z0-9][a-z0-9._-]*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z"
+)
 _ASK_S = 30.0
 
 
 class Docker:
     """Docker Engine, by its command."""
+
+    def refuse_name(self, image: str) -> None:
+        """Refuse what Docker would not take for a name, before anything is made for it.
+
+        Raises:
+            UsageError: It is no NAME or NAME:TAG in small letters.
+        """
+        if not _NAME.match(image):
+            raise UsageError(
+                f"Docker names images in small letters, as lab/paper:1, not {image!r}",
+                hint="Give --image NAME or --image NAME:TAG",
+            )
 
     def build(self, job: Job) -> Built:
         """The image, under the name asked for; an interrupted build leaves none of that name."""
@@ -43,25 +57,12 @@ class Docker:
             raise ToolError(
                 f"Docker built {job.image} and does not know it: {answer.stderr.strip()}"
             )
-        return Built(engine=f"docker {version}{builder}", image=job.image, id=answer.stdout.strip())
-
-    def run_line(self, image: str, *, gpu: bool) -> str:
-        """The line that starts a program in the image."""
-        return f"docker run --rm {'--gpus all ' if gpu else ''}{shlex.quote(image)} python ..."
-
-
-def refuse_other_machine(wanted: str) -> None:
-    """Refuse to build for another architecture than this machine's: emulation makes other bytes.
-
-    Raises:
-        PlanError: The architectures differ.
-    """
-    machine = platform.machine()
-    if _MACHINES.get(machine) != wanted:
-        raise PlanError(
-            f"The image is for {wanted}, and this machine is {machine}",
-            hint="Build it on such a machine: the recipe is complete without --image",
-        )
+        gpus = ["--gpus", "all"] * job.gpu
+        return Built(
+            engine=f"docker {version}{builder}", image=job.image, name=job.image,
+            reference=f"docker-daemon:{job.image}", id=answer.stdout.strip(),
+            run_line=shlex.join(["docker", "run", "--rm", *gpus, job.image, "python"]),
+        )  # fmt: skip
 
 
 def digest(reference: str) -> Fact[str]:
@@ -92,7 +93,7 @@ def _asked_by_sdk(reference: str) -> str | None:
     try:
         client = docker.from_env(timeout=int(_ASK_S))
         try:
-            return _digest(client.images.get_registry_data(reference).id)
+            return as_digest(client.images.get_registry_data(reference).id)
         finally:
             client.close()
     except (docker.errors.DockerException, requests.exceptions.RequestException):
@@ -114,12 +115,8 @@ def _pulled(reference: str) -> str | None:
     for line in answer.stdout.split():
         name, _, found = line.partition("@")
         if name == repository:
-            return _digest(found)
+            return as_digest(found)
     return None
-
-
-def _digest(text: str | None) -> str | None:
-    return text if text and _DIGEST.match(text) else None
 
 
 def _server() -> str:

@@ -8,9 +8,9 @@ import urllib.error
 import urllib.request
 from urllib.parse import quote, urlencode, urlsplit
 
+from envsnap.engines._digest import as_digest
 from envsnap.sections import Fact, Reason, Unknown
 
-_DIGEST = re.compile(r"\Asha256:[0-9a-f]{64}\Z")
 _ASK_S = 10.0
 _ACCEPT = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
@@ -24,10 +24,19 @@ _UNAUTHORIZED = 401
 _LONGEST_TOKEN = 1 << 20
 
 
+def host_of(repository: str) -> str:
+    """The host that has the images of a repository, as 'docker.io/library/python'.
+
+    >>> host_of("docker.io/library/python"), host_of("127.0.0.1:5000/lab/paper")
+    ('registry-1.docker.io', '127.0.0.1:5000')
+    """
+    host = repository.partition("/")[0]
+    return _HUB if host == "docker.io" else host
+
+
 def digest(repository: str, tag: str) -> Fact[str]:
     """The digest that a public registry answers for a tag, all architectures together."""
-    host, _, name = repository.partition("/")
-    host = _HUB if host == "docker.io" else host
+    host, name = host_of(repository), repository.partition("/")[2]
     scheme = "http" if host.partition(":")[0] in {"127.0.0.1", "localhost"} else "https"
     address = f"{scheme}://{host}/v2/{quote(name)}/manifests/{quote(tag)}"
     try:
@@ -71,9 +80,7 @@ def _token(challenge: str) -> str:
 
 
 def _checked(found: str | None) -> Fact[str]:
-    if found and _DIGEST.match(found):
-        return found
-    return Unknown(Reason.UNPARSABLE, "the registry's answer has no digest")
+    return as_digest(found) or Unknown(Reason.UNPARSABLE, "the registry's answer has no digest")
 
 
 def _why(error: OSError) -> str:

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-_UV_SETTINGS = (
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX",
-    "UV_CONFIG_FILE",
-)  # fmt: skip
+from envsnap.lock._uv_settings import uv_indexes
+
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
@@ -31,20 +29,30 @@ def indexes(asked: Indexes, environ: Mapping[str, str]) -> Indexes:
 
     uv reads its own settings and not pip's, but at many sites only pip is set up.
     """
-    if asked != Indexes() or any(name in environ for name in _UV_SETTINGS) or _has_uv_file(environ):
+    if asked != Indexes() or uv_indexes(environ) is not None:
         return asked
     default, extra = _of_pip(environ)
     return Indexes(default=default, extra=extra)
 
 
-def hosts(asked: Indexes, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The hosts that a lock will talk to, as far as they can be told before."""
+def hosts(asked: Indexes, environ: Mapping[str, str], *, locker: str) -> tuple[str, ...]:
+    """The hosts that a lock will talk to, as far as they can be told before.
+
+    An index that is set nowhere is the one that the locker has built in, and is called so.
+    """
     chosen = indexes(asked, environ)
-    named = [each for each in (chosen.default, *chosen.extra, *chosen.find_links) if each]
+    default, extra = _of_locker(locker, environ)
+    default = chosen.default or default
+    named = [each for each in (default, *chosen.extra, *extra, *chosen.find_links) if each]
     found = [host for each in named if (host := _host(each))]
-    if chosen.default is None:
-        found.append("your configured package index")
+    if default is None:
+        found.append(f"{'uv' if locker == 'uv' else 'pip'}'s default index")
     return tuple(dict.fromkeys(found))
+
+
+def _of_locker(locker: str, environ: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
+    """The default index and the others that the locker is set to, whatever it is asked."""
+    return (uv_indexes(environ) or (None, ())) if locker == "uv" else _of_pip(environ)
 
 
 def redacted(text: str) -> str:
@@ -57,12 +65,6 @@ def _host(address: str) -> str | None:
         return urlsplit(address).hostname
     except ValueError:
         return None
-
-
-def _has_uv_file(environ: Mapping[str, str]) -> bool:
-    config = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
-    places = ("uv.toml", os.path.join(config, "uv", "uv.toml"), "/etc/uv/uv.toml")
-    return any(os.path.isfile(place) for place in places)
 
 
 def _of_pip(environ: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from envsnap.errors import ToolError
+from envsnap.lock import _toml
 from envsnap.manifest import canonical_name
 
 _MAJOR = "1"
@@ -39,9 +38,8 @@ def parse(text: str) -> Mapping[str, Release]:
     Raises:
         ToolError: The text is none, or of a version we do not know.
     """
-    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        tree = toml.loads(text)
+        tree = _toml.loads(text)
     except ValueError as error:
         raise ToolError(f"The locker's answer is not TOML: {error}") from None
     version = tree.get("lock-version")

@@ -54,8 +54,8 @@ def test_recipes_are_written_and_the_next_line_is_the_answer(
         "repo2docker envsnap-build\n"
     )
     assert err == (
-        "Wrote Dockerfile, Apptainer definition, repo2docker folder into envsnap-build/: "
-        "Python 3.11.7, 4 packages, linux/amd64\n"
+        "Wrote Dockerfile, Apptainer definition, repo2docker folder into envsnap-build/:\n"
+        "  Python 3.11.7, 4 packages, linux/amd64\n"
     )
     assert sorted(os.listdir(project / "envsnap-build"))[:3] == [
         ".dockerignore",
@@ -64,12 +64,32 @@ def test_recipes_are_written_and_the_next_line_is_the_answer(
     ]
 
 
+def test_a_folder_with_a_space_is_quoted_in_the_next_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [
+        "build",
+        "--to",
+        "dockerfile,apptainer",
+        "--base-image",
+        BASE,
+        "-q",
+        "-o",
+        "my recipes",
+    ]
+    assert main(words) == 0
+    assert capsys.readouterr().out == (
+        "docker build -t NAME 'my recipes'\n"
+        "cd 'my recipes' && apptainer build ../FILE.sif envsnap.def\n"
+    )
+
+
 def test_explain_prints_every_decision_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "--docker", "--base-image", BASE, "--explain", "-q"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0] == f"base={BASE} because it was asked for [--base-image]"
-    assert all(" because " in row and row.endswith("]") for row in lines[:-1])
+    assert lines[:2] == [f"base={BASE}", "    it was asked for [--base-image]"]
+    assert [each for each in lines if len(each) > 80 and " " in each] == []
     assert err == ""
 
 
@@ -89,6 +109,17 @@ def test_explain_prints_every_decision_with_its_reason(capsys: pytest.CaptureFix
             (
                 "--image needs the one engine that makes it",
                 "Give --docker or --singularity, not both",
+            ),
+        ),
+        (
+            ["--singularity", "--image", "paper"],
+            ("Apptainer makes a FILE.sif, not 'paper'", "Give --image FILE.sif"),
+        ),
+        (
+            ["--docker", "--image", "Lab/Paper"],
+            (
+                "Docker names images in small letters, as lab/paper:1, not 'Lab/Paper'",
+                "Give --image NAME or --image NAME:TAG",
             ),
         ),
     ],
@@ -117,6 +148,30 @@ def test_without_an_engine_the_recipe_is_written_and_the_image_is_not(
     ]
     assert (project / "envsnap-build" / "envsnap.def").is_file()
     assert not (project / "x.sif").exists()
+
+
+def test_who_is_asked_for_the_digest_is_said_before(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(project, "docker", "exit 1")
+    nobody = "127.0.0.1:9/python:3.11.7"
+    assert main(["build", "--docker", "--base-image", nobody]) == 0
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first == f"Talks to: 127.0.0.1:9 (digest of {nobody})"
+    assert second == "Wrote Dockerfile into envsnap-build/: Python 3.11.7, 4 packages, linux/amd64"
+
+
+def test_who_is_asked_by_the_engine_is_said_before(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(project, "apptainer", '[ "$1" = --version ] && echo "apptainer version 1.4.5"')
+    words = ["build", "--singularity", "--image", "x.sif", "--base-image", BASE]
+    assert main(words) == 5
+    said = capsys.readouterr().err.splitlines()
+    assert said[2:4] == [
+        "Building x.sif ...",
+        "Talks to: registry.example, files.example, pip's default index",
+    ]
 
 
 SLOW = """
@@ -179,10 +234,10 @@ def test_lock_writes_the_manifest_back_and_says_what_is_missing(
     assert out == ""
     assert err == (
         "Talks to: index.example\n"
-        "Locked 1 of 2 packages by uv 0.9.1: URL and SHA-256 of each, "
-        "1 the very files that were installed\n"
-        "  not locked: mine 0.1: it is an editable project on this machine; "
-        "install a released version of it\n"
+        "Locked 1 of 2 packages by uv 0.9.1: URL and SHA-256 of each\n"
+        "  1 of 1 are the very files that were installed\n"
+        "  not locked: mine 0.1: it is an editable project on this machine; install a\n"
+        "    released version of it\n"
         "Wrote envsnap.lock.json\n"
     )
     after = load("envsnap.lock.json")

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 from envsnap.lock._hosts import Indexes, hosts, indexes, redacted
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 ASKED = Indexes(
     default="https://me:secret@index.example/simple", extra=("https://extra.example/cu121",)
@@ -20,12 +21,65 @@ def test_what_the_caller_names_is_asked_and_nothing_else() -> None:
 
 
 def test_hosts_are_told_without_credentials() -> None:
-    assert hosts(ASKED, {}) == ("index.example", "extra.example")
+    assert hosts(ASKED, {}, locker="uv") == ("index.example", "extra.example")
 
 
 def test_an_extra_index_still_asks_the_default_one() -> None:
     extra = Indexes(extra=("https://extra.example/cu121",))
-    assert hosts(extra, {"UV_INDEX": ""}) == ("extra.example", "your configured package index")
+    environ = {"UV_INDEX": "", "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
+    assert hosts(extra, environ, locker="uv") == ("extra.example", "uv's default index")
+    assert hosts(extra, environ, locker="pip-tools") == ("extra.example", "pip's default index")
+
+
+def test_the_hosts_of_the_variables_of_uv_are_told() -> None:
+    environ = {
+        "UV_DEFAULT_INDEX": "https://me:secret@index.example/simple",
+        "UV_INDEX": "lab=https://lab.example/a https://other.example/b",
+        "UV_NO_CONFIG": "1",
+    }
+    named = ("index.example", "lab.example", "other.example")
+    assert hosts(Indexes(), environ, locker="uv") == named
+
+
+FLAT = """\
+index-url = "https://index.example"
+extra-index-url = ["https://b.example"]
+"""
+TABLES = """\
+[[tool.uv.index]]
+name = "b"
+url = "https://b.example"
+[[tool.uv.index]]
+url = "https://index.example"
+default = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("uv.toml", FLAT), ("uv.toml", f"[pip]\n{FLAT}"), ("pyproject.toml", TABLES)],
+)
+def test_the_hosts_of_the_files_of_uv_are_told_and_pip_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    environ = {"PIP_INDEX_URL": "https://pip.example/simple", "HOME": str(tmp_path)}
+    assert hosts(Indexes(), environ, locker="uv") == ("index.example", "b.example")
+    assert indexes(Indexes(), environ) == Indexes()
+
+
+@pytest.mark.parametrize("text", ["native-tls = true", "index-url = ", 'index = "wrong"'])
+def test_settings_of_uv_without_an_index_leave_that_to_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "uv.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    environ = {"PIP_INDEX_URL": "https://pip.example/simple", "HOME": str(tmp_path)}
+    assert hosts(Indexes(), environ, locker="uv") == ("pip.example",)
+    assert hosts(Indexes(), environ, locker="pip-tools") == ("pip.example",)
 
 
 def test_the_index_of_pip_is_asked_where_uv_has_none(
