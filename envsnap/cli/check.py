@@ -191,7 +191,9 @@ def _has_digests(wanted: Manifest) -> bool:
 
 
 def _shown(path: str) -> str:
-    return "standard input" if path == "-" else path
+    from envsnap.reports._lines import STANDARD_INPUT
+
+    return STANDARD_INPUT if path == "-" else path
 
 
 def _write(asked: _Asked, done: list[tuple[Checked, Sides]]) -> None:

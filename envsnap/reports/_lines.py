@@ -46,6 +46,10 @@ def wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
 
 
+STANDARD_INPUT = "standard input"
+"""What a manifest is called that came through a pipe."""
+
+
 def path_word(path: str) -> str:
     """A path as one word of a command to paste: quoted, and never taken for an option.
 
@@ -61,6 +65,8 @@ def manifest_words(path: str) -> str:
     >>> manifest_words("envsnap.lock.json"), manifest_words("a b.json")
     ('', " 'a b.json'")
     """
+    if path == STANDARD_INPUT:
+        return " FILE"  # it has been read, and has no name
     return "" if path == FILE_NAME else f" {path_word(path)}"
 
 

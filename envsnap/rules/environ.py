@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from envsnap.facts import Looked, determinism
-from envsnap.rules._core import Pair, Said, Side, drift, need
+from envsnap.rules._core import Open, Pair, Said, Side, drift, need
 from envsnap.rules._cuda import computes_on_gpu
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUBLAS, TORCH_RANDOMNESS
 from envsnap.rules._views import shell_line, visible_gpus
-from envsnap.sections import Environ, Gpu, Packages, Python
+from envsnap.sections import Environ, Gpu, Packages, Python, Reason, Unknown
 
 _CHANGES = ("numerics", "determinism", "order of sums", "algorithm choice", "which libraries load")
 _THREADS = ("OMP_", "KMP_", "VECLIB_")
 _LONGEST = 24
+_CUT = "/..."
+_ANONYMOUS = Unknown(Reason.NOT_ASKED, "cut by --anonymous")
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @drift(
     "ENV001", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Environ,), source=TORCH_RANDOMNESS
 )
-def other_value(pair: Pair) -> Iterator[Said]:
+def other_value(pair: Pair) -> Iterator[Said | Open]:
     """The variable changes how numbers are computed.
 
     Compared are the variables of a closed list. Those that change numbers, the order of sums,
@@ -33,6 +35,9 @@ def other_value(pair: Pair) -> Iterator[Said]:
         theirs, ours = wanted.get(name), found.get(name)
         if theirs == ours:
             continue
+        if _CUT in f"{theirs}{ours}":
+            yield Open(pair.wanted.path(f"environ.variables.{name}"), _ANONYMOUS)
+            continue
         known = determinism.variable(name)
         if isinstance(known, Looked):
             effect = known.value.effect
@@ -43,10 +48,16 @@ def other_value(pair: Pair) -> Iterator[Said]:
         yield Said(
             name, Outcome.NUMERICS if changes else Outcome.NOTE,
             f"{name}: {_words(theirs)} -> {_words(ours)}", why=effect,
-            remedy=shell_line("unset", name) if theirs is None
-            else shell_line("export", f"{name}={theirs}"),
+            remedy=_remedy(name, theirs),
             wanted=_words(theirs), found=_words(ours),
         )  # fmt: skip
+
+
+def _remedy(name: str, value: str | None) -> str | None:
+    """The line that sets the variable as it was; none where the value is told from an anchor."""
+    if value is None:
+        return shell_line("unset", name)
+    return None if "{" in value else shell_line("export", f"{name}={value}")
 
 
 @drift(

@@ -154,6 +154,7 @@ def test_variables_are_graded_by_what_they_change(
         ({"OMP_X;reboot": "1"}, {}, "export 'OMP_X;reboot=1'"),
         ({}, {"OMP_X;reboot": "1"}, "unset 'OMP_X;reboot'"),
         ({}, {"-f": "1"}, None),
+        ({"LD_LIBRARY_PATH": "{home}/lib"}, {}, None),
     ],
 )
 def test_a_variable_is_quoted_in_the_line_to_paste(
@@ -174,4 +175,11 @@ def test_a_missing_switch_is_a_condition_where_a_gpu_computes() -> None:
 def test_variables_that_were_not_seen_are_not_judged() -> None:
     assert missing(judged("ENV001", machine(), machine(environ=UNSEEN))) == [
         ("found environ", "no-permission: for a test")
+    ]
+
+
+def test_a_value_that_was_cut_for_publication_is_left_open() -> None:
+    wanted, found = {"CUDA_HOME": "{other}/..."}, {"CUDA_HOME": "/usr/local/cuda"}
+    assert missing(judged("ENV001", setting(**wanted), setting(**found))) == [
+        ("wanted environ.variables.CUDA_HOME", "not-asked: cut by --anonymous")
     ]
