@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from envsnap.host import Host
+from envsnap.manifest import canonical_name
 from envsnap.probes._conda import conda_records
 from envsnap.probes._dist_info import (
     Found,
@@ -28,7 +29,6 @@ from envsnap.sections import (
     replace,
 )
 
-_SEPARATORS = re.compile(r"[-_.]+")
 _PLAIN_VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([.][a-z0-9]+)*)?\Z"
 )
@@ -84,11 +84,6 @@ def _hides_the_environment(found: Found) -> bool:
 
 def _not_listed(place: str) -> Unknown:
     return Unknown(Reason.NO_PERMISSION, f"{place} could not be listed")
-
-
-def canonical(name: str) -> str:
-    """A distribution's name as indexes compare it (PEP 503)."""
-    return _SEPARATORS.sub("-", name).lower()
 
 
 def is_valid_version(version: str) -> bool:
@@ -250,7 +245,7 @@ def _finished(
     seen: set[str] = set()
     done: list[tuple[str, bool, int, Package]] = []
     for position, (draft, content) in enumerate(zip(drafts, digests, strict=True)):
-        name = canonical(draft.name)
+        name = canonical_name(draft.name)
         active = name not in seen
         seen.add(name)
         whole = replace(draft, active=active, content=content, evidence=_evidence(draft, content))
