@@ -74,7 +74,7 @@ def made_environment() -> str:
     python = os.path.join(folder, "bin", "python")
     if os.path.exists(os.path.join(folder, "made")):
         return folder
-    uv = shutil.which("uv") or sys.exit("bench: making the environment needs uv on PATH")
+    uv = uv_program() or sys.exit("bench: making the environment needs uv on PATH")
     print(f"Making the large environment in {folder} (3.7 GB, some minutes)", flush=True)
     subprocess.run([uv, "venv", "--clear", "--seed", "--python", "3.11", folder], check=True)
     subprocess.run(
@@ -91,6 +91,12 @@ def made_environment() -> str:
         print("bench: no CPU build of torch at hand; going on without torch", flush=True)
     open(os.path.join(folder, "made"), "w", encoding="utf-8").close()
     return folder
+
+
+def uv_program() -> str | None:
+    """uv, on PATH or beside this Python."""
+    beside = os.path.join(os.path.dirname(sys.executable), "uv")
+    return shutil.which("uv") or (beside if os.path.exists(beside) else None)
 
 
 def commands_for(environment: str, folder: str) -> list[Command]:
@@ -111,8 +117,8 @@ def commands_for(environment: str, folder: str) -> list[Command]:
         Command(BASE, (python, "-m", "pip", "freeze")),
         Command("pip inspect", (python, "-m", "pip", "inspect"), slow=True),
     ]
-    uv = shutil.which("uv") or os.path.join(beside, "uv")
-    if os.path.exists(uv):
+    uv = uv_program()
+    if uv is not None:
         found.append(Command("uv pip freeze", (uv, "pip", "freeze", "--python", python)))
     torch = subprocess.run(
         [python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('torch'))"],
