@@ -23,6 +23,7 @@ from envsnap.sections import Fact, Reason, Unknown
 
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
+_PIECE = 1 << 16
 
 
 def refused(error: OSError) -> Unknown | None:
@@ -53,12 +54,13 @@ def read_regular(path: str, limit: int, *, flags: int = 0) -> Fact[bytes | None]
 
 
 def _read_up_to(handle: int, limit: int, size: int) -> bytes:
-    first = os.read(handle, min(limit, 1 << 20))
+    # To ask for more than there is makes Python fetch and give back that much memory.
+    first = os.read(handle, min(limit, size + 1 if size else _PIECE))
     if not first or len(first) in {limit, size}:
         return first
     parts = [first]
     left = limit - len(first)
-    while left and (part := os.read(handle, min(left, 1 << 20))):  # /proc has no size, in pieces
+    while left and (part := os.read(handle, min(left, _PIECE))):  # /proc has no size, in pieces
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

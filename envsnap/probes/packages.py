@@ -65,7 +65,8 @@ def probe_packages(look: Look) -> Packages:
         else:
             broken.append(Broken(location=look.anchors.anchor(found.path), why=outcome))
     owners, conda_only = conda_records(look, interpreter.prefix)
-    drafts = [_describe(look, each, owners) for each in read]
+    places = {entry.path: look.anchors.anchor(entry.path) for entry in interpreter.entries}
+    drafts = [_describe(look, each, owners, places) for each in read]
     contents = digests()
     closed = next((each for each in seen if _hides_the_environment(each)), None)
     return Packages(
@@ -177,7 +178,9 @@ def _start_digests(look: Look, seen: Sequence[Found]) -> Digests:
     return answers
 
 
-def _describe(look: Look, each: _Read, owners: Mapping[str, CondaRecord]) -> Package:
+def _describe(
+    look: Look, each: _Read, owners: Mapping[str, CondaRecord], places: Mapping[str, str]
+) -> Package:
     """One distribution as its files tell it; its digest is still being computed."""
     found, metadata = each
     conda = owners.get(found.path.rpartition("/")[2])
@@ -191,7 +194,7 @@ def _describe(look: Look, each: _Read, owners: Mapping[str, CondaRecord]) -> Pac
         version_valid=is_valid_version(metadata.version),
         active=False,
         layer=found.layer,
-        location=look.anchors.anchor(found.folder),
+        location=places[found.folder],
         installer=installer,
         requested=_requested(found, installer),
         origin=origin,

@@ -69,6 +69,8 @@ def shape(cls: type[T]) -> type[T]:
     for name, method in zip(names, methods, strict=True):
         setattr(cls, name, method)
     setattr(cls, _FIELDS, found)
+    defaults = {name: each.default for name, each in found.items() if each.default is not REQUIRED}
+    setattr(cls, _DEFAULTS, defaults)
     return cls
 
 
@@ -80,6 +82,7 @@ def _field(name: str, given: object) -> Field:
 
 
 _FIELDS = "__shape_fields__"
+_DEFAULTS = "__shape_defaults__"
 
 
 def fields(of: object) -> tuple[Field, ...]:
@@ -101,8 +104,7 @@ def replace(value: T, **changes: object) -> T:
 def _init(self: object, **values: object) -> None:
     expected: Mapping[str, Field] = getattr(self, _FIELDS)
     if len(values) < len(expected):
-        given = {name: field.default for name, field in expected.items()} | values
-        values = {name: value for name, value in given.items() if value is not REQUIRED}
+        values = {**getattr(self, _DEFAULTS), **values}
     if values.keys() != expected.keys():
         wrong = sorted(values.keys() ^ expected.keys())
         message = f"{type(self).__name__} is given other fields than it has: {', '.join(wrong)}"
