@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from envsnap.host._answers import Answers, not_recorded
+from envsnap.host._links import follow
 from envsnap.host._protocol import Stat
 from envsnap.sections import Fact, Reason, Unknown
 
 T = TypeVar("T")
-_MOST_LINKS = 40  # what Linux follows before it calls a path a loop
 _DENIED = Unknown(Reason.NO_PERMISSION)
 
 
@@ -191,24 +191,12 @@ class TreeFiles:
 
     def _place(self, path: str) -> str | None:
         """The path that remains when every link is followed; None in a loop of links."""
-        waiting = path.split("/")[::-1]
-        place: list[str] = []
-        links = 0
-        while waiting:
-            name = waiting.pop()
-            if name == "..":
-                place = place[:-1]
-            elif name not in {"", "."}:
-                target = self._answers.links.get("/".join(["", *place, name]))
-                if not isinstance(target, str):
-                    place.append(name)
-                    continue
-                links += 1
-                if links > _MOST_LINKS:
-                    return None
-                place = [] if target.startswith("/") else place
-                waiting.extend(target.split("/")[::-1])
-        return "/" + "/".join(place)
+        place = follow(path, self._link_at)
+        return place if isinstance(place, str) else None
+
+    def _link_at(self, path: str) -> str:
+        target = self._answers.links.get(path)
+        return target if isinstance(target, str) else ""
 
 
 def _above(path: str) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from envsnap.errors import FileError
 from envsnap.host._digests import through
+from envsnap.host._links import follow
 from envsnap.host._local import as_stat, read_regular, refused
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
@@ -24,7 +25,6 @@ from envsnap.host._protocol import (
 )
 from envsnap.sections import Fact, Reason, Unknown
 
-_MOST_LINKS = 40  # what Linux follows before it calls a path a loop
 _NOT_RUNNING = Unknown(Reason.NO_RUNNING_MACHINE)
 _OF_A_RUNNING_MACHINE = ("proc", "sys", "dev")
 
@@ -96,29 +96,15 @@ class TreeHost(PlainHost):
         """Where a path of the tree lies on this machine, without any link in it."""
         if not path.startswith("/"):
             return None
-        waiting = path.split("/")[::-1]
-        place: list[str] = []
-        links = 0
-        while waiting:
-            name = waiting.pop()
-            if name == "..":
-                place = place[:-1]  # at the root it stays there
-            if name in {"", ".", ".."}:
-                continue
-            if not place and name in _OF_A_RUNNING_MACHINE:
-                return _NOT_RUNNING
-            target = _link_at("/".join([self._root.rstrip("/"), *place, name]))
-            if not isinstance(target, str):
-                return target
-            if not target:
-                place.append(name)
-                continue
-            links += 1
-            if links > _MOST_LINKS:
-                return None
-            place = [] if target.startswith("/") else place
-            waiting.extend(target.split("/")[::-1])
-        return "/".join([self._root.rstrip("/"), *place]) or "/"
+        root = self._root.rstrip("/")
+
+        def link_at(place: str) -> Fact[str | None]:
+            return _NOT_RUNNING if place[1:] in _OF_A_RUNNING_MACHINE else _link_at(root + place)
+
+        place = follow(path, link_at)
+        if not isinstance(place, str):
+            return place
+        return (root + place).rstrip("/") or "/"
 
     def run(
         self,
