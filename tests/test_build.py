@@ -8,10 +8,9 @@ import os
 import platform
 import stat
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from envsnap.manifest import load, parse
 from envsnap.plan import PlanOptions, plan
 from envsnap.sections import Fact, Packages, Reason, Unknown, replace
 from tests import made
+from tests.serving import served
 
 BASE = PlanOptions(base_image="registry.example/python:3.11.7@sha256:" + "ab" * 32)
 
@@ -336,13 +336,8 @@ class Registry(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def registry() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Registry)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Registry) as address:
+        yield address
 
 
 def test_a_registry_is_asked_for_a_digest_with_an_anonymous_token(registry: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Python, Reason, Unknown
@@ -17,6 +18,7 @@ from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Pyth
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
+@lru_cache(maxsize=8192)  # the rules ask for the same names again and again
 def canonical_name(name: str) -> str:
     """A distribution's name as indexes compare it (PEP 503)."""
     return _SEPARATORS.sub("-", name).lower()

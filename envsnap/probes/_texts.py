@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from envsnap.host import Host
@@ -18,13 +18,6 @@ def read_text(host: Host, path: str, *, limit: int = 1 << 20) -> Fact[str | None
     """A file's text; bytes that are no UTF-8 become U+FFFD. None if there is no such file."""
     found = host.read(path, limit=limit)
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else found
-
-
-def then(found: Fact[str | None], parse: Callable[[str], Fact[T]], absent: Fact[T]) -> Fact[T]:
-    """What `parse` makes of a text; `absent` where there is none; why, where it is unknown."""
-    if isinstance(found, Unknown):
-        return found
-    return absent if found is None else parse(found)
 
 
 def said(host: Host, argv: Sequence[str], *, timeout_s: float = 5.0) -> Fact[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from envsnap.lock._uv import _find_uv
 from envsnap.manifest import encode, environment_id
 from envsnap.sections import Reason, Unknown, Unlocked
 from tests import made
+from tests.serving import served
 
 
 def has_uv() -> bool:
@@ -96,13 +96,8 @@ class Index(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def index() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Index) as address:
+        yield address
 
 
 def options(address: str) -> LockOptions:
