@@ -72,7 +72,7 @@ def registry_of(reference: str) -> str:
 
 def image_hosts(planned: BuildPlan) -> tuple[str, ...]:
     """The hosts that the building of an image talks to, as far as they can be told before."""
-    files = [urlsplit(each.url).netloc for each in (*planned.wheels, *planned.sources)]
+    files = [urlsplit(each.url or "").netloc for each in (*planned.wheels, *planned.sources)]
     tools = ["pip's default index"] if planned.sources else []
     return tuple(dict.fromkeys([registry_of(planned.base.reference), *sorted(files), *tools]))
 

@@ -12,14 +12,14 @@ import pytest
 PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envsnap")
 FLOORS = (
     {"cli", "__main__"},
-    {"_capture", "_check", "_build", "_lock"},
+    {"_capture", "_check", "_build", "_lock", "_restore", "_pack"},
     {"formats", "rules", "reports"},
-    {"plan", "lock", "probes", "profiles"},
+    {"plan", "lock", "wheelhouse", "probes", "profiles"},
     {"host", "manifest"},
     {"sections", "engines", "facts", "inside", "errors"},
 )
 """From the top. `profiles` are manifests that come with envsnap; DESIGN names the others."""
-DOORS = ("host", "lock", "engines", "cli", "inside")
+DOORS = ("host", "lock", "wheelhouse", "engines", "cli", "inside")
 """Who may start a process: `inside` is what is started, in the machine that is looked at."""
 WORLD = {"subprocess", "socket", "urllib.request", "http.client", "http.server", "ftplib", "ssl"}
 FOR_TYPES = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}

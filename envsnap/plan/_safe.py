@@ -43,6 +43,11 @@ def artifact(found: Artifact, where: str) -> Artifact:
     """
     _match(_NAME, found.name, f"{where}.name", "the name of a distribution")
     version = pep440(found.version, f"{where}.version")
+    if found.url is None:
+        raise PlanError(
+            f"{found.filename} is on no index: only a wheelhouse has it, in '{where}.url'",
+            hint="Leave the package out with --allow-missing",
+        )
     _match(_URL, found.url, f"{where}.url", "a plain http or https address")
     _match(_FILE, found.filename, f"{where}.filename", "the name of a wheel or source archive")
     _match(_SHA256, found.sha256, f"{where}.sha256", "64 hex digits")

@@ -17,10 +17,12 @@ from envsnap.sections._shape import (
     shape,
 )
 from envsnap.sections.gpu import Cuda, CudaLibrary, Device, Driver, Gpu, MigSlice, PciDevice
-from envsnap.sections.lock import Artifact, Lock, Unlocked
+from envsnap.sections.lock import Artifact, CondaArtifact, Lock, Unlocked
 from envsnap.sections.machine import Cpu, Memory, Os
 from envsnap.sections.packages import (
+    NOT_VERIFIED,
     Broken,
+    Changes,
     CondaRecord,
     Origin,
     Package,
@@ -63,9 +65,12 @@ SECTIONS: Mapping[str, type] = MappingProxyType(
 """Every section by its name in the manifest, in the order of the summary."""
 
 __all__ = [
+    "NOT_VERIFIED",
     "SECTIONS",
     "Artifact",
     "Broken",
+    "Changes",
+    "CondaArtifact",
     "CondaRecord",
     "Container",
     "Cpu",

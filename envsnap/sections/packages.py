@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from envsnap.sections._shape import Fact, fact, shape
+from envsnap.sections._shape import Fact, Reason, Unknown, fact, shape
+from envsnap.sections.surroundings import Git
+
+NOT_VERIFIED = Unknown(Reason.NOT_ASKED, "capture --verify hashes every file")
 
 
 @shape
@@ -18,6 +21,18 @@ class Origin:
         "'sha256=<hex>' of the archive, if the installer kept it", default=None
     )
     subdirectory: Fact[str | None] = fact("Where in the source tree the project lies", default=None)
+    index_hint: Fact[str | None] = fact(
+        "Where builds of this local version (+cu128) are published: inferred, never recorded",
+        default=None,
+    )
+    git: Fact[Git | None] = fact(
+        "The version control of a folder it was installed from; null for anything else",
+        default=None,
+    )
+    difference: Fact[str | None] = fact(
+        "SHA-256 of how that folder differs from its commit, hex; null where it does not",
+        default=None,
+    )
 
 
 def exists_only_here(origin: Origin) -> bool:
@@ -48,6 +63,19 @@ class CondaRecord:
 
 
 @shape
+class Changes:
+    """How the files of a distribution differ from what its RECORD says of them."""
+
+    edited: tuple[str, ...] = fact("Files with other content, relative to the location, sorted")
+    missing: tuple[str, ...] = fact("Files that are not there, sorted")
+    extra: tuple[str, ...] = fact("Files in its own folders that RECORD does not name, sorted")
+    unchecked: tuple[str, ...] = fact(
+        "Files that were not opened: they lie outside the prefix, or may not be read", default=()
+    )
+    files: int = fact("How many files were hashed and found as stated")
+
+
+@shape
 class Package:
     """One installed distribution."""
 
@@ -72,7 +100,12 @@ class Package:
         sources=("RECORD (stated)", "the files themselves (verified)"),
     )
     evidence: Fact[str] = fact(
-        "The strongest identity: archive, vcs, content, distribution, version"
+        "The strongest identity: conda, archive, vcs, verified, content, distribution, version"
+    )
+    changes: Fact[Changes] = fact(
+        "What differs from RECORD",
+        sources=("every file hashed (capture --verify)",),
+        default=NOT_VERIFIED,
     )
     conda: CondaRecord | None = fact("conda's record, where conda owns it", default=None)
 

@@ -1,0 +1,1 @@
+"""pack: the one file to attach to a paper."""
