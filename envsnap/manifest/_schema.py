@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from envsnap.manifest._encode import plain
 from envsnap.manifest._model import SCHEMA, Captured
 from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
 from envsnap.sections._shape import REQUIRED
@@ -66,7 +67,7 @@ def _shape(shape: type[Any]) -> Schema:
         unit = f" [{field.unit}]" if field.unit else ""
         properties[field.name] = {"description": f"{field.meaning}{unit}", **schema}
         if field.default is not REQUIRED:
-            properties[field.name]["default"] = field.default
+            properties[field.name]["default"] = plain(field.default)
         if field.sources:
             properties[field.name]["x-sources"] = list(field.sources)
     needed = [field.name for field in fields(shape) if field.default is REQUIRED]

@@ -172,3 +172,8 @@ def test_what_is_nested_too_deep_is_refused() -> None:
         deep = {"a": deep}
     with pytest.raises(ManifestError, match=r"Nested too deep in 'requires\.a\.a\.a\.\.\.'"):
         decode(tree() | {"requires": deep})
+
+
+def test_the_schema_can_be_written_whole() -> None:
+    written = json.dumps(json_schema())
+    assert '"default": {"unknown": "not-asked", "detail": "capture --verify' in written
