@@ -16,7 +16,7 @@ from envsnap.manifest import Captured, Manifest
 from envsnap.probes import Look, NeedsError, Options, Probe, probes
 from envsnap.probes._ask import interpreter
 from envsnap.probes._interpreter import Interpreter
-from envsnap.sections import SECTIONS, Fact, Reason, Unknown
+from envsnap.sections import SECTIONS, Changes, Fact, Packages, Reason, Unknown
 
 T = TypeVar("T")
 
@@ -49,8 +49,17 @@ def capture(
         raise
     not_asked = Unknown(Reason.NOT_ASKED, "left out of this capture")
     return Manifest(
-        captured=Captured(time=_now(), version=__version__),
+        captured=Captured(time=_now(), version=__version__, verified=_is_verified(found)),
         sections={name: found.get(name, not_asked) for name in SECTIONS},
+    )
+
+
+def _is_verified(found: Mapping[str, object]) -> bool:
+    """Whether files were hashed: where they cannot be, each package says why."""
+    packages = found.get("packages")
+    installed = packages.installed if isinstance(packages, Packages) else ()
+    return not isinstance(installed, Unknown) and any(
+        isinstance(each.changes, Changes) for each in installed
     )
 
 

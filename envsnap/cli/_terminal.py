@@ -8,13 +8,17 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from types import TracebackType
     from typing import TextIO
 
     from typing_extensions import Self
 
+    from envsnap.host import Hashed
+
 _CODES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
 _NARROWEST = 40
+_GIGA = 10**9
 
 
 def clean(text: str) -> str:
@@ -150,6 +154,18 @@ class Progress:
         if self._on:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
+
+
+def hashing(line: Progress) -> Callable[[Hashed], None]:
+    """What tells on that line how far `--verify` is."""
+
+    def listen(done: Hashed) -> None:
+        line.update(
+            f"Hashing {done.of_files:,} files ... "
+            f"{done.bytes / _GIGA:.1f} of {done.of_bytes / _GIGA:.1f} GB"
+        )
+
+    return listen
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,16 @@ import sys
 import time
 from typing import NamedTuple
 
-from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, folded, say
+from envsnap.cli._terminal import (
+    Progress,
+    Style,
+    add_common,
+    clean,
+    columns,
+    folded,
+    hashing,
+    say,
+)
 from envsnap.errors import ExitCode, FileError, ManifestError, ToolError, UsageError
 from envsnap.manifest import FILE_NAME, Manifest, environment_id, load, machine_id, save
 
@@ -63,6 +72,7 @@ def _add_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--no-digests", action="store_true", help="leave out the packages' content digests"
     )
+    what.add_argument("--verify", action="store_true", help="hash every installed file, too")
     what.add_argument(
         "--anonymous", action="store_true", help="leave out what names a person, project or site"
     )
@@ -106,7 +116,8 @@ def run(args: argparse.Namespace) -> ExitCode:
 
     asked = _asked(args)
     started = time.perf_counter()
-    with ExitStack() as stack, Progress("Reading this machine ...", quiet=asked.quiet):
+    with ExitStack() as stack, Progress("Reading this machine ...", quiet=asked.quiet) as line:
+        asked = asked._replace(options=asked.options._replace(listen=hashing(line)))
         host = _host(asked, stack)
         manifest = _captured(asked, host)
     _refuse_without_environment(manifest)
@@ -129,13 +140,15 @@ def _asked(args: argparse.Namespace) -> _Asked:
         )
     if args.anonymous and args.identify:
         raise UsageError("--anonymous and --identify contradict each other", hint="Give one")
+    if args.verify and (args.no_digests or args.image is not None or args.recording is not None):
+        raise UsageError(
+            "--verify hashes installed files: not with --no-digests, --image or --from",
+            hint="Leave it out, or capture where the files are",
+        )
     options = Options(
-        python=args.python,
-        ours=own_environment(),
-        host_only=args.host_only,
-        identify=args.identify,
-        digests=not args.no_digests,
-    )
+        python=args.python, ours=own_environment(), host_only=args.host_only,
+        identify=args.identify, digests=not args.no_digests, verify=args.verify,
+    )  # fmt: skip
     return _Asked(
         output=args.output, force=args.force, sections=_sections(args.only, args.skip),
         options=options,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from envsnap._check import Checked, CheckOptions, check
 from envsnap.cli._lines import painted
 from envsnap.cli._manifest import load
-from envsnap.cli._terminal import Progress, Style, add_common, columns, payload
+from envsnap.cli._terminal import Progress, Style, add_common, columns, hashing, payload
 from envsnap.errors import ExitCode, UsageError
 from envsnap.manifest import Manifest, find
 from envsnap.rules import Outcome, Scope
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     side.add_argument("--python", metavar="EXE", help="compare this interpreter or environment")
     side.add_argument("--host-only", action="store_true", help="compare the machines alone")
+    side.add_argument("--verify", action="store_true", help="hash every installed file, too")
     judge = parser.add_argument_group("what decides")
     judge.add_argument(
         "--for", dest="scope", choices=("native", "container"),
@@ -81,6 +82,7 @@ class _Asked:
     recording: str | None
     python: str | None
     host_only: bool
+    verify: bool
     options: CheckOptions
     as_json: bool
     verbose: bool
@@ -116,6 +118,11 @@ def _asked(args: argparse.Namespace) -> _Asked:
             "--against names the found side; --from, --python and --host-only capture it",
             hint="Give one",
         )
+    if args.verify and (args.against or args.recording is not None):
+        raise UsageError(
+            "--verify hashes this machine's files; --against and --from name another side",
+            hint="Give one",
+        )
     ignore = {**ignored_rules("."), **dict.fromkeys(_codes(args.ignore), "--ignore")}
     options = CheckOptions(
         scope=None if args.scope is None else Scope(args.scope),
@@ -126,7 +133,8 @@ def _asked(args: argparse.Namespace) -> _Asked:
     )
     return _Asked(
         manifest=args.manifest or find(), against=tuple(args.against), recording=args.recording,
-        python=args.python, host_only=args.host_only, options=options,
+        python=args.python, host_only=args.host_only,
+        verify=args.verify, options=options,
         as_json=args.format == "json", verbose=args.verbose, quiet=args.quiet, color=args.color,
     )  # fmt: skip
 
@@ -175,12 +183,17 @@ def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifes
 
     options = Options(
         python=asked.python, ours=own_environment(), host_only=asked.host_only,
-        digests=_has_digests(wanted),
+        digests=_has_digests(wanted), verify=_verifies(recording, wanted, asked),
     )  # fmt: skip
     host: Host = LocalHost() if recording is None else RecordedHost.from_path(recording)
     read = "this machine" if recording is None else recording
-    with Progress(f"Reading {read} ...", quiet=asked.quiet):
-        return capture(host, options)
+    with Progress(f"Reading {read} ...", quiet=asked.quiet) as line:
+        return capture(host, options._replace(listen=hashing(line)))
+
+
+def _verifies(recording: str | None, wanted: Manifest, asked: _Asked) -> bool:
+    """Whether all files are hashed: where asked for, or as deep as the wanted side was captured."""
+    return asked.verify or (wanted.captured.verified and recording is None)
 
 
 def _has_digests(wanted: Manifest) -> bool:

@@ -87,6 +87,18 @@ def code(version: str, local: str | None = None, *, machine: str = "x86_64") -> 
     return facts.looked(value, row, confidence=row.get("arch_confidence"))
 
 
+def index_of(label: str) -> str | None:
+    """Give PyTorch's own index of builds with a local label, as 'cu124'; None where no row has it.
+
+    >>> index_of("cpu"), index_of("cu19")
+    ('https://download.pytorch.org/whl/cpu', None)
+    """
+    if label == "cpu":
+        return f"{_INDEX}cpu"
+    rows = table("torch_cuda").rows("variant")
+    return next((row["index_url"] for row in rows if row["variant"] == label), None)
+
+
 def _build(
     facts: Table, version: str, local: str | None, machine: str
 ) -> _Build | NewerThanFacts | NotInTable:

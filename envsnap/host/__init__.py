@@ -5,12 +5,16 @@ from __future__ import annotations
 from envsnap.host._local import LocalHost
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Hashed,
     Host,
+    Listen,
     NvmlAnswer,
     Ran,
     Stat,
     StatedDigest,
+    ToVerify,
     Uname,
+    Verified,
 )
 
 TYPE_CHECKING = False
@@ -40,6 +44,7 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
-    "FILE_LIMIT_BYTES", "Host", "ImageHost", "LocalHost", "NvmlAnswer", "Ran", "RecordedHost",
-    "RecordingHost", "Stat", "StatedDigest", "TreeHost", "Uname", "image_host",
+    "FILE_LIMIT_BYTES", "Hashed", "Host", "ImageHost", "Listen", "LocalHost", "NvmlAnswer", "Ran",
+    "RecordedHost", "RecordingHost", "Stat", "StatedDigest", "ToVerify", "TreeHost", "Uname",
+    "Verified", "image_host",
 ]  # fmt: skip

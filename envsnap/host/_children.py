@@ -18,7 +18,12 @@ class Children:
         self._stopped = False
 
     def start(
-        self, argv: Sequence[str], env: Mapping[str, str], *, stderr: int = subprocess.PIPE
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        stdin: int = subprocess.DEVNULL,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         """A process without a terminal; its output is a pipe.
 
@@ -29,7 +34,7 @@ class Children:
             raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
         child = subprocess.Popen(
             list(argv),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             env=env,

@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Listen,
     NvmlAnswer,
     PlainHost,
     Ran,
     Stat,
     StatedDigest,
+    ToVerify,
     Uname,
+    Verified,
 )
 from envsnap.sections import Fact, Reason, Unknown
 
@@ -189,6 +192,14 @@ class LocalHost(PlainHost):
         from envsnap.host._digests import start
 
         return start(records)
+
+    def verified(
+        self, asked: Sequence[ToVerify], listen: Listen
+    ) -> Callable[[], Sequence[Fact[Verified]]]:
+        """Start hashing all files of these in two processes; call the result for the answers."""
+        from envsnap.host._hashes import start
+
+        return start(asked, self._children, listen)
 
 
 def run_command(argv: Sequence[str], children: Children, *, timeout_s: float) -> Fact[Ran]:

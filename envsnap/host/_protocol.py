@@ -6,7 +6,7 @@ or `Unknown` (could not be looked at, and why). No question changes the machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from envsnap.sections import Fact
@@ -95,6 +95,14 @@ class Host(Protocol):
     def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
         """Start reading RECORD files; call the result for their digests, in the same order."""
 
+    def verified(
+        self, asked: Sequence[ToVerify], listen: Listen
+    ) -> Callable[[], Sequence[Fact[Verified]]]:
+        """Start hashing all files of these; call the result for what was found, in their order.
+
+        `listen` is told how far it is, in the thread of that call.
+        """
+
     def stop(self) -> None:
         """End what still runs for this host: the capture is given up."""
 
@@ -108,6 +116,43 @@ class StatedDigest(NamedTuple):
     """How many files it lists."""
 
 
+class ToVerify(NamedTuple):
+    """A distribution whose files are to be hashed."""
+
+    record: str
+    """Its RECORD."""
+    prefix: str
+    """The folder that its files may lie in beside its own; empty for none."""
+
+
+class Verified(NamedTuple):
+    """How the files of a distribution differ from its RECORD; paths as that writes them."""
+
+    content: Fact[str | None]
+    """envsnap-content-1 of the files as they are, hex; of those not checked, as RECORD states."""
+    files: int
+    """How many have the SHA-256 that RECORD states."""
+    edited: tuple[str, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    more: Mapping[str, int]
+    """How many of each kind were found beyond those named."""
+
+
+class Hashed(NamedTuple):
+    """How far the hashing is."""
+
+    files: int
+    bytes: int
+    of_files: int
+    of_bytes: int
+    """As the RECORDs state them."""
+
+
+Listen = Callable[[Hashed], None]
+
+
 NvmlAnswer = dict[str, object]
 """NVML's raw answer as JSON: {"driver_version": ..., "cuda_driver_version": ..., "devices": [...]};
 each leaf is a value or {"error": "NVML_ERROR_NAME"}. `envsnap.host._nvml` says what is in it."""
@@ -118,6 +163,17 @@ class PlainHost:
 
     def stop(self) -> None:
         """End what still runs for this host; most start nothing."""
+
+    def verified(
+        self,
+        asked: Sequence[ToVerify],
+        listen: Listen,  # noqa: ARG002 - there is nothing to tell
+    ) -> Callable[[], Sequence[Fact[Verified]]]:
+        """Nothing, unless a kind of host knows better."""
+        from envsnap.sections import Reason, Unknown
+
+        why = Unknown(Reason.NOT_SUPPORTED, "files are hashed on this machine alone")
+        return lambda: [why] * len(asked)
 
     def which(self: Host, name: str) -> Fact[str | None]:
         """Where PATH has the command; None if nowhere."""

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from envsnap.host._answers import Answers, asked_as, not_recorded
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Listen,
     NvmlAnswer,
     PlainHost,
     Ran,
     Stat,
     StatedDigest,
+    ToVerify,
     Uname,
+    Verified,
 )
 from envsnap.host._recorded_files import ExactFiles, Files, TreeFiles
 from envsnap.host._recorded_made import Made, written
@@ -150,3 +153,11 @@ class RecordedHost(PlainHost):
         return lambda: [
             self._answers.digests.get(path) or digest_of(self, path) for path in records
         ]
+
+    def verified(
+        self,
+        asked: Sequence[ToVerify],
+        listen: Listen,  # noqa: ARG002 - a recording answers at once
+    ) -> Callable[[], Sequence[Fact[Verified]]]:
+        """Nothing: a recording has no package's files."""
+        return lambda: [not_recorded("the files of packages")] * len(asked)

@@ -10,11 +10,14 @@ from envsnap.host._answers import Answers, asked_as
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
     Host,
+    Listen,
     NvmlAnswer,
     Ran,
     Stat,
     StatedDigest,
+    ToVerify,
     Uname,
+    Verified,
 )
 from envsnap.sections import Fact
 
@@ -137,6 +140,12 @@ class RecordingHost:
             return found
 
         return answers
+
+    def verified(
+        self, asked: Sequence[ToVerify], listen: Listen
+    ) -> Callable[[], Sequence[Fact[Verified]]]:
+        """What hashing all files of these finds. It is not kept: files are not recorded."""
+        return self._host.verified(asked, listen)
 
 
 def _once(table: dict[K, V], key: K, ask: Callable[[K], V]) -> V:

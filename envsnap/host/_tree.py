@@ -11,17 +11,21 @@ import os
 from collections.abc import Callable, Sequence
 
 from envsnap.errors import FileError
+from envsnap.host._children import Children
 from envsnap.host._digests import through
 from envsnap.host._links import follow
 from envsnap.host._local import as_stat, read_regular, refused
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Listen,
     NvmlAnswer,
     PlainHost,
     Ran,
     Stat,
     StatedDigest,
+    ToVerify,
     Uname,
+    Verified,
 )
 from envsnap.sections import Fact, Reason, Unknown
 
@@ -41,6 +45,11 @@ class TreeHost(PlainHost):
         if not os.path.isdir(root):
             raise FileError(f"No folder at {root}")
         self._root = os.path.realpath(root)
+        self._children = Children()
+
+    def stop(self) -> None:
+        """End what hashes files for it: nothing of the tree is ever started."""
+        self._children.stop()
 
     def read(self, path: str, *, limit: int = FILE_LIMIT_BYTES) -> Fact[bytes | None]:
         """The first `limit` bytes of a regular file; None if there is no such file."""
@@ -146,6 +155,22 @@ class TreeHost(PlainHost):
     def stated_digests(self, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
         """The digests of RECORD files; call the result for them, in the same order."""
         return through(self, records)
+
+    def verified(
+        self, asked: Sequence[ToVerify], listen: Listen
+    ) -> Callable[[], Sequence[Fact[Verified]]]:
+        """Start hashing all files of these; a link that leads out of its prefix is not followed."""
+        from envsnap.host._hashes import start
+
+        return start([self._placed(each) for each in asked], self._children, listen)
+
+    def _placed(self, asked: ToVerify) -> ToVerify:
+        """The same as it is called on this machine."""
+        folder, _, name = asked.record.rpartition("/")
+        place, prefix = self._place(folder), self._place(asked.prefix)
+        if not isinstance(place, str) or isinstance(self.link(asked.record), str):
+            return ToVerify(f"{self._root}/RECORD", "")  # where there is none
+        return ToVerify(f"{place}/{name}", prefix if isinstance(prefix, str) else "")
 
 
 def _link_at(place: str) -> Fact[str | None]:

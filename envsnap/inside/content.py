@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 RECORD_LIMIT = 64 * 1024 * 1024  # bytes; the largest known ones have a few megabytes
 _HEX_DIGITS = 64
+_TWO_HASHES = "RECORD states two hashes of "
 _BASE64 = bytes.maketrans(b"-_\0", b"+/A")
 _OF_INSTALLERS = frozenset(
     b"RECORD RECORD.jws RECORD.p7s INSTALLER REQUESTED direct_url.json provenance_url.json".split()
@@ -91,15 +92,20 @@ def stated(
     >>> stated(row, b"a-1.dist-info").content
     'c8983c36147f6dd5dab2b7063ce0ff5a4e36f98e3c6ac98132a5d1b27185276c'
     """
-    if len(record) > limit:
-        return Stated(Refusal("not-supported", "RECORD is larger than %d bytes" % limit))
-    if b"\0" in record:
-        return Stated(Refusal("unparsable", "RECORD holds a NUL byte"))
-    record = record[3:] if record[:3] == b"\xef\xbb\xbf" else record
-    rows = in_columns(record) or one_by_one(record)
+    rows = rows_of(record, limit)
     if isinstance(rows, Refusal):
         return Stated(rows)
     return judged(rows, dist_info, frozenset(wrappers))
+
+
+def rows_of(record: bytes, limit: int = RECORD_LIMIT) -> "Rows | Refusal":
+    """The rows of a RECORD; or why it is of no use."""
+    if len(record) > limit:
+        return Refusal("not-supported", "RECORD is larger than %d bytes" % limit)
+    if b"\0" in record:
+        return Refusal("unparsable", "RECORD holds a NUL byte")
+    record = record[3:] if record[:3] == b"\xef\xbb\xbf" else record
+    return in_columns(record) or one_by_one(record)
 
 
 def digests_of(files: "Mapping[bytes, bytes]", dist_info: bytes) -> Stated:
@@ -116,7 +122,7 @@ def judged(rows: Rows, dist_info: bytes, wrappers: "frozenset[bytes]" = frozense
     answer.files = len(lines)
     found, answer.other_refusal = _travelling(outside, wrappers)
     answer.outside = len(found)
-    for row in [row for row in rows.bad if not _is_of_installers(row[0], own)]:
+    for row in [row for row in rows.bad if not is_of_installers(row[0], own)]:
         if _leaves(row[0]):
             answer.other_refusal = answer.other_refusal or _refusal_of(row, rows)
         else:
@@ -150,8 +156,7 @@ def in_columns(record: bytes) -> "Rows | None":
         return None
     rows = Rows(paths, hashes)
     if b"" in hashes:
-        bare = itertools.compress(paths, map(operator.not_, hashes))
-        rows.bad = [(path, "no hash") for path in bare]
+        rows.bad = [(p, "no hash") for p in itertools.compress(paths, map(operator.not_, hashes))]
         rows.paths = list(itertools.compress(paths, hashes))
     hexes = _hexes(list(filter(None, hashes)))
     if hexes is None:
@@ -205,14 +210,12 @@ def one_by_one(record: bytes) -> "Rows | Refusal":
 
 
 def _add_row(rows: Rows, fields: "list[bytes]") -> None:
-    """One more row; an unquoted comma belongs to the path, as the columns read it."""
+    """One more row; an unquoted comma is of the path, as in the columns; Debian writes hex."""
     *before, field, _ = fields if fields[2:] else [*fields, b"", b""][:3]
     path = b"\n" + b",".join(before)
     name, _, digits = field.partition(b"=")
     in_hex = len(digits) == _HEX_DIGITS and not digits.strip(b"0123456789abcdef")
-    hexes = (
-        [digits] if in_hex and name == b"sha256" else _hexes([field])
-    )  # Debian's own packages write it in hex
+    hexes = [digits] if in_hex and name == b"sha256" else _hexes([field])
     if path == b"\n":
         rows.bad.append((path, "no path"))
     elif hexes:
@@ -242,8 +245,7 @@ def _parted(rows: Rows) -> "tuple[list[bytes], list[bytes], Refusal | None]":
     for line in lines:
         path = b"\n" + posixpath.normpath(line[1:-65])
         if found.setdefault(path, line[-64:]) != line[-64:]:
-            shown = Refusal("witnesses-disagree", "RECORD states two hashes of " + _shown(path))
-            return [], [], shown
+            return [], [], Refusal("witnesses-disagree", _TWO_HASHES + _shown(path))
     outside += [b"\0".join(item) for item in found.items() if _leaves(item[0])]
     return sorted([b"\0".join(i) for i in found.items() if not _leaves(i[0])]), outside, None
 
@@ -256,11 +258,11 @@ def _leaves(path: bytes) -> bool:
 def _of_the_wheel(lines: "list[bytes]", own: bytes) -> "list[bytes]":
     """The sorted lines without what installers write into the package's own dist-info."""
     low, high = bisect_left(lines, own), bisect_left(lines, own[:-1] + b"0")
-    kept = [line for line in lines[low:high] if not _is_of_installers(line[:-65], own)]
+    kept = [line for line in lines[low:high] if not is_of_installers(line[:-65], own)]
     return lines[:low] + kept + lines[high:]
 
 
-def _is_of_installers(path: bytes, own: bytes) -> bool:
+def is_of_installers(path: bytes, own: bytes) -> bool:
     """Whether an interpreter or installer wrote the file, and not the wheel."""
     if path.endswith(b".pyc"):
         return True
@@ -303,8 +305,7 @@ def _travelling(
         if name.endswith(b".pyc") or (folder == b"\nbin" and script in wrappers):
             continue
         if found.setdefault(name, line[-64:]) != line[-64:]:
-            detail = "RECORD states two hashes of " + _shown(line[:-65])
-            refusal = Refusal("witnesses-disagree", detail)
+            refusal = Refusal("witnesses-disagree", _TWO_HASHES + _shown(line[:-65]))
     return sorted([b"\0".join(item) for item in found.items()]), refusal
 
 
@@ -338,23 +339,22 @@ def of_file(path: bytes, limit: int = RECORD_LIMIT) -> Stated:
     """The digests that the RECORD at this path states, or why it has none."""
     folder = os.path.dirname(path)
     try:
-        record = _read(path, limit)
+        record = read_file(path, limit)
     except PermissionError:
         return Stated(Refusal("no-permission", "RECORD may not be read"))
     except (FileNotFoundError, NotADirectoryError):
         return Stated(Refusal("absent", "There is no RECORD"))
     except OSError as fault:
         return Stated(Refusal("unparsable", "RECORD cannot be read: %s" % fault.strerror))
-    points = b""
     try:
-        if b"../" in record:
-            points = _read(os.path.join(folder, b"entry_points.txt"), limit)
+        leaves = b"../" in record
+        points = read_file(os.path.join(folder, b"entry_points.txt"), limit) if leaves else b""
     except OSError:
         points = b""  # then the wrappers count as scripts, and nothing claims them equal
     return stated(record, os.path.basename(folder), wrappers_of(points), limit)
 
 
-def _read(path: bytes, limit: int) -> bytes:
+def read_file(path: bytes, limit: int) -> bytes:
     """The regular file's content, at most one byte over the limit; no pipe is waited for."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:

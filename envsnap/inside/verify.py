@@ -113,6 +113,11 @@ def package_faults(
     wanted = active(manifest)
     artifacts = manifest["lock"]["artifacts"]
     exact = {canonical(each["name"]) for each in artifacts if each["is_installed"] is True}
+    again = {
+        canonical(each["name"]): each.get("content")
+        for each in artifacts
+        if each.get("how") in ("made", "built")
+    }
     faults = []  # type: list[str]
     for name in sorted(wanted.keys() - without):
         if name not in found:
@@ -121,6 +126,8 @@ def package_faults(
         version, folder = found[name]
         if version != wanted[name]["version"]:
             faults.append("%s: wanted %s, found %s" % (name, wanted[name]["version"], version))
+        elif name in again and folder is not None:  # its own content may hold edited files
+            faults += _content_faults(dict(wanted[name], content=again[name]), folder)
         elif name in exact and folder is not None:
             faults += _content_faults(wanted[name], folder)
     return faults

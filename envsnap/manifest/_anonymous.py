@@ -17,6 +17,7 @@ from envsnap.sections import (
     CondaRecord,
     Container,
     Environ,
+    Fact,
     Git,
     Moment,
     Origin,
@@ -92,10 +93,17 @@ def _order(package: Package) -> tuple[str, bool]:
 
 def _package(package: Package, title: Callable[[str], str]) -> Package:
     name, version = package.name, package.version
+    changes = package.changes
     if exists_only_here(package.origin) or package.origin.kind == "vcs":
         name, version = title(name), version.partition("+")[0]  # '+g1a2b3c4' is a commit
+        changes = changes if isinstance(changes, Unknown) else LEFT_OUT
+    elif not isinstance(changes, Unknown):  # what is extra is nobody's but the author's
+        changes = replace(changes, extra=(CUT,) if changes.extra else ())
     conda = package.conda and _record(package.conda, title)
-    return replace(package, name=name, version=version, origin=_origin(package.origin), conda=conda)
+    origin = _origin(package.origin)
+    return replace(
+        package, name=name, version=version, origin=origin, changes=changes, conda=conda
+    )  # fmt: skip
 
 
 def _record(record: CondaRecord, title: Callable[[str], str]) -> CondaRecord:
@@ -109,7 +117,17 @@ def _record(record: CondaRecord, title: Callable[[str], str]) -> CondaRecord:
 def _origin(origin: Origin) -> Origin:
     if origin.url is None:
         return origin
-    return replace(origin, url=LEFT_OUT, commit=LEFT_OUT, revision=LEFT_OUT, subdirectory=LEFT_OUT)
+    return replace(
+        origin, url=LEFT_OUT, commit=LEFT_OUT, revision=LEFT_OUT, subdirectory=LEFT_OUT,
+        git=_git(origin.git),
+    )  # fmt: skip
+
+
+def _git(git: Fact[Git | None]) -> Fact[Git | None]:
+    """Whether it is clean and pushed, and nothing that could be searched for."""
+    if not isinstance(git, Git):
+        return git
+    return replace(git, commit=LEFT_OUT, commit_time=LEFT_OUT, branch=LEFT_OUT, remote=LEFT_OUT)
 
 
 def _environ(section: Environ) -> Environ:
@@ -137,11 +155,9 @@ def _place(part: str) -> str:
 
 def _project(section: Project) -> Project:
     git, files = section.git, section.lock_files
-    if isinstance(git, Git):
-        git = replace(git, commit=LEFT_OUT, commit_time=LEFT_OUT, branch=LEFT_OUT, remote=LEFT_OUT)
     if not isinstance(files, Unknown):
         files = tuple(each if _USUAL_FILES.fullmatch(each) else CUT for each in files)
-    return replace(section, name=LEFT_OUT, git=git, lock_files=files)
+    return replace(section, name=LEFT_OUT, git=_git(git), lock_files=files)
 
 
 def _container(section: Container) -> Container:

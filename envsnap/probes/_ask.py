@@ -119,11 +119,16 @@ def _entries(host: Host, said: Mapping[str, object], prefix: str, base: str) -> 
     paths = said.get("path")
     user_site = said.get("user_site")
     named = host.environ("PYTHONPATH")
-    from_variable = set(named.split(os.pathsep)) if isinstance(named, str) else set()
+    here = host.cwd()
+    from_variable = {
+        os.path.normpath(os.path.join(here if isinstance(here, str) else "", each))
+        for each in (named.split(os.pathsep) if isinstance(named, str) else ())
+        if each
+    }  # as Python's site writes it into the path
     found: list[Entry] = []
     for path in paths if isinstance(paths, list) else []:
         text = str(path)
-        if text in from_variable:
+        if text in from_variable or os.path.normpath(text) in from_variable:
             layer = "pythonpath"
         elif isinstance(user_site, str) and text == user_site:
             layer = "user"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 
@@ -17,8 +18,10 @@ def conda_records(
 ) -> tuple[Mapping[str, CondaRecord], Fact[tuple[CondaRecord, ...]]]:
     """What conda owns in an environment.
 
-    First the records by the dist-info folder's name that they brought, then the records of
-    packages that are no Python distributions, sorted by name.
+    First the records by the dist-info folder or egg that they brought, as a path from the
+    environment's folder: pip may put a copy of the same name and version elsewhere. Then the
+    records of packages that are no Python distributions, or whose distributions pip has replaced,
+    sorted by name.
     """
     names = look.host.list(f"{prefix}/conda-meta")
     if isinstance(names, Unknown):
@@ -30,16 +33,17 @@ def conda_records(
             continue
         raw = look.host.read(f"{prefix}/conda-meta/{name}")
         record, folders = parse_record(raw, name) if isinstance(raw, bytes) else (None, ())
-        if record is None:
+        if record is None or not isinstance(raw, bytes):
             continue
-        owners.update(dict.fromkeys(folders, record))
-        if not folders:
+        own = [each for each in folders if _is_still_its_own(look, prefix, each, raw)]
+        owners.update(dict.fromkeys(own, record))
+        if not own:
             others.append(record)
     return owners, tuple(sorted(others, key=lambda each: (each.name, each.version)))
 
 
 def parse_record(raw: bytes, file_name: str) -> tuple[CondaRecord | None, tuple[str, ...]]:
-    """One record, and the names of the dist-info folders that its package brought."""
+    """One record, and the dist-info folders and eggs that its package brought."""
     try:
         tree = json.loads(raw)
     except (ValueError, RecursionError):
@@ -60,15 +64,55 @@ def parse_record(raw: bytes, file_name: str) -> tuple[CondaRecord | None, tuple[
     return record, tuple(_folders(files)) if isinstance(files, list) else ()
 
 
+def _is_still_its_own(look: Look, prefix: str, folder: str, raw: bytes) -> bool:
+    """Whether what a conda package brought is there still, and not pip's of the same version.
+
+    pip and uv leave their name as the installer. Old conda packages came with pip's name too: there
+    conda's own hash of RECORD decides.
+    """
+    path = f"{prefix}/{folder}"
+    if look.host.stat(path) is None:
+        return False
+    installer = look.host.read(f"{path}/INSTALLER", limit=256)
+    if not isinstance(installer, bytes) or installer.strip() == b"conda":
+        return True
+    stated = _stated_hash(raw, f"{folder}/RECORD")
+    rows = look.host.read(f"{path}/RECORD") if stated is not None else None
+    return not isinstance(rows, bytes) or hashlib.sha256(rows).hexdigest() == stated
+
+
+def _stated_hash(raw: bytes, path: str) -> str | None:
+    """The SHA-256 that conda-meta states of an installed file; None where it states none."""
+    tree = json.loads(raw)
+    data = tree.get("paths_data")
+    rows = data.get("paths") if isinstance(data, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("_path") == path:
+            return _text(row, "sha256_in_prefix") or _text(row, "sha256")
+    return None
+
+
 def _folders(files: list[object]) -> set[str]:
-    """The dist-info and egg-info folders among a package's files."""
-    return {
-        path.rsplit("/", 2)[-2]
-        for path in files
-        if isinstance(path, str)
-        and path.endswith(_METADATA_FILES)
-        and path.rsplit("/", 2)[-2].endswith((".dist-info", ".egg-info"))
-    }
+    """The dist-info, egg-info and EGG-INFO folders and egg-info files among a package's files."""
+    found = set()
+    for path in files:
+        if isinstance(path, str) and path.endswith(_METADATA_FILES):
+            folder = path.rpartition("/")[0]
+            if folder.endswith((".dist-info", ".egg-info", ".egg/EGG-INFO")):
+                found.add(folder)
+        elif isinstance(path, str) and path.endswith(".egg-info"):
+            found.add(path)
+    return found
+
+
+def below(path: str, prefix: str) -> str:
+    """A path from the environment's folder, as conda writes it; empty where it lies elsewhere.
+
+    >>> below("/env/lib/python3.11/site-packages/a-1.dist-info", "/env")
+    'lib/python3.11/site-packages/a-1.dist-info'
+    """
+    path, prefix = path.replace("\\", "/"), prefix.replace("\\", "/").rstrip("/")
+    return path[len(prefix) + 1 :] if path.startswith(f"{prefix}/") else ""
 
 
 def _text(tree: Mapping[str, object], key: str) -> str | None:

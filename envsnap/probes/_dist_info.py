@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from envsnap.probes._anchors import Anchors
@@ -11,19 +13,28 @@ from envsnap.sections import Fact, Origin, Reason, Unknown
 
 _LONGEST = 512
 _VCS = frozenset({"git", "hg", "svn", "bzr"})
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Found(NamedTuple):
     """Something on the search path that looks like a distribution."""
 
     path: str
+    """Its dist-info, egg-info or EGG-INFO folder, egg-info file or egg-link; in a zip, too."""
     folder: str
-    """The entry of the search path that holds it."""
+    """The entry of the search path that holds it: of an egg, the egg itself."""
     kind: str
-    """dist-info, egg-info, egg-link, half-deleted or unreadable."""
+    """dist-info, egg-info, egg-link, egg or zip; else what is wrong: half-deleted, no folder,
+    unopened or unreadable."""
     layer: str
     files: tuple[str, ...]
     """The names in its dist-info folder."""
+    source: str = ""
+    """The folder that an egg-link leads to; why a zip was not opened."""
+    project: str = ""
+    """The folder of the setup.py that made the egg-link."""
+    held: Mapping[str, bytes] = _NOTHING
+    """The small files that lie in a zip, by path."""
 
 
 class Metadata(NamedTuple):
@@ -83,6 +94,7 @@ def direct_url(raw: bytes, anchors: Anchors) -> Origin:
     url = tree.get("url") if isinstance(tree, dict) else None
     if not isinstance(url, str):
         return Origin(kind="unknown", url=Unknown(Reason.UNPARSABLE, "direct_url.json has no url"))
+    url = whole(url)
     vcs, archive, folder = (_table(tree, key) for key in ("vcs_info", "archive_info", "dir_info"))
     kind = "archive"
     if vcs is not None:
@@ -102,13 +114,29 @@ def direct_url(raw: bytes, anchors: Anchors) -> Origin:
 
 
 def _address(url: str, anchors: Anchors) -> str:
+    folder = _local(url)
+    return "file://" + anchors.anchor(folder) if folder else clean_url(url)[: 4 * _LONGEST]
+
+
+def _local(url: str) -> str | None:
+    """The path in a local address; None if it is another one."""
     if not url.startswith("file:"):
-        return clean_url(url)[: 4 * _LONGEST]
+        return None
     from urllib.parse import unquote
 
-    return "file://" + anchors.anchor(
-        unquote(url.removeprefix("file://").removeprefix("localhost"))
-    )
+    return unquote(url.removeprefix("file://").removeprefix("localhost"), errors="surrogateescape")
+
+
+def source_folder(raw: bytes) -> str | None:
+    """The folder on this machine that a direct_url.json names, as it is; None if it names none."""
+    try:
+        tree = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    url = tree.get("url") if isinstance(tree, dict) else None
+    is_folder = isinstance(tree, dict) and isinstance(tree.get("dir_info"), dict)
+    folder = _local(whole(url)) if is_folder and isinstance(url, str) else None
+    return folder.rstrip("/") if folder and folder.startswith("/") and "\0" not in folder else None
 
 
 def _archive_hash(archive: dict[str, object] | None) -> str | None:
@@ -127,4 +155,13 @@ def _table(tree: dict[str, object] | None, key: str) -> dict[str, object] | None
 
 def _text(tree: dict[str, object] | None, key: str) -> str | None:
     value = tree.get(key) if tree else None
-    return value[:_LONGEST] if isinstance(value, str) else None
+    return whole(value)[:_LONGEST] if isinstance(value, str) else None
+
+
+def whole(text: str) -> str:
+    r"""A text of JSON with a question mark for each half of a pair, which no file can hold.
+
+    >>> whole("a\ud800b")
+    'a?b'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -47,11 +47,26 @@ class Status(NamedTuple):
     changed: int
 
 
-def git(look: Look, root: str) -> Fact[Git | None]:
-    """The state of the repository that holds the folder; None if it is in none."""
-    if not _in_repository(look.host, root):
-        return None
-    ran = _run(look, root, _STATUS)
+def git(look: Look, folder: str) -> Fact[Git | None]:
+    """The state of the repository that holds the folder; None if it is in none.
+
+    Several probes may ask of one repository, and each packages many: it is looked at once.
+    """
+    root = repository(look.host, folder)
+    return None if root is None else look.once(f"git {root}", lambda: _state(look, root))
+
+
+def repository(host: Host, folder: str) -> str | None:
+    """The folder upward that has a `.git`, seen or not: only a known absence is one."""
+    while folder:
+        if host.stat(f"{folder}/.git") is not None:
+            return folder
+        folder = folder.rpartition("/")[0]
+    return None
+
+
+def _state(look: Look, root: str) -> Fact[Git | None]:
+    ran = run_git(look, root, _STATUS)
     if isinstance(ran, Unknown):
         return ran
     if ran.status:
@@ -70,16 +85,8 @@ def git(look: Look, root: str) -> Fact[Git | None]:
     )
 
 
-def _in_repository(host: Host, folder: str) -> bool:
-    """Whether a `.git` lies here or upward, seen or not: only a known absence is one."""
-    while folder:
-        if host.stat(f"{folder}/.git") is not None:
-            return True
-        folder = folder.rpartition("/")[0]
-    return False
-
-
-def _run(look: Look, root: str, command: tuple[str, ...]) -> Fact[Ran]:
+def run_git(look: Look, root: str, command: tuple[str, ...]) -> Fact[Ran]:
+    """What git answers there, kept from starting anything of the repository's own."""
     return look.host.run(["git", "-C", root, *_SAFE, *command], timeout_s=_DEADLINE_S)
 
 
@@ -115,7 +122,7 @@ def parse_status(text: str) -> Status | None:
 
 
 def _commit_time(look: Look, root: str) -> Fact[str]:
-    ran = _run(look, root, _TIME)
+    ran = run_git(look, root, _TIME)
     if isinstance(ran, Unknown):
         return ran
     return parse_commit_time(ran.stdout)
@@ -134,7 +141,7 @@ def parse_commit_time(text: str) -> Fact[str]:
 
 
 def _remotes(look: Look, root: str) -> Fact[dict[str, str]]:
-    ran = _run(look, root, _REMOTES)
+    ran = run_git(look, root, _REMOTES)
     if isinstance(ran, Unknown):
         return ran
     if ran.status not in {0, _NOT_FOUND}:
@@ -166,7 +173,7 @@ def _remote(look: Look, remotes: dict[str, str], upstream: str | None) -> str | 
 
 
 def _pushed(look: Look, root: str) -> Fact[bool]:
-    ran = _run(look, root, _PUSHED)
+    ran = run_git(look, root, _PUSHED)
     if isinstance(ran, Unknown):
         return ran
     if ran.status:

@@ -13,7 +13,8 @@ from envsnap.probes._ask import interpreter
 from envsnap.probes._dist_info import Found, Metadata
 from envsnap.probes._interpreter import Interpreter
 from envsnap.probes._registry import Look, NeedsError, Options
-from envsnap.probes.packages import _distributions, _metadata, probe_packages
+from envsnap.probes._search import metadata, search
+from envsnap.probes.packages import probe_packages
 from envsnap.sections import Fact, Package, Packages, Unknown
 
 
@@ -22,11 +23,12 @@ class Located(NamedTuple):
 
     package: Package
     path: str
-    """Its dist-info or egg-info folder, egg-info file or egg-link, as it is on this machine."""
+    """Its dist-info, egg-info or EGG-INFO folder, egg-info file or egg-link, as it is on this
+    machine; of a zip's, the zip's path comes first."""
     folder: str
     """The entry of the search path that holds it."""
     kind: str
-    """dist-info, egg-info or egg-link."""
+    """dist-info, egg-info, egg-link, egg or zip."""
 
 
 class Environment(NamedTuple):
@@ -62,10 +64,9 @@ def located(host: Host, options: Options) -> Fact[Environment]:
 def _places(look: Look, found: Interpreter) -> dict[tuple[str, str, str], Found]:
     """Where each distribution lies, by what the section calls it."""
     places: dict[tuple[str, str, str], Found] = {}
-    for entry in found.entries:
-        anchored = look.anchors.anchor(entry.path)
-        for each in _distributions(look.host, entry.path, entry.layer):
-            said = _metadata(look.host, each)
-            if isinstance(said, Metadata):
-                places.setdefault((said.name, said.version, anchored), each)
+    for each in search(look.host, found.entries):
+        said = metadata(look.host, each)
+        if isinstance(said, Metadata):
+            anchored = look.anchors.anchor(each.folder)
+            places.setdefault((said.name, said.version, anchored), each)
     return places

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
-from envsnap.host import Host
+from envsnap.host import Host, Listen
 from envsnap.probes._anchors import Anchors
 from envsnap.probes._interpreter import Interpreter
 from envsnap.probes._project_root import project_root
 from envsnap.sections import SECTIONS, Fact, Unknown
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Options(NamedTuple):
@@ -28,6 +30,10 @@ class Options(NamedTuple):
     """Record what names a person or a machine, too."""
     digests: bool = True
     """Read every RECORD for the stated content digest."""
+    verify: bool = False
+    """Hash every installed file, and compare it with what RECORD states."""
+    listen: Listen = lambda _: None
+    """Is told how far the hashing is."""
 
 
 class NeedsError(Exception):
@@ -53,6 +59,7 @@ class Look:
         self.have = have
         """The sections that were probed before, by name."""
         self._environment = environment
+        self._once: dict[str, tuple[threading.Lock, list[object]]] = {}
 
     @property
     def interpreter(self) -> Fact[Interpreter]:
@@ -74,6 +81,17 @@ class Look:
             project=project if isinstance(project, str) else None,
             home=home if isinstance(home, str) else None,
         )
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returns, made for the first probe that asks by this name.
+
+        Probes run at the same time; another that asks meanwhile waits for the first.
+        """
+        lock, made = self._once.setdefault(name, (threading.Lock(), []))
+        with lock:
+            if not made:
+                made.append(make())
+        return cast("T", made[0])
 
     def need(self, section: type[S]) -> S:
         """The section of that shape.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -180,4 +181,4 @@ def _with_pth(host: Host, folder: str, layer: str) -> Iterator[Entry]:
         )
         for line in map(str.strip, lines):
             if line and not line.startswith(("#", "import ", "import\t")):
-                yield Entry(line if line.startswith("/") else f"{folder}/{line}", "pth")
+                yield Entry(os.path.normpath(os.path.join(folder, line)), "pth")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from envsnap.host import Host
 from envsnap.manifest import canonical_name
-from envsnap.probes._conda import conda_records
-from envsnap.probes._dist_info import (
-    Found,
-    Metadata,
-    direct_url,
-    parse_metadata,
-    parse_wheel,
-)
+from envsnap.probes._conda import below, conda_records
+from envsnap.probes._dist_info import Found, Metadata, direct_url, parse_wheel, source_folder
+from envsnap.probes._dpkg import owners
+from envsnap.probes._draft import Draft, Told
+from envsnap.probes._evidence import evidence
+from envsnap.probes._index_hint import index_hint
+from envsnap.probes._interpreter import Entry, Interpreter
 from envsnap.probes._registry import Look, NeedsError, probe
+from envsnap.probes._search import metadata, read, search
+from envsnap.probes._source_tree import rank, with_trees, without_leavings
 from envsnap.sections import (
+    NOT_VERIFIED,
     Broken,
     CondaRecord,
     Fact,
@@ -32,12 +34,10 @@ from envsnap.sections import (
 _PLAIN_VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([.][a-z0-9]+)*)?\Z"
 )
-_METADATA_START_BYTES = 1024
-_METADATA_LIMIT_BYTES = 4 * 1024 * 1024
 _KEEP_REQUESTED = frozenset({"pip", "uv"})
 
 
-class _Read(NamedTuple):
+class _Named(NamedTuple):
     """A distribution whose name and version could be read."""
 
     found: Found
@@ -50,32 +50,36 @@ def probe_packages(look: Look) -> Packages:
     interpreter = look.interpreter
     if isinstance(interpreter, Unknown):
         raise NeedsError(interpreter)
-    seen = [
-        found
-        for entry in interpreter.entries
-        for found in _distributions(look.host, entry.path, entry.layer)
-    ]
-    digests = _start_digests(look, seen)
-    read: list[_Read] = []
-    broken: list[Broken] = []
-    for found in seen:
-        outcome = _metadata(look.host, found)
-        if isinstance(outcome, Metadata):
-            read.append(_Read(found, outcome))
-        else:
-            broken.append(Broken(location=look.anchors.anchor(found.path), why=outcome))
-    owners, conda_only = conda_records(look, interpreter.prefix)
-    places = {entry.path: look.anchors.anchor(entry.path) for entry in interpreter.entries}
-    drafts = [_describe(look, each, owners, places) for each in read]
-    contents = digests()
+    seen = search(look.host, interpreter.entries)
+    digests = _start_digests(look, seen, interpreter)
+    named, broken = _parted(look, seen)
+    records, conda_only = conda_records(look, interpreter.prefix)
+    owned = {
+        each.found.path: record
+        for each in named
+        if records and (record := records.get(below(each.found.path, interpreter.prefix)))
+    }
+    drafts = with_trees(look, without_leavings(_drafts(look, named, owned)))
+    finished = _finished(_with_owners(look.host, tuple(drafts)), digests(), interpreter.entries)
     closed = next((each for each in seen if _hides_the_environment(each)), None)
     return Packages(
-        installed=_finished(drafts, [contents[each.found.path] for each in read])
-        if closed is None
-        else _not_listed(look.anchors.anchor(closed.path)),
+        installed=finished if closed is None else _not_listed(look.anchors.anchor(closed.path)),
         conda_only=conda_only,
-        broken=tuple(sorted(broken, key=lambda each: each.location)),
+        broken=broken,
     )
+
+
+def _parted(look: Look, seen: Sequence[Found]) -> tuple[list[_Named], tuple[Broken, ...]]:
+    """Those with a name and a version, and those without: one never costs the others."""
+    named: list[_Named] = []
+    broken: list[Broken] = []
+    for found in seen:
+        outcome = metadata(look.host, found)
+        if isinstance(outcome, Metadata):
+            named.append(_Named(found, outcome))
+        else:
+            broken.append(Broken(location=look.anchors.anchor(found.path), why=outcome))
+    return named, tuple(sorted(broken, key=lambda each: each.location))
 
 
 def _hides_the_environment(found: Found) -> bool:
@@ -100,116 +104,80 @@ def is_valid_version(version: str) -> bool:
     return True
 
 
-def _distributions(host: Host, folder: str, layer: str) -> Iterator[Found]:
-    """What one entry of the search path holds, sorted by name."""
-    names = host.list(folder)
-    if isinstance(names, Unknown):
-        if names.reason is Reason.NO_PERMISSION:
-            yield Found(folder, folder, "unreadable", layer, ())
-        return
-    for name in names or ():
-        path = f"{folder}/{name}"
-        if name.endswith(".dist-info"):
-            files = host.list(path)
-            listed = files if isinstance(files, tuple) else ()
-            kind = "half-deleted" if name.startswith("~") else "dist-info"
-            yield Found(path, folder, kind, layer, listed)
-        elif name.endswith(".egg-info"):
-            yield Found(path, folder, "egg-info", layer, ())
-        elif name.endswith(".egg-link"):
-            yield Found(path, folder, "egg-link", layer, ())
+Digests = Callable[[], Mapping[str, Told]]
 
 
-def _metadata(host: Host, found: Found) -> Metadata | str:
-    """A distribution's name and version, or what is wrong with it."""
-    if found.kind == "unreadable":
-        return "the folder could not be listed: no permission"
-    if found.kind == "half-deleted":
-        return "a removal that was not finished"
-    if found.kind == "dist-info" and not found.files:
-        return "an empty dist-info folder"
-    for path in _metadata_paths(host, found):
-        raw = host.read(path, limit=_METADATA_START_BYTES)
-        if isinstance(raw, Unknown):
-            return f"its metadata could not be read: {raw}"
-        if raw is None:
-            continue
-        metadata = parse_metadata(raw)
-        if metadata is None and len(raw) == _METADATA_START_BYTES:
-            whole = host.read(path, limit=_METADATA_LIMIT_BYTES)
-            metadata = parse_metadata(whole) if isinstance(whole, bytes) else None
-        return metadata or "its metadata names no name and version"
-    return "no metadata"
-
-
-def _metadata_paths(host: Host, found: Found) -> tuple[str, ...]:
-    if found.kind == "dist-info":
-        return (f"{found.path}/METADATA",)
-    if found.kind == "egg-info":
-        return (f"{found.path}/PKG-INFO", found.path)
-    link = host.read(found.path, limit=_METADATA_START_BYTES)
-    if not isinstance(link, bytes):
-        return ()
-    source = link.decode("utf-8", "surrogateescape").split("\n", 1)[0].strip()
-    stem = found.path.rpartition("/")[2][: -len(".egg-link")]
-    return (
-        f"{source}/{stem}.egg-info/PKG-INFO",
-        f"{source}/{stem.replace('-', '_')}.egg-info/PKG-INFO",
-    )
-
-
-Digests = Callable[[], Mapping[str, Fact[str | None]]]
-
-
-def _start_digests(look: Look, seen: Sequence[Found]) -> Digests:
+def _start_digests(look: Look, seen: Sequence[Found], interpreter: Interpreter) -> Digests:
     """Start the second process over every RECORD; its answers are by the path of the dist-info."""
-    stating = [each.path for each in seen if "RECORD" in each.files]
-    contents: dict[str, Fact[str | None]] = dict.fromkeys(each.path for each in seen)
+    if look.options.verify:
+        from envsnap.probes._verified import start_verifying
+
+        return start_verifying(look, interpreter, seen)
+    stating = [each.path for each in seen if "RECORD" in each.files and each.kind == "dist-info"]
+    contents = dict.fromkeys((each.path for each in seen), Told(None))
     if not look.options.digests:
-        lost = Unknown(Reason.NOT_ASKED, "left out with --no-digests")
+        lost = Told(Unknown(Reason.NOT_ASKED, "left out with --no-digests"))
         return lambda: contents | dict.fromkeys(stating, lost)
     pending = look.host.stated_digests([f"{path}/RECORD" for path in stating])
 
-    def answers() -> Mapping[str, Fact[str | None]]:
+    def answers() -> Mapping[str, Told]:
         return contents | {
-            path: digest.content for path, digest in zip(stating, pending(), strict=True)
+            path: Told(digest.content) for path, digest in zip(stating, pending(), strict=True)
         }
 
     return answers
 
 
-def _describe(
-    look: Look, each: _Read, owners: Mapping[str, CondaRecord], places: Mapping[str, str]
-) -> Package:
+def _drafts(look: Look, named: Sequence[_Named], owned: Mapping[str, CondaRecord]) -> list[Draft]:
+    places = {each.found.folder for each in named}
+    anchored = {folder: look.anchors.anchor(folder) for folder in places}
+    return [
+        _describe(look, each, owned.get(each.found.path), anchored[each.found.folder])
+        for each in named
+    ]
+
+
+def _describe(look: Look, each: _Named, conda: CondaRecord | None, location: str) -> Draft:
     """One distribution as its files tell it; its digest is still being computed."""
-    found, metadata = each
-    conda = owners.get(found.path.rpartition("/")[2])
+    found, known = each
     installer = _installer(look.host, found)
-    origin = _origin(look, found, conda, installer)
-    wheel = look.host.read(f"{found.path}/WHEEL") if "WHEEL" in found.files else None
+    origin, source = _origin(look, each, conda, installer)
+    wheel = read(look.host, found, "WHEEL")
     tags, build = parse_wheel(wheel) if isinstance(wheel, bytes) else (wheel, wheel)
-    return Package(
-        name=metadata.name,
-        version=metadata.version,
-        version_valid=is_valid_version(metadata.version),
+    package = Package(
+        name=known.name,
+        version=known.version,
+        version_valid=is_valid_version(known.version),
         active=False,
         layer=found.layer,
-        location=places[found.folder],
+        location=location,
         installer=installer,
         requested=_requested(found, installer),
         origin=origin,
         tags=tags,
         build=build,
+        built_here=origin.kind == "index" and _is_built_here(found, known.version, tags),
         content=None,
         evidence="version",
         conda=conda,
     )
+    return Draft(found, package, source)
+
+
+def _is_built_here(found: Found, version: str, tags: Fact[tuple[str, ...] | None]) -> bool:
+    """Whether its files prove that its wheel came from no index, but from a source of one.
+
+    uv says so. The tag `linux_x86_64` does, which indexes refuse; only PyTorch's own have it, with
+    local versions. A pure wheel that pip built tells nothing.
+    """
+    if "uv_build.json" in found.files:
+        return True
+    plain = isinstance(tags, tuple) and any("-linux_" in tag for tag in tags)
+    return plain and "+" not in version
 
 
 def _installer(host: Host, found: Found) -> Fact[str | None]:
-    if "INSTALLER" not in found.files:
-        return None
-    raw = host.read(f"{found.path}/INSTALLER", limit=256)
+    raw = read(host, found, "INSTALLER", limit=256)
     if not isinstance(raw, bytes):
         return raw
     return raw.decode("utf-8", "replace").split("\n", 1)[0].strip()[:64] or None
@@ -224,46 +192,57 @@ def _requested(found: Found, installer: Fact[str | None]) -> Fact[bool]:
 
 
 def _origin(
-    look: Look, found: Found, conda: CondaRecord | None, installer: Fact[str | None]
-) -> Origin:
+    look: Look, each: _Named, conda: CondaRecord | None, installer: Fact[str | None]
+) -> tuple[Origin, str | None]:
+    """Where it was installed from, and the folder on this machine if it was one."""
+    found = each.found
     if conda is not None:
         # A direct_url.json here is conda-build's own working folder, of no use to anybody.
-        return Origin(kind="conda", url=conda.url)
+        return Origin(kind="conda", url=conda.url), None
     if found.kind == "egg-link":
-        return Origin(kind="editable")
+        url = f"file://{look.anchors.anchor(found.project)}"
+        return Origin(kind="editable", url=url), found.project
     if "direct_url.json" in found.files:
-        raw = look.host.read(f"{found.path}/direct_url.json", limit=65536)
+        raw = read(look.host, found, "direct_url.json")
         if isinstance(raw, bytes):
-            return direct_url(raw, look.anchors)
-        return Origin(kind="unknown", url=raw)
-    if found.layer == "distro":
-        return Origin(kind="distribution")
-    return Origin(kind="index" if isinstance(installer, str) else "unknown")
+            return direct_url(raw, look.anchors), source_folder(raw)
+        return Origin(kind="unknown", url=raw), None
+    by_hand = isinstance(installer, str) and installer in _KEEP_REQUESTED
+    if found.layer == "distro" and not by_hand:
+        return Origin(kind="distribution"), None
+    hint = index_hint(each.metadata.name, each.metadata.version)
+    return Origin(kind="index" if isinstance(installer, str) else "unknown", index_hint=hint), None
+
+
+def _with_owners(host: Host, drafts: Sequence[Draft]) -> Sequence[Draft]:
+    """The drafts, those in the system's own folders with the package that brought them."""
+    asked = [each.found.path for each in drafts if each.package.layer == "distro"]
+    brought = owners(host, asked)
+    return [
+        each._replace(package=replace(each.package, origin=Origin(kind="distribution", url=url)))
+        if (url := brought.get(each.found.path))
+        else each
+        for each in drafts
+    ]
 
 
 def _finished(
-    drafts: Sequence[Package], digests: Sequence[Fact[str | None]]
+    drafts: Sequence[Draft],
+    digests: Mapping[str, Told],
+    entries: Sequence[Entry],
 ) -> tuple[Package, ...]:
-    """The drafts with their digests, the first of each name on the path marked active, sorted."""
-    seen: set[str] = set()
-    done: list[tuple[str, bool, int, Package]] = []
-    for position, (draft, content) in enumerate(zip(drafts, digests, strict=True)):
-        name = canonical_name(draft.name)
-        active = name not in seen
-        seen.add(name)
-        whole = replace(draft, active=active, content=content, evidence=_evidence(draft, content))
-        done.append((name, not active, position, whole))
-    return tuple(row[3] for row in sorted(done, key=lambda row: row[:3]))
-
-
-def _evidence(package: Package, content: Fact[str | None]) -> str:
-    """The strongest identity there is of a distribution, by its name."""
-    origin = package.origin
-    proofs: tuple[tuple[str, object], ...] = (
-        ("conda", package.conda.sha256 if package.conda else None),
-        ("archive", origin.archive_hash),
-        ("vcs", origin.commit),
-        ("content", content),
-        ("distribution", "yes" if origin.kind == "distribution" else None),
-    )
-    return next((name for name, proof in proofs if isinstance(proof, str)), "version")
+    """The packages with their digests, sorted; of each name the one that import uses is active."""
+    copies: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        copies.setdefault(canonical_name(draft.package.name), []).append(draft)
+    done: list[Package] = []
+    for _, same in sorted(copies.items()):
+        if len(same) > 1:
+            same.sort(key=lambda each: rank(each, entries))
+        for at, draft in enumerate(same):
+            content, changes = digests[draft.found.path]
+            known = draft.package
+            known = known if changes is NOT_VERIFIED else replace(known, changes=changes)
+            proof = evidence(known, content)
+            done.append(replace(known, active=at == 0, content=content, evidence=proof))
+    return tuple(done)

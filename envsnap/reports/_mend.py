@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from envsnap.manifest import Manifest
 from envsnap.reports._words import active_packages, count, known, project_git
-from envsnap.sections import Broken, Package, Packages, Project, Unknown, exists_only_here
+from envsnap.sections import (
+    Broken,
+    Git,
+    Origin,
+    Package,
+    Packages,
+    Project,
+    Unknown,
+    exists_only_here,
+    is_local,
+)
 
 _SHOWN = 4
 
@@ -33,21 +43,54 @@ def _only_here(manifest: Manifest) -> Iterator[Mend]:
     active = active_packages(manifest)
     if isinstance(active, Unknown):
         return
-    local = [each for each in active if exists_only_here(each.origin)]
+    local = [
+        each
+        for each in active
+        if exists_only_here(each.origin) and not _can_be_fetched(each.origin)
+    ]
     if local:
         yield Mend(
             f"{len(local)} of {count(len(active), 'package')} exist on this machine only; "
             "nobody could rebuild this",
             _examples([f"{each.name} {each.version}   {_where(each)}" for each in local]),
-            "publish them, or install them from a commit that others can fetch",
+            "envsnap pack puts them into the file that you attach; or publish them, and install "
+            "from a commit that others can fetch",
         )
 
 
-def _where(package: Package) -> str:
-    kind = {"editable": "editable", "directory": "folder", "archive": "file"}.get(
-        package.origin.kind, ""
+def _can_be_fetched(origin: Origin) -> bool:
+    """Whether its folder is, as it lies there, a commit that a remote has."""
+    git = origin.git
+    return (
+        isinstance(git, Git)
+        and git.pushed is True
+        and origin.difference is None
+        and isinstance(git.remote, str)
+        and not is_local(git.remote)
     )
-    return f"{kind} {known(package.origin.url).removeprefix('file://')}".strip()
+
+
+def _where(package: Package) -> str:
+    origin = package.origin
+    kinds = {"editable": "editable", "directory": "folder", "archive": "file", "vcs": "repository"}
+    url = known(origin.url).rpartition("file://")[2]
+    place = f"{kinds.get(origin.kind, '')} {url}".strip()
+    return ", ".join(filter(None, (place, *_state(origin))))
+
+
+def _state(origin: Origin) -> Iterator[str]:
+    """What of a folder's repository nobody else has."""
+    git = origin.git
+    if origin.kind == "vcs" and isinstance(origin.commit, str):
+        yield f"{known(origin.vcs)} commit {origin.commit[:7]}".strip()
+    if git is None and origin.kind in {"editable", "directory"}:
+        yield "under no version control"
+    if not isinstance(git, Git):
+        return
+    if git.pushed is False and isinstance(git.commit, str):
+        yield f"git commit {git.commit[:7]} is on no remote"
+    if isinstance(git.changed_files, int) and git.changed_files:
+        yield count(git.changed_files, "changed file")
 
 
 def _uncommitted(manifest: Manifest) -> Iterator[Mend]:

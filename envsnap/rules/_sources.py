@@ -47,6 +47,11 @@ DRIVER_MISMATCH = Source(
     "https://github.com/NVIDIA/nvidia-container-toolkit/issues/394",
     _READ,
 )
+DEFAULTS_BLOCKED = Source(
+    "Biomni issue 23: institutions that block conda's defaults channel",
+    "https://github.com/snap-stanford/Biomni/issues/23",
+    _READ,
+)
 NVIDIA_TOOLKIT = Source(
     "NVIDIA container toolkit documentation",
     "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Condition, Outcome, Scope
-from envsnap.rules._sources import ENVSNAP, PYTHON_PATH
+from envsnap.rules._sources import DEFAULTS_BLOCKED, ENVSNAP, PYTHON_PATH
 from envsnap.rules._views import active, listed, shell_line
-from envsnap.sections import CondaRecord, Package, Packages, Reason, Unknown
+from envsnap.sections import Changes, CondaRecord, Fact, Package, Packages, Reason, Unknown
 
 _PLACEHOLDER = "local-package-"
+_DEFAULTS = re.compile(
+    r"defaults\Z|pkgs/(?:main|free|r|msys2)\b"
+    r"|https?://(?:repo\.anaconda\.com|repo\.continuum\.io)/pkgs/"
+)
 
 
 @drift("PKG001", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=ENVSNAP)
@@ -83,7 +88,8 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
         elif contents[0] != contents[1]:
             yield Said(
                 both.name, Outcome.NUMERICS,
-                f"{both.name} {both.wanted.version}: other files under the same version",
+                f"{both.name} {both.wanted.version}: other files under the same version"
+                + _differing(both.found.changes),
                 remedy=f"reinstall {both.name} from the artifact of the wanted side",
                 wanted=str(contents[0])[:12], found=str(contents[1])[:12],
             )  # fmt: skip
@@ -192,6 +198,63 @@ def broken(side: Side) -> Iterator[Said]:
             f"{len(faults)} {verb} could not be read, as {faults[0].location}: {faults[0].why}",
             remedy="reinstall or remove them",
         )  # fmt: skip
+
+
+@health(
+    "PKG012", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=DEFAULTS_BLOCKED
+)
+def defaults_channel(side: Side) -> Iterator[Said]:
+    """Where that channel is blocked, as many institutions do, nobody can fetch them.
+
+    Some of the environment's packages came from conda's `defaults` channel, whose terms ask
+    organisations of some size for a licence. Their networks often refuse it, and then the
+    environment cannot be rebuilt there; conda-forge has most of the same packages.
+    """
+    packages = side.need(Packages)
+    installed = need(packages.installed, side.path("packages.installed"))
+    records = {
+        record.name: record.channel
+        for record in (*(each.conda for each in installed), *_conda_only(side).values())
+        if record is not None
+    }
+    blocked = [name for name, each in records.items() if _DEFAULTS.match(_known(each))]
+    if blocked:
+        yield Said(
+            "defaults channel", Outcome.NOTE,
+            f"{listed(blocked, 'conda package')} from the defaults channel",
+            remedy="install them from conda-forge, then capture again",
+        )  # fmt: skip
+
+
+def _known(fact: Fact[str | None]) -> str:
+    return fact if isinstance(fact, str) else ""
+
+
+@health("PKG013", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
+def edited(side: Side) -> Iterator[Said]:
+    """What is installed under that name and version is something else.
+
+    Files of a distribution differ from what its RECORD states, or are gone: they were edited
+    where they lie, or overwritten by another distribution. Only `--verify` finds that out. A
+    comparison with an environment that has the files as they were is PKG003.
+    """
+    installed = need(side.need(Packages).installed, side.path("packages.installed"))
+    for each in installed:
+        words = _differing(each.changes)
+        if words:
+            yield Said(
+                f"{each.name} {each.location}", Outcome.NOTE, f"{each.name} {each.version}{words}",
+                remedy="reinstall it, or keep the change as a release of its own",
+            )  # fmt: skip
+
+
+def _differing(changes: Fact[Changes]) -> str:
+    """The edited and missing files, as the end of a sentence; empty where there are none."""
+    if isinstance(changes, Unknown):
+        return ""
+    kinds = (("edited", changes.edited), ("missing", changes.missing))
+    parts = [f"{kind} {listed([*paths], 'file')}" for kind, paths in kinds if paths]
+    return f", {'; '.join(parts)}" if parts else ""
 
 
 class _Both(NamedTuple):

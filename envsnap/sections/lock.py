@@ -59,6 +59,10 @@ class CondaArtifact:
     sha256: Fact[str | None] = fact("Its SHA-256, 64 hex digits; null where only the MD5 is known")
     md5: Fact[str | None] = fact("Its MD5, 32 hex digits")
     size: Fact[int] = fact("Its size", unit="bytes")
+    how: str = fact(
+        "channel; made (again, from the installed files, so that its hashes are its own)",
+        default="channel",
+    )
 
 
 @shape

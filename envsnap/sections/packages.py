@@ -94,6 +94,11 @@ class Package:
     origin: Origin = fact("Where it was installed from")
     tags: Fact[tuple[str, ...] | None] = fact("The wheel's tags; null without a WHEEL file")
     build: Fact[str | None] = fact("The wheel's build tag", default=None)
+    built_here: bool = fact(
+        "Whether its wheel was surely built where it is installed, from a source of an index",
+        sources=("uv_build.json", "the tag linux_*, which indexes refuse"),
+        default=False,
+    )
     content: Fact[str | None] = fact(
         "envsnap-content-1 digest of what the wheel put into site-packages, hex; "
         "null when the installer left no RECORD",

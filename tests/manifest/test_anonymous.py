@@ -202,3 +202,20 @@ def test_a_reason_keeps_what_was_asked_and_not_a_program_s_last_words() -> None:
     assert without_paths((crashed, unread, {"a": LEFT_OUT})) == (
         told, Unknown(Reason.NO_PERMISSION, "{home}/..."), {"a": LEFT_OUT},
     )  # fmt: skip
+
+
+def test_the_repository_of_a_folder_that_was_installed_is_nobody_s() -> None:
+    known = Git(
+        commit="ab" * 20, commit_time="2026-01-31T12:00:00Z", branch=NAME, changed_files=2,
+        remote=f"https://forge.example/{NAME}.git", pushed=True,
+    )  # fmt: skip
+    folder = made.origin("editable", url="file://{home}/x", git=known, difference="cd" * 32)
+    packages = Packages(
+        installed=(made.package(NAME, "1", origin=folder),), conda_only=(), broken=()
+    )
+    found = anonymous(made.manifest(installed=(), packages=packages)).section(Packages)
+    assert isinstance(found, Packages)
+    assert not isinstance(found.installed, Unknown)
+    gone = {"commit": LEFT_OUT, "commit_time": LEFT_OUT, "branch": LEFT_OUT, "remote": LEFT_OUT}
+    assert found.installed[0].origin.git == replace(known, **gone)
+    assert NAME not in repr(found.installed)

@@ -1,67 +1,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from envsnap._capture import capture
-from envsnap.host import Ran, RecordedHost, StatedDigest
-from envsnap.manifest import Manifest
-from envsnap.probes import Anchors, Options
+from envsnap.host import Ran, RecordedHost
+from envsnap.probes import Anchors
 from envsnap.probes._conda import parse_record
 from envsnap.probes._dist_info import direct_url, parse_metadata, parse_wheel
 from envsnap.probes.packages import is_valid_version
-from envsnap.sections import Broken, Package, Packages, Reason, Unknown
-
-SITE = "/home/ada/work/.venv/lib/python3.11/site-packages"
-USER = "/home/ada/.local/lib/python3.11/site-packages"
-
-
-def answered(*path: str, prefix: str = "/home/ada/work/.venv") -> str:
-    said = {
-        "implementation": "cpython",
-        "version": "3.11.7",
-        "prefix": prefix.encode().hex(),
-        "base_prefix": b"/usr".hex(),
-        "executable": f"{prefix}/bin/python".encode().hex(),
-        "user_site": USER.encode().hex(),
-        "sys_path": [each.encode().hex() for each in path],
-    }
-    return "\nenvsnap-paths-1:" + json.dumps(said).encode().hex() + "\n"
-
-
-def captured(files: Mapping[str, str], *path: str, digests: bool = True) -> Packages:
-    python = "/home/ada/work/.venv/bin/python"
-    host = RecordedHost.made(
-        files={python: "", "/home/ada/work/.venv/pyvenv.cfg": "home = /usr/bin\n", **files},
-        absent_below=["/"],
-        environ={"PATH": "/usr/bin"},
-        commands={(python, "-c", "{script}", "envsnap-paths-1:"): answered(*path or (SITE,))},
-        digests={f"{SITE}/numpy-2.1.0.dist-info/RECORD": StatedDigest("ab" * 32, 9)},
-        cwd="/home/ada/work",
-        home="/home/ada",
-    )
-    manifest: Manifest = capture(host, Options(digests=digests), sections=frozenset({"packages"}))
-    found = manifest.section(Packages)
-    assert isinstance(found, Packages), found
-    return found
-
-
-def dist(name: str, version: str, site: str = SITE, **files: str) -> dict[str, str]:
-    folder = f"{site}/{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nName: not this\n"
-    named = {key.replace("_json", ".json"): text for key, text in files.items()}
-    return {f"{folder}/METADATA": metadata} | {
-        f"{folder}/{key}": text for key, text in named.items()
-    }
-
-
-def installed(packages: Packages) -> tuple[Package, ...]:
-    assert not isinstance(packages.installed, Unknown)
-    return packages.installed
+from envsnap.sections import Broken, Packages, Reason, Unknown
+from tests.probes.environments import SITE, USER, captured, dist, installed
 
 
 def test_a_wheel_from_an_index_is_described_by_its_files() -> None:

@@ -60,9 +60,9 @@ found   this machine: Debian 12, A100-SXM4-40GB, driver 550.54.14
   RESULTS            AS CAPTURED   no difference known to change digits
 
 Fine         packages, Python, system, CPU and memory, GPU, driver, CUDA
-             libraries, variables (45 rules).  -v lists them
+             libraries, variables (47 rules).  -v lists them
 
-Exit 0: nothing that changes results in 48 rules
+Exit 0: nothing that changes results in 50 rules
 Decided by   running natively: 7 of 7 packages are installed there.  --for
              changes it"""
 
@@ -194,7 +194,7 @@ def test_notes_are_counted_and_told_with_v_alone() -> None:
     found = machine(os=made.linux(kernel="6.8.0"))
     assert "kernel 6.1.0" not in shown(machine(), found)
     words = " ".join(shown(machine(), found).split())
-    assert "(44 rules); 1 difference changes no digit. -v lists them" in words
+    assert "(46 rules); 1 difference changes no digit. -v lists them" in words
     verbose = shown(machine(), found, verbose=True)
     assert "\n1 note\n  kernel      kernel 6.1.0 -> 6.8.0: Linux keeps its" in verbose
     assert "\nFine         packages: missing (PKG001), other version (PKG002)," in verbose

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from envsnap.reports._words import project_words
+import pytest
+
+from envsnap.reports._words import identity_words, packages_words, project_words
 from envsnap.reports.summary import mending
-from envsnap.sections import Broken, Git, Project, Reason, Unknown, replace
+from envsnap.sections import Broken, Git, Origin, Project, Reason, Unknown, replace
 from tests import made
 from tests.rules.machines import machine, packages
 
@@ -50,3 +52,76 @@ def test_long_examples_are_wrapped_and_lose_no_word() -> None:
         "       {env}/lib/python3.11/site-packages/a.dist-info   its metadata names no",
         "         name",
     ]
+
+
+COMMITTED = replace(
+    NEW, commit="91be7d0" + "0" * 33, commit_time="2026-11-20T10:00:00Z", changed_files=0,
+    remote="https://forge.example/lab/losses.git", pushed=True,
+)  # fmt: skip
+FOLDER = made.origin("editable", url="file://{project}/losses")
+
+
+def only_here(origin: Origin) -> str:
+    having = packages(made.package("idna", "3.7"), made.package("losses", "0.1", origin=origin))
+    told = " ".join(map(str.strip, mending(machine(packages=having), 80)))
+    before, found, rest = told.partition("losses 0.1 ")
+    return rest.partition(" -> ")[0].strip() if found else before
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (FOLDER, "editable {project}/losses, under no version control"),
+        (
+            replace(FOLDER, git=replace(COMMITTED, pushed=False, remote=None)),
+            "editable {project}/losses, git commit 91be7d0 is on no remote",
+        ),
+        (
+            replace(
+                FOLDER, kind="directory", git=replace(COMMITTED, changed_files=3), difference="ab"
+            ),
+            "folder {project}/losses, 3 changed files",
+        ),
+        (
+            replace(FOLDER, git=replace(COMMITTED, remote="file://{home}/losses.git")),
+            "editable {project}/losses",
+        ),
+        (replace(FOLDER, git=Unknown(Reason.TOOL_MISSING, "git")), "editable {project}/losses"),
+        (
+            made.origin(
+                "vcs", url="git+file://{home}/losses", vcs="git", commit="91be7d0" + "0" * 33
+            ),
+            "repository {home}/losses, git commit 91be7d0",
+        ),
+    ],
+)
+def test_what_exists_only_here_is_told_with_its_state(origin: Origin, words: str) -> None:
+    assert only_here(origin) == words
+
+
+def test_a_clean_folder_of_a_commit_that_a_remote_has_can_be_fetched() -> None:
+    assert "exist on this machine only" not in only_here(replace(FOLDER, git=COMMITTED))
+
+
+def test_packages_are_counted_by_what_proves_them_where_that_differs() -> None:
+    mixed = packages(
+        made.package("a", "1"),
+        made.package("b", "1", evidence="vcs"),
+        made.package("c", "1", evidence="version"),
+        made.package("d", "1", evidence="version", active=False),
+    )
+    assert identity_words(machine(packages=mixed)) == (
+        "1 by commit, 1 by stated files, 1 by name and version alone"
+    )
+    proved = packages(made.package("a", "1", evidence="verified"))
+    assert identity_words(machine(packages=proved)) == "1 by verified files"
+
+
+def test_where_all_are_proved_as_usual_there_is_no_line() -> None:
+    assert identity_words(machine(packages=packages(made.package("a", "1")))) == ""
+    assert identity_words(machine(packages=Unknown(Reason.NOT_ASKED))) == ""
+
+
+def test_wheels_that_were_built_from_source_are_counted() -> None:
+    built = packages(made.package("a", "1", built_here=True), made.package("b", "1"))
+    assert packages_words(machine(packages=built)) == "2: 2 from an index (1 built from source)"

@@ -183,3 +183,25 @@ def test_placeholders_of_an_anonymous_manifest_are_left_open_not_missed() -> Non
     assert missing(judged("PKG001", wanted, having(IDNA))) == [
         ("wanted packages.installed", "not-asked: 1 of 2 names left out")
     ]
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        "defaults",
+        "pkgs/main",
+        "https://repo.anaconda.com/pkgs/main/linux-64",
+        "https://repo.anaconda.com/pkgs/msys2",
+    ],
+)
+def test_packages_of_the_defaults_channel_are_a_note(channel: str) -> None:
+    blas = replace(conda("libblas", "1"), channel=channel)
+    numpy = replace(NUMPY, conda=replace(conda("numpy", "1.26.4"), channel=channel))
+    report = well("PKG012", having(IDNA, numpy, conda_only=(blas,)))
+    assert told(report) == [("note", "2 conda packages: libblas, numpy from the defaults channel")]
+
+
+@pytest.mark.parametrize("channel", [None, "conda-forge", "https://conda.example/forge", UNSEEN])
+def test_packages_of_other_channels_are_no_finding(channel: str | None) -> None:
+    blas = replace(conda("libblas", "1"), channel=channel)
+    assert told(well("PKG012", having(IDNA, conda_only=(blas,)))) == []
