@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
+from envsnap.cli._lock_files import add_file_options, asked_files, refuse_names, write_files
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
+from envsnap.cli._wheelhouse import add_wheelhouse_options, fill_aloud
 from envsnap.errors import ExitCode
-from envsnap.lock import LockOptions, hosts
-from envsnap.lock._hosts import Indexes
-from envsnap.lock._lock import LOCKERS
+from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
+from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest, find, save
+from envsnap.sections import Artifact, Unknown, Unlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ EPILOG = """examples:
   envsnap lock                      lock the manifest here, in place
   envsnap lock paper.json -o -      another one, to standard output
   envsnap lock --extra-index-url https://download.pytorch.org/whl/cu121
+  envsnap lock --pylock --requirements     and pylock.toml and requirements.txt beside it
+  envsnap lock --wheelhouse wheels         and every package as a file in that folder
 
 uv does the asking, with its own settings or pip's. Addresses are written without credentials.
 """
@@ -35,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("manifest", metavar="MANIFEST", nargs="?", help="the file (default: the nearest upward)")
     add("-o", "--output", metavar="PATH", help="write here (default: back into MANIFEST)")
     add_index_options(parser)
+    add_wheelhouse_options(parser)
+    add_file_options(parser)
     add_common(parser)
 
 
@@ -71,24 +76,22 @@ def lock_options(args: argparse.Namespace) -> LockOptions:
     )
 
 
-class _Asked(NamedTuple):
-    """What the command line asked for."""
-
-    manifest: str
-    output: str
-    options: LockOptions
-    quiet: bool
-
-
 def run(args: argparse.Namespace) -> ExitCode:
-    """Lock, write the manifest back, and say what could not be locked."""
+    """Lock, write the manifest back and the other files asked for, and say what is not in them."""
+    refuse_names(args)
     path = args.manifest or find()
-    asked = _Asked(path, args.output or path, lock_options(args), args.quiet)
-    manifest = load_and_lock(asked.manifest, asked.options, quiet=asked.quiet)
-    save(manifest, asked.output)
-    if asked.output != "-":
-        say(f"Wrote {clean(asked.output)}", quiet=asked.quiet)
-    return ExitCode.OK
+    output = args.output or path
+    files = asked_files(args, output)  # a file that may not be replaced is said before it is asked
+    options = lock_options(args)
+    manifest = load_and_lock(path, options, quiet=args.quiet)
+    if args.wheelhouse is not None and output != "-":
+        save(manifest, output)  # a wheelhouse takes its time, and the lock is worth keeping
+    filled = fill_aloud(manifest, args, options)
+    save(filled.manifest, output)
+    if output != "-":
+        say(f"Wrote {clean(output)}", quiet=args.quiet)
+    write_files(filled.manifest, files, filled.paths, quiet=args.quiet)
+    return filled.code
 
 
 def load_and_lock(path: str, options: LockOptions, *, quiet: bool) -> Manifest:
@@ -117,22 +120,52 @@ def talks_to(names: Sequence[str], *, quiet: bool) -> None:
 
 
 def _lines(manifest: Manifest) -> list[str]:
+    """What became of every package: what is not the installed file, or has none, by its name."""
     lock = manifest.lock
     if lock is None:
         return []
-    exact = sum(each.is_installed is True for each in lock.artifacts)
-    count = len(lock.artifacts)
+    count, exact = len(lock.artifacts), [each for each in lock.artifacts if _is_exact(each)]
     found = [
-        (
-            f"Locked {count} of {count + len(lock.unlocked)} packages by {clean(lock.locker)}: "
-            "URL and SHA-256 of each"
-        ),
-        f"  {exact} of {count} are the very files that were installed",
+        f"Locked {count} of {count + len(lock.unlocked)} packages by {clean(lock.locker)}",
+        f"  {len(exact)} of {count} are the very files that were installed, each with its SHA-256",
     ]
-    found += [
-        f"  not locked: {clean(each.name)} {clean(each.version)}: {clean(each.why)}"
-        for each in lock.unlocked[:_SHOWN]
-    ]
+    if lock.conda:
+        found.append(f"  {len(lock.conda)} conda packages, each with its hash")
+    found += _doubts(lock.artifacts)
+    hidden = [each for each in lock.artifacts if each.url is None]
+    if hidden:
+        why = "without an address, as in a folder of this machine or behind a token"
+        found.append(f"  {len(hidden)} {why}: {_names(hidden)}")
+    addresses = [*(each.url for each in lock.artifacts), *(each.url for each in lock.conda)]
+    counts = host_counts(addresses)
+    if counts:
+        found.append(f"  files on {', '.join(f'{clean(host)} ({each})' for host, each in counts)}")
+    for each in lock.unlocked[:_SHOWN]:
+        found.append(f"  not locked: {clean(each.name)} {clean(each.version)}: {clean(each.why)}")
+        if each.candidates:
+            found.append(f"    nearest: {clean(', '.join(each.candidates))}")
     if len(lock.unlocked) > _SHOWN:
-        found.append(f"  and {len(lock.unlocked) - _SHOWN} more")
+        found.append(f"  and {len(lock.unlocked) - _SHOWN} more: {_names(lock.unlocked[_SHOWN:])}")
     return found
+
+
+def _doubts(artifacts: Sequence[Artifact]) -> list[str]:
+    """One line for each reason to doubt that a file is the installed one, with the names."""
+    reasons: dict[str, list[Artifact]] = {}
+    for each in artifacts:
+        if isinstance(each.is_installed, Unknown):
+            reasons.setdefault(each.is_installed.detail or "nothing proves it", []).append(each)
+        elif not each.is_installed:
+            reasons.setdefault("another file than the installed one", []).append(each)
+    return [
+        f"  {len(those)} not proved: {clean(why)}: {_names(those)}"
+        for why, those in reasons.items()
+    ]
+
+
+def _is_exact(artifact: Artifact) -> bool:
+    return artifact.is_installed is True
+
+
+def _names(those: Sequence[Artifact | Unlocked]) -> str:
+    return clean(", ".join(f"{each.name} {each.version}" for each in those))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from envsnap.lock._hosts import hosts
-from envsnap.lock._lock import LockOptions, make_lock
+from envsnap.lock._ask import LOCKERS, LockOptions
+from envsnap.lock._hosts import Indexes, hosts
+from envsnap.lock._locate import Offered, locate
+from envsnap.lock._lock import make_lock
 
-__all__ = ["LockOptions", "hosts", "make_lock"]
+__all__ = ["LOCKERS", "Indexes", "LockOptions", "Offered", "hosts", "locate", "make_lock"]

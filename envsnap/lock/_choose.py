@@ -12,6 +12,8 @@ from envsnap.lock._pylock import File, Release
 from envsnap.sections import Fact, Package, Reason, Unknown
 
 _OLDEST_GLIBC = 5
+_DASHES = 2
+"""In a tag, as py3-none-any."""
 _LEGACY = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
@@ -40,48 +42,74 @@ class _Wheel(NamedTuple):
 
 
 def choose(package: Package, release: Release, target: Target) -> Chosen | None:
-    """The file to install this package from; None when no file of the release fits.
+    """The file that this package was installed from; None when no file of the release can be it.
 
-    The installer's own record of a hash decides first, then the tags in the installed WHEEL,
-    then what fits the platform best.
+    The installer's own record of a hash decides first, then the tags in the installed WHEEL. What
+    has the tags of a wheel that was built where it was installed came from the source archive.
     """
-    files = [*release.wheels, *([release.sdist] if release.sdist else [])]
     recorded = package.origin.archive_hash
-    for file in files:
+    for file in release.files:
         if recorded == f"sha256={file.sha256}":
             return Chosen(file, is_installed=True)
+    if isinstance(recorded, str) and recorded.startswith("sha256="):
+        return None
     wheels = [wheel for each in release.wheels if (wheel := _wheel(each)) is not None]
     same = _by_tags(package, wheels)
     if same is not None:
         return same
-    best = _best(wheels, target)
-    if best is not None:
-        return Chosen(best.file, _other_wheel(package))
-    if release.sdist is not None:
+    if isinstance(package.tags, Unknown) and (best := _best(wheels, target)) is not None:
+        return Chosen(best.file, package.tags)
+    if release.sdist is not None and _can_be_built_here(package):
         why = "it was built from source, and no installer records from which archive"
         return Chosen(release.sdist, Unknown(Reason.NOT_RECORDED, why))
     return None
 
 
+def nearest(package: Package, files: Sequence[File]) -> tuple[str, ...]:
+    """The names of the files, those most like the installed wheel first."""
+    installed = _tags(package)
+    parts = {part for tag in installed for part in str(tag).split("-")}
+
+    def distance(file: File) -> tuple[int, int, str]:
+        wheel = _wheel(file)
+        if wheel is None:
+            return (1, 0, file.filename)
+        own = {part for tag in wheel.tags for part in str(tag).split("-")}
+        return (-len(wheel.tags & installed), -len(own & parts), file.filename)
+
+    return tuple(dict.fromkeys(each.filename for each in sorted(files, key=distance)))
+
+
 def _by_tags(package: Package, wheels: Sequence[_Wheel]) -> Chosen | None:
     """The wheel with the tags of the installed WHEEL file."""
-    if not isinstance(package.tags, tuple) or not package.tags:
+    installed = _tags(package)
+    if not installed:
         return None
-    installed = frozenset(tag for text in package.tags for tag in parse_tag(text))
     fitting = [wheel for wheel in wheels if _same_build(package, wheel)]
     equal = [wheel for wheel in fitting if wheel.tags == installed]
     if len(equal) == 1:
         return Chosen(equal[0].file, is_installed=True)
-    near = equal or [wheel for wheel in fitting if wheel.tags & installed]
+    other_build = [wheel for wheel in wheels if wheel.tags == installed]
+    near = equal or other_build or [wheel for wheel in fitting if wheel.tags & installed]
     if not near:
         return None
     chosen = min(near, key=lambda wheel: (len(wheel.tags ^ installed), wheel.file.filename))
-    why = (
-        f"{len(equal)} wheels have the installed tags"
-        if equal
-        else "its name has other tags than the installed WHEEL, and some in common"
-    )
+    if equal:
+        why = f"{len(equal)} wheels have the installed tags"
+    elif other_build:
+        why = "its name has another build tag than the installed WHEEL, and the same tags"
+    else:
+        why = "its name has other tags than the installed WHEEL, and some in common"
     return Chosen(chosen.file, Unknown(Reason.WITNESSES_DISAGREE, why))
+
+
+def _tags(package: Package) -> frozenset[Tag]:
+    """The tags in the installed WHEEL; none where it has none, or what it has is no tag."""
+    if not isinstance(package.tags, tuple):
+        return frozenset()
+    return frozenset(
+        tag for text in package.tags if text.count("-") == _DASHES for tag in parse_tag(text)
+    )
 
 
 def _same_build(package: Package, wheel: _Wheel) -> bool:
@@ -89,11 +117,12 @@ def _same_build(package: Package, wheel: _Wheel) -> bool:
     return isinstance(package.build, Unknown) or (package.build or "") == build
 
 
-def _other_wheel(package: Package) -> Fact[bool]:
-    """What is known of a wheel that was taken for the platform alone."""
-    if isinstance(package.tags, Unknown):
-        return package.tags
-    return False
+def _can_be_built_here(package: Package) -> bool:
+    """Whether its wheel, if there was one, can be of this machine's making.
+
+    A build gives it the platform `linux_x86_64` or `any`; `manylinux` was put on by a publisher.
+    """
+    return all(tag.platform.startswith(("any", "linux_")) for tag in _tags(package))
 
 
 def _best(wheels: Sequence[_Wheel], target: Target) -> _Wheel | None:

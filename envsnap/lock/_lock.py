@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
-from envsnap.errors import PlanError, UsageError
-from envsnap.lock._choose import Chosen, Target, choose
+from envsnap.errors import PlanError
+from envsnap.lock._address import public_address
+from envsnap.lock._ask import OVERRULED, LockOptions, Pins, Wanted, ask
+from envsnap.lock._candidates import nearest_versions
+from envsnap.lock._choose import Chosen, Target, choose, nearest
+from envsnap.lock._conda import CondaLocked, conda_artifacts
+from envsnap.lock._folders import lies_in, may_be_in
 from envsnap.lock._hosts import Indexes, indexes
-from envsnap.lock._pins import OWN_ARCHIVE, Pin, sort_out, unlocked_of
-from envsnap.lock._pip_tools import ask_pip_tools
-from envsnap.lock._uv import Answer, Question, ask_uv
-from envsnap.manifest import Manifest, environment_id
+from envsnap.lock._pins import MOST_CANDIDATES, OWN_ARCHIVE, Pin, sort_out, unlocked_of
+from envsnap.lock._uv import ANSWERED, Answer
+from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.sections import (
     Artifact,
     Lock,
@@ -23,57 +27,154 @@ from envsnap.sections import (
     Reason,
     Unknown,
     Unlocked,
+    replace,
 )
 
-_PUBLIC = re.compile(r"\Ahttps?://[^\s@{}]+\Z")
 _PYTHON = re.compile(r"\A[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?\Z")
 _DEFAULT_GLIBC = (2, 17)
 _DEFAULT_MUSL = (1, 2)
-LOCKERS = ("uv", "pip-tools")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockOptions:
-    """How the index is asked."""
-
-    locker: str = "uv"
-    indexes: Indexes = field(default_factory=Indexes)
+_LONGEST_WHY = 300
+_GONE = "it was removed from there, or came from another one"
+_NO_SUCH_NAME = "no index has a package of this name"
+_NO_SUCH_FILE = (
+    "the index has this version, but no file that can be the installed one: "
+    "it was removed from there, or built elsewhere"
+)
 
 
 def make_lock(manifest: Manifest, options: LockOptions) -> Lock:
-    """The file of every active package, or why there is none.
+    """The file of every active package, or why there is none and what comes nearest.
 
     Raises:
         PlanError: The manifest does not say which packages of which Python to ask for.
         ToolError: The locker or the network failed.
     """
-    python, packages, environment = _known(manifest)
-    target = _target(manifest, python)
+    _, packages, environment = _known(manifest)
+    wanted = wanted_of(manifest, options)
+    places = indexes(options.indexes, os.environ)
     sorted_out = sort_out(packages)
-    answer = _ask(sorted_out.pins, python, target, options)
-    artifacts, unlocked = list(sorted_out.artifacts), list(sorted_out.unlocked)
-    for pin in sorted_out.pins:
-        found = _locked(pin, answer, target)
-        if isinstance(found, Artifact):
-            artifacts.append(found)
-        else:
-            unlocked.append(found)
+    locker, found = _found(sorted_out.pins, wanted, places)
+    artifacts = [each for each in found.values() if isinstance(each, Artifact)]
+    missed = [each for each in found.values() if isinstance(each, Unlocked)]
+    unlocked = [*_with_candidates(missed, wanted, places)]
+    conda = conda_artifacts(manifest)
+    others = _without_conda(sorted_out.unlocked, packages, conda)
+    unlocked += _with_files(others, sorted_out.unproved, wanted, places)
     return Lock(
-        environment=environment, locker=answer.locker,
-        artifacts=tuple(sorted(artifacts, key=lambda each: each.name)),
+        environment=environment, locker=locker, conda=conda.artifacts,
+        artifacts=tuple(sorted((*artifacts, *sorted_out.artifacts), key=lambda each: each.name)),
         unlocked=tuple(sorted(unlocked, key=lambda each: each.name)),
     )  # fmt: skip
 
 
-def _ask(pins: tuple[Pin, ...], python: Python, target: Target, options: LockOptions) -> Answer:
-    chosen = indexes(options.indexes, os.environ)
-    if options.locker == "uv":
-        return ask_uv(pins, Question(python.version, target, chosen))
-    if options.locker == "pip-tools":
-        return ask_pip_tools(pins, target, chosen)
-    raise UsageError(
-        f"Unknown locker {options.locker!r}", hint=f"The lockers are: {', '.join(LOCKERS)}"
-    )
+def _without_conda(
+    unlocked: Sequence[Unlocked], packages: Sequence[Package], conda: CondaLocked
+) -> list[Unlocked]:
+    """Less what conda's archives bring, with the conda packages that have no archive."""
+    locked = {each.name for each in conda.artifacts}
+    owned = {
+        canonical_name(each.name)
+        for each in packages
+        if each.active and each.conda is not None and each.conda.name in locked
+    }
+    left = [each for each in unlocked if each.name not in owned]
+    named = {each.name for each in left}
+    return [*left, *(each for each in conda.unlocked if each.name not in named)]
+
+
+def wanted_of(manifest: Manifest, options: LockOptions) -> Wanted:
+    """What the files of this environment must fit.
+
+    Raises:
+        PlanError: The manifest does not say it, or there is no lock for such a Python.
+    """
+    python, _, _ = _known(manifest)
+    return Wanted(python.version, _target(manifest, python), options)
+
+
+def _found(
+    pins: Sequence[Pin], wanted: Wanted, places: Indexes
+) -> tuple[str, Mapping[str, Artifact | Unlocked]]:
+    """The locker, and the file of every pin or why there is none.
+
+    Folders of this machine count only for what no index proves: an address serves others, a
+    folder does not. A local version (`+cu121`) that lies in one is on few indexes: both are asked
+    at once.
+    """
+    remote = places.remote
+    if remote is None or remote == places:
+        (answer,) = ask([Pins(_versions(pins), places)], wanted)
+        return answer.locker, {pin.name: _locked(pin, answer, wanted.target) for pin in pins}
+    here_too = may_be_in(places, [pin.name for pin in pins])
+    local = [pin for pin in pins if "+" in pin.version and lies_in(places, pin.name, pin.version)]
+    answer, here = ask([Pins(_versions(pins), remote), Pins(_versions(local), places)], wanted)
+    found = {pin.name: _locked(pin, answer, wanted.target) for pin in pins}
+    _prove(found, local, here, wanted.target)
+    left = [
+        pin
+        for pin in pins
+        if pin.name in here_too and pin not in local and not _is_proved(found[pin.name])
+    ]
+    if left:
+        (here,) = ask([Pins(_versions(left), places)], wanted)
+        _prove(found, left, here, wanted.target)
+    return answer.locker, found
+
+
+def _prove(
+    found: dict[str, Artifact | Unlocked], pins: Sequence[Pin], here: Answer, target: Target
+) -> None:
+    """Put in what the folders of this machine have, where that is better."""
+    for pin in pins:
+        again = _locked(pin, here, target)
+        if not _is_proved(found[pin.name]) and (
+            _is_proved(again) or isinstance(found[pin.name], Unlocked)
+        ):
+            found[pin.name] = again
+
+
+def _versions(pins: Sequence[Pin]) -> Mapping[str, str]:
+    return {pin.name: pin.version for pin in pins}
+
+
+def _is_proved(found: Artifact | Unlocked) -> bool:
+    return isinstance(found, Artifact) and found.is_installed is True
+
+
+def _with_candidates(
+    unlocked: Sequence[Unlocked], wanted: Wanted, places: Indexes
+) -> list[Unlocked]:
+    """The same, each with the nearest versions, where it has no candidates yet."""
+    bare = {
+        each.name: each.version
+        for each in unlocked
+        if not each.candidates and not each.why.startswith(_NO_SUCH_NAME)
+    }
+    found = nearest_versions(bare, wanted, places) if bare else {}
+    return [
+        replace(each, candidates=found[each.name][:MOST_CANDIDATES])
+        if each.name in found and not each.candidates
+        else each
+        for each in unlocked
+    ]
+
+
+def _with_files(
+    unlocked: Sequence[Unlocked], unproved: Sequence[Pin], wanted: Wanted, places: Indexes
+) -> list[Unlocked]:
+    """The same; where an index has a file that may be it, that is named."""
+    if not unproved:
+        return [*unlocked]
+    (answer,) = ask([Pins(_versions(unproved), places)], wanted)
+    named = {
+        pin.name: nearest(pin.package, release.files)
+        for pin in unproved
+        if (release := answer.releases.get(pin.name)) is not None
+    }
+    return [
+        replace(each, candidates=named[each.name][:MOST_CANDIDATES]) if each.name in named else each
+        for each in unlocked
+    ]
 
 
 def _known(manifest: Manifest) -> tuple[Python, tuple[Package, ...], str]:
@@ -122,34 +223,41 @@ def _locked(pin: Pin, answer: Answer, target: Target) -> Artifact | Unlocked:
     if pin.name in answer.rejected:
         return unlocked_of(pin.package, _why_rejected(pin, answer.rejected[pin.name]))
     release = answer.releases.get(pin.name)
-    chosen = choose(pin.package, release, target) if release is not None else None
-    if chosen is None:
-        return unlocked_of(pin.package, "the index has no file of it for this Python and platform")
-    if pin.package.origin.kind == "archive" and chosen.is_installed is not True:
-        return unlocked_of(pin.package, OWN_ARCHIVE)
+    if release is None:
+        return unlocked_of(pin.package, "the locker does not say anything about it")
+    chosen = choose(pin.package, release, target)
+    own = pin.package.origin.kind == "archive"
+    if chosen is None or (own and chosen.is_installed is not True):
+        why = OWN_ARCHIVE if own else _NO_SUCH_FILE
+        return unlocked_of(pin.package, why, nearest(pin.package, release.files))
     return _artifact(pin, chosen)
 
 
-def _artifact(pin: Pin, chosen: Chosen) -> Artifact | Unlocked:
-    from envsnap.probes._urls import clean_url  # the rules for what an address gives away are there
-
-    address = clean_url(chosen.file.url).partition("#")[0]
-    if not _PUBLIC.match(address):
-        why = "it was found in a folder of this machine or behind a token: no image can fetch it"
-        return unlocked_of(pin.package, why)
+def _artifact(pin: Pin, chosen: Chosen) -> Artifact:
+    """An address that only this machine or its user can open stays out of the lock."""
     size = chosen.file.size
     return Artifact(
-        name=pin.name, version=pin.version, filename=chosen.file.filename, url=address,
-        sha256=chosen.file.sha256, is_installed=chosen.is_installed,
+        name=pin.name, version=pin.version, filename=chosen.file.filename,
+        url=public_address(chosen.file), sha256=chosen.file.sha256,
+        is_installed=chosen.is_installed,
         size=Unknown(Reason.NOT_SUPPORTED, "the index does not say") if size is None else size,
     )  # fmt: skip
 
 
 def _why_rejected(pin: Pin, complaint: str) -> str:
     local = pin.version.partition("+")[2]
-    if local:
+    hint = pin.package.origin.index_hint
+    if local and isinstance(hint, str):
         return (
-            f"the index has no build {local}; name the one it came from with --extra-index-url, "
-            f"for PyTorch https://download.pytorch.org/whl/{local}"
+            f"no index has the build {local}; name the one it came from: --extra-index-url {hint}"
         )
-    return f"the index has no such version ({complaint})"
+    if local:
+        return f"no index has the build {local}; name the one it came from with --extra-index-url"
+    short = complaint if len(complaint) <= _LONGEST_WHY else complaint[:_LONGEST_WHY] + "..."
+    if "was not found in" in complaint:
+        return f"{_NO_SUCH_NAME}: {_GONE} ({short})"
+    if complaint.startswith(OVERRULED):
+        return f"{complaint}; see override-dependencies in them"
+    if not complaint.startswith(ANSWERED):
+        return f"the index gave no answer about it ({short})"
+    return f"the index has no such version: {_GONE} ({short})"

@@ -12,10 +12,15 @@ from envsnap.sections import Artifact, Package, Reason, Unknown, Unlocked
 
 _NAME = re.compile(r"\A[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _VERSION = re.compile(r"\A[A-Za-z0-9.!+_-]+\Z")
+MOST_CANDIDATES = 5
 _SHA256 = re.compile(r"\Asha256=([0-9a-f]{64})\Z")
 
 OWN_ARCHIVE = (
     "it was installed from a file of this machine that no index has; install a released version"
+)
+_NO_HASH = (
+    "it was installed from {}, and its installer recorded no hash: which bytes came from there is "
+    "not known; install it with pip, which records one"
 )
 _RELEASED = "install a released version of it"
 _ELSEWHERE = {
@@ -35,11 +40,6 @@ class Pin(NamedTuple):
     version: str
     package: Package
 
-    @property
-    def requirement(self) -> str:
-        """As a requirements file has it."""
-        return f"{self.name}=={self.version}"
-
 
 class Sorted(NamedTuple):
     """The active packages, by what can be done for them."""
@@ -48,6 +48,8 @@ class Sorted(NamedTuple):
     artifacts: tuple[Artifact, ...]
     """Those whose own record names the file they came from."""
     unlocked: tuple[Unlocked, ...]
+    unproved: tuple[Pin, ...]
+    """Of the unlocked, those whose file an index may have: nothing proves that it is the one."""
 
 
 def sort_out(packages: Sequence[Package]) -> Sorted:
@@ -55,38 +57,51 @@ def sort_out(packages: Sequence[Package]) -> Sorted:
     pins: list[Pin] = []
     artifacts: list[Artifact] = []
     unlocked: list[Unlocked] = []
+    unproved: list[Pin] = []
     for package in packages:
         if not package.active:
             continue
         found = _known_file(package)
         why = _why_not(package)
+        pin = Pin(canonical_name(package.name), package.version, package)
         if found is not None:
             artifacts.append(found)
-        elif why is not None:
-            unlocked.append(unlocked_of(package, why))
+        elif why is None:
+            pins.append(pin)
         else:
-            pins.append(Pin(canonical_name(package.name), package.version, package))
-    return Sorted(tuple(pins), tuple(artifacts), tuple(unlocked))
+            unlocked.append(unlocked_of(package, why))
+            if package.origin.kind == "archive" and can_be_asked(package.name, package.version):
+                unproved.append(pin)
+    return Sorted(tuple(pins), tuple(artifacts), tuple(unlocked), tuple(unproved))
 
 
-def unlocked_of(package: Package, why: str) -> Unlocked:
+def unlocked_of(package: Package, why: str, candidates: Sequence[str] = ()) -> Unlocked:
     """A package without a file."""
-    return Unlocked(name=canonical_name(package.name), version=package.version, why=why)
+    return Unlocked(
+        name=canonical_name(package.name), version=package.version, why=why,
+        candidates=tuple(candidates)[:MOST_CANDIDATES],
+    )  # fmt: skip
 
 
 def _why_not(package: Package) -> str | None:
     if package.conda is not None:
         return _ELSEWHERE["conda"]
-    if not (
-        _NAME.match(package.name) and _VERSION.match(package.version) and package.version_valid
-    ):
+    if not (package.version_valid and can_be_asked(package.name, package.version)):
         return "its name or version is none that an index can have"
     commit = package.origin.commit
     if package.origin.kind == "vcs" and isinstance(commit, str):
         return f"it was installed from commit {commit[:12]} of a repository; {_RELEASED}"
     if package.origin.kind == "archive" and not isinstance(package.origin.archive_hash, str):
+        url = package.origin.url
+        if isinstance(url, str) and url.startswith(("https://", "http://")):
+            return _NO_HASH.format(ascii(url.partition("#")[0])[1:-1])
         return OWN_ARCHIVE
     return _ELSEWHERE.get(package.origin.kind)
+
+
+def can_be_asked(name: str, version: str) -> bool:
+    """Whether they are such as an index can have, and safe in a line of requirements."""
+    return bool(_NAME.match(name) and _VERSION.match(version))
 
 
 def _known_file(package: Package) -> Artifact | None:
@@ -103,6 +118,6 @@ def _known_file(package: Package) -> Artifact | None:
         return None
     return Artifact(
         name=canonical_name(package.name), version=package.version, filename=filename, url=address,
-        sha256=found[1], is_installed=True,
+        sha256=found[1], is_installed=True, how="address",
         size=Unknown(Reason.NOT_RECORDED, "no installer records it"),
     )  # fmt: skip

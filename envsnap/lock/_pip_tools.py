@@ -19,17 +19,17 @@ from urllib.parse import unquote
 from envsnap.engines import run
 from envsnap.errors import MissingExtraError, ToolError, UsageError
 from envsnap.lock._choose import Target
-from envsnap.lock._hosts import Indexes, redacted
-from envsnap.lock._pins import Pin
+from envsnap.lock._hosts import Indexes
 from envsnap.lock._pylock import File, Release
+from envsnap.lock._redact import redacted, secrets_of
 from envsnap.lock._uv import Answer
 from envsnap.manifest import canonical_name
 
 _TIMEOUT_S = 1800.0
 
 
-def ask_pip_tools(pins: Sequence[Pin], target: Target, indexes: Indexes) -> Answer:
-    """The release behind each pin: the one file that pip would take.
+def ask_pip_tools(versions: Mapping[str, str], target: Target, indexes: Indexes) -> Answer:
+    """The release behind each name and version: the one file that pip would take.
 
     Raises:
         UsageError: This Python's minor version is not the environment's.
@@ -49,7 +49,7 @@ def ask_pip_tools(pins: Sequence[Pin], target: Target, indexes: Indexes) -> Answ
         wanted = os.path.join(folder, "requirements.in")
         hashed = os.path.join(folder, "hashed.txt")
         with open(wanted, "w", encoding="utf-8") as file:
-            file.writelines(f"{pin.requirement}\n" for pin in pins)
+            file.writelines(f"{name}=={each}\n" for name, each in versions.items())
         _ran(["piptools", "compile", "--quiet", "--generate-hashes", "--allow-unsafe",
               "--no-header", "--no-annotate", "--strip-extras", "--no-emit-index-url",
               "--no-emit-trusted-host", "--output-file", hashed, wanted], indexes)  # fmt: skip
@@ -62,16 +62,18 @@ def _ran(words: Sequence[str], indexes: Indexes) -> str:
     variables = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **_variables(indexes)}
     done = run([sys.executable, "-m", *words], timeout_s=_TIMEOUT_S, variables=variables)
     if done.status:
-        tail = " ".join(done.stderr.split())[-400:]
+        said = redacted(" ".join(done.stderr.split()), secrets_of(indexes, os.environ))
         raise ToolError(
-            f"{' '.join(words[:2])} found no answer: {redacted(tail)}",
-            hint="Use --locker uv, which leaves out what is on no index",
+            f"{' '.join(words[:2])} found no answer: {said[-400:]}",
+            hint="Use --locker uv, which leaves out what is on no index and lists sources",
         )
     return done.stdout
 
 
 def _variables(indexes: Indexes) -> Mapping[str, str]:
     found = {
+        "PIP_ONLY_BINARY": ":all:",  # pip would run the build backends of sources
+        "PIP_NO_INDEX": "1" if indexes.no_index else "",
         "PIP_INDEX_URL": indexes.default or "",
         "PIP_EXTRA_INDEX_URL": " ".join(indexes.extra),
         "PIP_FIND_LINKS": " ".join(indexes.find_links),

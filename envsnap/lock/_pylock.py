@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -11,6 +12,8 @@ from envsnap.lock import _toml
 from envsnap.manifest import canonical_name
 
 _MAJOR = "1"
+_FILENAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.(?:whl|tar\.gz|zip|tar\.bz2|tgz)\Z")
+_SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 
 
 class File(NamedTuple):
@@ -30,6 +33,11 @@ class Release(NamedTuple):
     version: str
     wheels: tuple[File, ...]
     sdist: File | None
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All of them, wheels first."""
+        return (*self.wheels, self.sdist) if self.sdist else self.wheels
 
 
 def parse(text: str) -> Mapping[str, Release]:
@@ -64,7 +72,7 @@ def _release(tree: object) -> tuple[str, Release | None]:
 
 
 def _file(tree: object) -> File | None:
-    """A file with an address and a SHA-256; None for any other, which could not be pinned."""
+    """A file with a name, an address and a SHA-256; None for any other: it could not be pinned."""
     if not isinstance(tree, dict):
         return None
     url, hashes, size = tree.get("url"), tree.get("hashes"), tree.get("size")
@@ -73,4 +81,7 @@ def _file(tree: object) -> File | None:
         return None
     name = tree.get("name")
     filename = name if isinstance(name, str) else unquote(url.partition("#")[0].partition("?")[0])
-    return File(filename.rpartition("/")[2], url, sha256, size if type(size) is int else None)
+    filename = filename.rpartition("/")[2]
+    if not _FILENAME.match(filename) or not _SHA256.match(sha256):
+        return None
+    return File(filename, url, sha256, size if type(size) is int and size >= 0 else None)

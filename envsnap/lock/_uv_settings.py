@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from envsnap.lock import _toml
 
@@ -17,38 +18,68 @@ _NAMED = re.compile(r"\A[A-Za-z0-9._-]+=")
 
 
 class UvIndexes(NamedTuple):
-    """The indexes that uv asks of its own accord. Their addresses can hold credentials."""
+    """The places that uv asks of its own accord. Their addresses can hold credentials."""
 
     default: str | None
     """None: the one that uv has built in."""
     extra: tuple[str, ...]
+    find_links: tuple[str, ...]
 
 
 def uv_indexes(environ: Mapping[str, str]) -> UvIndexes | None:
-    """The indexes in uv's own settings; None where they say nothing of any."""
-    default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL")
-    lists = f"{environ.get('UV_INDEX', '')} {environ.get('UV_EXTRA_INDEX_URL', '')}"
-    extra = lists.split()
+    """The places in uv's own settings; None where they say nothing of an index."""
+    found = uv_places(environ)
+    if not found.default and not found.extra and not any(name in environ for name in _VARIABLES):
+        return None
+    return found
+
+
+def uv_places(environ: Mapping[str, str]) -> UvIndexes:
+    """The places in uv's own settings, be they none."""
+    default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or ""
+    extra = f"{environ.get('UV_INDEX', '')} {environ.get('UV_EXTRA_INDEX_URL', '')}".split()
+    links = [each for each in environ.get("UV_FIND_LINKS", "").split(",") if each]
     for table in _tables(environ):
         own, others = _of_table(table)
-        default = default or own
+        default = default or own or ""
         extra += others
-    if not default and not extra and not any(name in environ for name in _VARIABLES):
-        return None
-    plain = [_NAMED.sub("", each) for each in (default or "", *extra)]
-    return UvIndexes(plain[0] or None, tuple(dict.fromkeys(plain[1:])))
+        links += [each for each in _list(table.get("find-links")) if isinstance(each, str)]
+    plain = [_opened(each, environ) for each in (default, *extra)]
+    return UvIndexes(plain[0] or None, tuple(dict.fromkeys(plain[1:])), tuple(dict.fromkeys(links)))
+
+
+def _opened(index: str, environ: Mapping[str, str]) -> str:
+    """An index without its name, with the credentials that variables have for that name."""
+    named = _NAMED.match(index)
+    if named is None:
+        return index
+    address = index[named.end() :]
+    key = re.sub(r"[^A-Z0-9]", "_", named[0][:-1].upper())
+    user = environ.get(f"UV_INDEX_{key}_USERNAME", "")
+    password = environ.get(f"UV_INDEX_{key}_PASSWORD", "")
+    scheme, slashes, rest = address.partition("://")
+    if not (user or password) or not slashes or "@" in rest.partition("/")[0]:
+        return address
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def _of_table(table: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """The default index of one table of settings, and the others."""
     rows = _list(table.get("index"))
     rows = [row for row in rows if isinstance(row, dict) and isinstance(row.get("url"), str)]
-    defaults = [row["url"] for row in rows if row.get("default") is True]
+    defaults = [_row(row) for row in rows if row.get("default") is True]
     if isinstance(found := table.get("index-url"), str):
         defaults.append(found)
-    others = [row["url"] for row in rows if row.get("default") is not True]
+    others = [_row(row) for row in rows if row.get("default") is not True]
     others += [each for each in _list(table.get("extra-index-url")) if isinstance(each, str)]
     return (defaults[0] if defaults else None), others
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    """An index as the variable UV_INDEX would have it."""
+    name = row.get("name")
+    named = isinstance(name, str) and _NAMED.match(f"{name}=")
+    return f"{name}={row['url']}" if named else str(row["url"])
 
 
 def _tables(environ: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from envsnap.lock._choose import Target, choose, supported
-from envsnap.lock._pylock import Release, parse
+from envsnap.lock._choose import Chosen, Target, choose, nearest, supported
+from envsnap.lock._pylock import File, Release, parse
 from envsnap.sections import Package, Reason, Unknown
 from tests import made
 from tests.lock.test_pylock import recorded
@@ -12,6 +12,10 @@ GLIBC = Target((3, 11), "x86_64", "glibc", (2, 36))
 NAME = "zstandard"
 OLD = "zstandard-0.23.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 NEW = "zstandard-0.23.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+SDIST = File("zstandard-0.23.0.tar.gz", "https://files.example/z.tar.gz", "0" * 64, 1)
+FROM_SOURCE = Unknown(
+    Reason.NOT_RECORDED, "it was built from source, and no installer records from which archive"
+)
 BUILD = "zstandard-0.23.0-1local-cp311-cp311-manylinux_2_28_x86_64.whl"
 
 
@@ -62,22 +66,51 @@ def test_tags_that_only_overlap_choose_but_do_not_prove() -> None:
     )
 
 
-def test_a_wheel_built_here_is_replaced_by_the_best_for_the_platform() -> None:
-    assert chosen(zstandard("cp311-cp311-linux_x86_64")) == (BUILD, False)
+@pytest.mark.parametrize("tags", [("cp311-cp311-linux_x86_64",), ("py3-none-any",), (), None])
+def test_what_was_built_here_came_from_the_source_and_no_wheel_stands_in(
+    tags: tuple[str, ...] | None,
+) -> None:
+    package = made.package(NAME, "0.23.0", tags=tags)
+    found = choose(package, release()._replace(sdist=SDIST), GLIBC)
+    assert found == Chosen(SDIST, FROM_SOURCE)
+
+
+def test_what_was_built_here_has_no_file_where_there_is_no_source() -> None:
+    assert choose(zstandard("cp311-cp311-linux_x86_64"), release(), GLIBC) is None
+
+
+def test_a_published_wheel_that_is_gone_is_not_replaced_by_another_file() -> None:
+    package = zstandard("cp311-cp311-manylinux_2_5_x86_64")
+    assert choose(package, release()._replace(sdist=SDIST), GLIBC) is None
+    assert nearest(package, release()._replace(sdist=SDIST).files) == (
+        BUILD,
+        OLD,
+        NEW,
+        "zstandard-0.23.0-cp311-cp311-manylinux_2_39_x86_64.whl",
+        "zstandard-0.23.0.tar.gz",
+    )
+
+
+def test_another_build_tag_chooses_but_does_not_prove() -> None:
+    only = Release("0.23.0", tuple(f for f in release().wheels if f.filename == BUILD), None)
+    assert choose(zstandard("cp311-cp311-manylinux_2_28_x86_64"), only, GLIBC) == Chosen(
+        only.wheels[0],
+        Unknown(
+            Reason.WITNESSES_DISAGREE,
+            "its name has another build tag than the installed WHEEL, and the same tags",
+        ),
+    )
 
 
 def test_an_older_system_gets_an_older_wheel() -> None:
     old = GLIBC._replace(libc_version=(2, 17))
-    assert chosen(zstandard("cp311-cp311-linux_x86_64"), old) == (OLD, False)
+    unknown = Unknown(Reason.UNPARSABLE, "WHEEL is empty")
+    assert chosen(made.package(NAME, "0.23.0", tags=unknown), old) == (OLD, unknown)
 
 
 def test_unknown_tags_leave_unknown_whether_it_is_the_installed_file() -> None:
     unknown = Unknown(Reason.UNPARSABLE, "WHEEL is empty")
     assert chosen(made.package(NAME, "0.23.0", tags=unknown)) == (BUILD, unknown)
-
-
-def test_an_installation_without_a_wheel_file_was_of_no_wheel() -> None:
-    assert chosen(made.package(NAME, "0.23.0", tags=None)) == (BUILD, False)
 
 
 def test_a_recorded_hash_is_stronger_than_tags() -> None:
@@ -93,10 +126,7 @@ def test_source_alone_is_source_and_nobody_knows_from_which_archive() -> None:
     package = made.package("antlr4-python3-runtime", "4.9.3")
     assert chosen(package, name="antlr4-python3-runtime") == (
         "antlr4-python3-runtime-4.9.3.tar.gz",
-        Unknown(
-            Reason.NOT_RECORDED,
-            "it was built from source, and no installer records from which archive",
-        ),
+        FROM_SOURCE,
     )
 
 

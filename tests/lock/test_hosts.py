@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsnap.lock._hosts import Indexes, hosts, indexes, redacted
+from envsnap.lock._hosts import Indexes, hosts, indexes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,12 @@ def test_the_index_of_pip_is_asked_where_uv_has_none(
         "extra-index-url =\n    https://extra.example/simple\n    file:///srv/simple\n"
     )
     environ = {"PIP_CONFIG_FILE": str(settings), "HOME": str(tmp_path)}
-    assert indexes(Indexes(), environ) == Indexes(
+    found = indexes(Indexes(), environ)
+    assert found == Indexes(
+        default="https://index.example/simple",
+        extra=("https://extra.example/simple", "file:///srv/simple"),
+    )
+    assert found.remote == Indexes(
         default="https://index.example/simple", extra=("https://extra.example/simple",)
     )
     assert indexes(
@@ -111,7 +116,59 @@ def test_a_broken_setting_of_pip_is_no_fault_of_ours(
     assert indexes(Indexes(), environ) == Indexes()
 
 
-def test_messages_lose_their_credentials() -> None:
-    assert redacted("cannot reach https://me:secret@index.example/simple: 401") == (
-        "cannot reach https://index.example/simple: 401"
+def test_what_the_caller_adds_is_asked_beside_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "HOME": str(tmp_path),
+        "PIP_INDEX_URL": "https://mirror.example/simple",
+        "PIP_FIND_LINKS": "/srv/wheels https://links.example/all.html",
+    }
+    asked = Indexes(extra=("https://extra.example/cu121",), find_links=("more",))
+    assert indexes(asked, environ) == Indexes(
+        default="https://mirror.example/simple",
+        extra=("https://extra.example/cu121",),
+        find_links=(
+            f"file://{tmp_path}/more", "file:///srv/wheels", "https://links.example/all.html",
+        ),
+    )  # fmt: skip
+    named = ("mirror.example", "extra.example", "links.example")
+    assert hosts(asked, environ, locker="uv") == named
+
+
+def test_a_folder_is_an_address_whatever_characters_it_has(tmp_path: Path) -> None:
+    environ = {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
+    asked = Indexes(find_links=(f"{tmp_path}/a, b",))
+    assert indexes(asked, environ).find_links == (f"file://{tmp_path}/a%2C%20b",)
+
+
+def test_a_machine_without_another_index_has_no_remote_one() -> None:
+    assert Indexes(default="file:///srv/simple").remote is None
+    assert Indexes(no_index=True, find_links=("file:///srv/wheels",)).remote is None
+    local = Indexes(default="file:///srv/simple", find_links=("https://links.example/a",))
+    assert local.remote == Indexes(no_index=True, find_links=("https://links.example/a",))
+    extra = Indexes(default="file:///srv/simple", extra=("https://extra.example/a",))
+    assert extra.remote == Indexes(default="https://extra.example/a")
+
+
+def test_certificates_proxies_and_trusted_hosts_of_pip_reach_uv() -> None:
+    environ = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_NO_CONFIG": "1",
+        "PIP_CERT": "/etc/lab.pem",
+        "PIP_PROXY": "http://proxy.example:3128",
+        "PIP_TRUSTED_HOST": "index.example",
+        "PIP_NO_INDEX": "1",
+    }
+    assert indexes(Indexes(), environ) == Indexes(
+        no_index=True,
+        client=(
+            ("ALL_PROXY", "http://proxy.example:3128"),
+            ("SSL_CERT_FILE", "/etc/lab.pem"),
+            ("UV_INSECURE_HOST", "index.example"),
+        ),
     )
+    own = {**environ, "SSL_CERT_FILE": "/etc/own.pem"}
+    assert ("SSL_CERT_FILE", "/etc/lab.pem") not in indexes(Indexes(), own).client

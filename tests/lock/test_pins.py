@@ -20,11 +20,11 @@ def unlocked(package: Package) -> Unlocked:
 
 def test_an_index_package_is_asked_for_by_its_canonical_name() -> None:
     (pin,) = sort_out((made.package("Ruamel.Yaml", "0.18.6"),)).pins
-    assert pin.requirement == "ruamel-yaml==0.18.6"
+    assert (pin.name, pin.version) == ("ruamel-yaml", "0.18.6")
 
 
 def test_a_shadowed_copy_is_nobodys_business() -> None:
-    assert sort_out((made.package("idna", "3.6", active=False),)) == ((), (), ())
+    assert sort_out((made.package("idna", "3.6", active=False),)) == ((), (), (), ())
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,26 @@ def test_an_archive_with_a_recorded_address_and_hash_is_locked_already() -> None
             sha256=SHA256,
             size=Unknown(Reason.NOT_RECORDED, "no installer records it"),
             is_installed=True,
+            how="address",
         ),
     )
+
+
+def test_an_address_without_a_hash_does_not_say_which_bytes_came() -> None:
+    where = made.origin("archive", url="https://files.example/demo-1.0-py3-none-any.whl#sha256=0")
+    package = made.package("demo", "1.0", origin=where)
+    assert unlocked(package).why == (
+        "it was installed from https://files.example/demo-1.0-py3-none-any.whl, and its installer "
+        "recorded no hash: which bytes came from there is not known; install it with pip, which "
+        "records one"
+    )
+    assert [pin.package for pin in sort_out((package,)).unproved] == [package]
 
 
 def test_a_local_archive_with_a_hash_is_looked_for_on_the_index() -> None:
     where = made.origin("archive", url="file://{other}/demo.whl", archive_hash=f"sha256={SHA256}")
     (pin,) = sort_out((made.package("demo", "1.0", origin=where),)).pins
-    assert pin.requirement == "demo==1.0"
+    assert (pin.name, pin.version) == ("demo", "1.0")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,10 @@ from hypothesis import strategies as st
 
 from envsnap.errors import ToolError
 from envsnap.lock._pylock import File, Release, parse
+from envsnap.lock._uv import _read
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RECORDED = os.path.join(os.path.dirname(__file__), "pylock.uv.toml")
 
@@ -82,3 +87,22 @@ def test_no_text_breaks_the_parser(text: str) -> None:
     except ToolError as error:
         said = error.message
     assert said.startswith("The locker's answer ")
+
+
+def test_an_answer_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
+    sparse = tmp_path / "pylock.toml"
+    with open(sparse, "wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(ToolError) as caught:
+        _read(str(sparse))
+    assert caught.value.message == "uv's answer has 1024 MiB; one of 64 MiB is read at most"
+
+
+def test_a_file_whose_name_is_none_is_no_file() -> None:
+    row = (
+        '{ name = "%s", url = "https://files.example/a", hashes = { sha256 = "' + "a" * 64 + '" } }'
+    )
+    rows = [row % name for name in ("a-1\\u001b[2J.whl", "../a-1-py3-none-any.whl", "a b.whl")]
+    text = 'lock-version = "1.0"\n[[packages]]\nname = "a"\nversion = "1"\n'
+    found = parse(f"{text}wheels = [{', '.join(rows)}]\n")
+    assert [each.filename for each in found["a"].wheels] == ["a-1-py3-none-any.whl"]

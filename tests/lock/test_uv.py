@@ -14,7 +14,7 @@ import pytest
 from envsnap.errors import MissingExtraError, PlanError, ToolError, UsageError
 from envsnap.lock import LockOptions, make_lock
 from envsnap.lock._hosts import Indexes
-from envsnap.lock._uv import _find_uv
+from envsnap.lock._uv import find_uv
 from envsnap.manifest import encode, environment_id
 from envsnap.sections import Reason, Unknown, Unlocked
 from tests import made
@@ -23,7 +23,7 @@ from tests.serving import served
 
 def has_uv() -> bool:
     try:
-        return bool(_find_uv())
+        return bool(find_uv())
     except MissingExtraError:
         return False
 
@@ -125,11 +125,12 @@ def test_uv_locks_what_the_index_has_and_the_rest_is_said(index: str) -> None:
         size=Unknown(Reason.NOT_SUPPORTED, "the index does not say"),
     )  # fmt: skip
     assert {each.name: each.why.partition(" (")[0] for each in lock.unlocked} == {
-        "absent": "the index has no such version",
+        "absent": "no index has a package of this name: it was removed from there, or came from "
+        "another one",
         "mine": "it is an editable project on this machine; install a released version of it",
-        "other": "the index has no such version",
-        "torch": "the index has no build cu121; name the one it came from with --extra-index-url, "
-        "for PyTorch https://download.pytorch.org/whl/cu121",
+        "other": "the index has no such version: it was removed from there, or came from another "
+        "one",
+        "torch": "no index has the build cu121; name the one it came from with --extra-index-url",
     }
 
 
