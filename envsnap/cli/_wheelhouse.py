@@ -1,0 +1,169 @@
+"""Filling a wheelhouse from the command line: what will be done, how far it is, what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from envsnap.cli._terminal import Progress, clean, columns, folded, say
+from envsnap.errors import ExitCode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from envsnap.lock import LockOptions
+    from envsnap.manifest import Manifest
+    from envsnap.sections import Unlocked
+    from envsnap.wheelhouse._fill import Filled
+    from envsnap.wheelhouse._prepare import Prepared
+    from envsnap.wheelhouse._store import Stored
+
+_SHOWN = 10
+
+
+class Filling(NamedTuple):
+    """What a filled wheelhouse means for the rest of the command."""
+
+    manifest: Manifest
+    """Its lock names the files of the wheelhouse."""
+    paths: Mapping[str, str]
+    """The files by their SHA-256, as paths."""
+    code: ExitCode
+
+
+def add_wheelhouse_options(parser: argparse.ArgumentParser) -> None:
+    """The options that fill a wheelhouse."""
+    group = parser.add_argument_group("wheelhouse")
+    group.add_argument(
+        "--wheelhouse",
+        metavar="DIR",
+        help="put every package into this folder as a file: fetched, built or made again",
+    )
+    group.add_argument(
+        "--python",
+        metavar="EXE",
+        help="the captured environment, if it is here (default: as capture chooses)",
+    )
+    group.add_argument(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="fetch from this host too: it is not in your own settings",
+    )
+    group.add_argument(
+        "--allow-build",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="build this package from its source, which runs its code",
+    )
+
+
+def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOptions) -> Filling:
+    """The wheelhouse that was asked for, filled; who is asked for how much is said before.
+
+    Raises:
+        ToolError: The index cannot be asked, or a host is neither the user's own nor allowed.
+        FileError: The folder cannot be written.
+    """
+    if args.wheelhouse is None:
+        return Filling(manifest, {}, ExitCode.OK)
+    from envsnap.manifest import canonical_name
+    from envsnap.wheelhouse._fill import carry_out
+    from envsnap.wheelhouse._prepare import FillOptions, prepare
+
+    asked = FillOptions(
+        lock=options,
+        python=args.python,
+        allow_host=frozenset(each.lower() for each in args.allow_host),
+        allow_build=frozenset(map(canonical_name, args.allow_build)),
+    )
+    with Progress("Looking for the files ...", quiet=args.quiet):
+        prepared = prepare(manifest, args.wheelhouse, asked)
+    _say_all(_plan_lines(prepared), quiet=args.quiet)
+    with Progress("Filling the wheelhouse ...", quiet=args.quiet) as progress:
+        filled = carry_out(prepared, progress.update)
+    _say_all(_lines(filled), quiet=args.quiet)
+    _say_all(_lost_lines(filled.failed), quiet=args.quiet and not filled.failed)
+    paths = {
+        each.sha256: os.path.join(args.wheelhouse, each.filename)
+        for each in filled.wheelhouse.files
+    }
+    return Filling(filled.manifest, paths, ExitCode.NO if filled.failed else ExitCode.OK)
+
+
+def _say_all(lines: Sequence[str], *, quiet: bool) -> None:
+    for line in lines:
+        say(folded(clean(line), columns(sys.stderr)), quiet=quiet)
+
+
+def _plan_lines(prepared: Prepared) -> list[str]:
+    """What will be fetched from where, and how much; and what has to be made."""
+    fetched = prepared.to_fetch
+    unknown = sum(job.source is not None and job.source.size is None for job in fetched)
+    there = sum(job.is_there for job in prepared.jobs)
+    others = [job for job in prepared.jobs if job.source is None and not job.is_there]
+    made = [job.name for job in others if job.here is not None]
+    nowhere = [job.name for job in others if job.here is None]
+    found = []
+    if prepared.hosts:
+        found.append("Fetches from: " + ", ".join(f"{host} ({n})" for host, n in prepared.hosts))
+    sizes = [_megabytes(prepared.known_bytes)] if unknown < len(fetched) else []
+    sizes += [f"{unknown} of unknown size"] if unknown else []
+    size = f" ({' and '.join(sizes)})" if sizes else ""
+    found.append(f"{len(fetched)} files to fetch{size}; {there} are there already")
+    if made:
+        found.append(f"{len(made)} to make or build from what is installed: {_listed(made)}")
+    if nowhere:
+        found.append(f"{len(nowhere)} on no index and not installed here: {_listed(nowhere)}")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - a GB
+
+
+def _lines(filled: Filled) -> list[str]:
+    """What the wheelhouse has now, what is to be known of it, and what it lacks."""
+    files = filled.wheelhouse.files
+    words = {
+        "index": "from the index", "address": "from their recorded addresses",
+        "built": "built from their source", "made": "made again from the installed files",
+        "conda": "conda archives",
+    }  # fmt: skip
+    counts = [(sum(each.how == how for each in files), text) for how, text in words.items()]
+    parts = ", ".join(f"{count} {text}" for count, text in counts if count)
+    size = _megabytes(sum(each.size for each in files))
+    found = [f"{filled.wheelhouse.folder} has {len(files)} files, {size}: {parts}"]
+    noted = _noted(files)
+    found += [f"  {name}: {notes}" for name, notes in noted[:_SHOWN]]
+    hidden = len(noted) - _SHOWN
+    if hidden > 0:
+        found.append(f"  and {hidden} more with notes, in wheelhouse.json")
+    return found
+
+
+def _lost_lines(lost: Sequence[Unlocked]) -> list[str]:
+    """What could not be had, and what can be done."""
+    shown = [f"  {each.name} {each.version}: {each.why}" for each in lost[:_SHOWN]]
+    hidden = [each.name for each in lost[_SHOWN:]]
+    rest = [f"  and {', '.join(hidden)}"] if hidden else []
+    return [f"Packages lost: {len(lost)}", *shown, *rest]
+
+
+def _noted(files: Sequence[Stored]) -> list[tuple[str, str]]:
+    """The files that differ from what one may expect, and how; why none was fetched was said."""
+    found = []
+    for each in files:
+        notes = [note for note in each.notes if not note.startswith("not fetched: ")]
+        found += [(each.filename, "; ".join(notes))] if notes else []
+    return found

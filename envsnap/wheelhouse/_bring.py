@@ -1,0 +1,71 @@
+"""Fetches many files at a time, all into one folder, and ends at once when it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from envsnap.errors import EnvsnapError
+from envsnap.lock._trust import Trust
+from envsnap.wheelhouse._fetch import AT_ONCE, Source, fetch, way
+
+_LOOK_UP_S = 0.2
+
+
+class Errand(NamedTuple):
+    """One file to bring."""
+
+    name: str
+    """For messages: 'numpy 1.26.4'."""
+    source: Source
+    target: str
+
+
+class Failed(NamedTuple):
+    """A file that could not be had."""
+
+    name: str
+    error: EnvsnapError
+
+
+class _StoppedError(Exception):
+    """Nobody waits for the file any more."""
+
+
+def bring(
+    errands: Sequence[Errand], trust: Trust, listen: Callable[[int], None]
+) -> tuple[Failed, ...]:
+    """Put every file into its place; those that could not be had, in their order.
+
+    `listen` hears how many bytes there are in all, whenever there are more.
+    """
+    stop, lock, total = threading.Event(), threading.Lock(), [0]
+
+    def hear(count: int, /) -> None:
+        if stop.is_set():
+            raise _StoppedError
+        with lock:
+            total[0] += count
+
+    by = way(trust, hear)
+
+    def one(errand: Errand) -> Failed | None:
+        try:
+            fetch(errand.source, errand.target, by)
+        except EnvsnapError as error:
+            return Failed(errand.name, error)
+        return None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(one, each) for each in errands]
+        try:
+            while not all(each.done() for each in running):
+                listen(total[0])
+                stop.wait(_LOOK_UP_S)
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return tuple(failed for each in running if (failed := each.result()) is not None)

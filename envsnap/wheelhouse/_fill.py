@@ -1,0 +1,267 @@
+"""Fills a wheelhouse: every package of an environment as a file, fetched, built or made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from envsnap.errors import EnvsnapError, FileError, ToolError
+from envsnap.lock._trust import RefusedError
+from envsnap.manifest import Manifest
+from envsnap.sections import Artifact, Lock, Reason, Unknown, Unlocked, replace
+from envsnap.wheelhouse._bring import Errand, bring
+from envsnap.wheelhouse._build import BuildError, build_own
+from envsnap.wheelhouse._conda_fill import fill_archives
+from envsnap.wheelhouse._content import stated_content
+from envsnap.wheelhouse._fetch import GoneError
+from envsnap.wheelhouse._importable import pack_importable
+from envsnap.wheelhouse._make import Made, home_of, make_wheel
+from envsnap.wheelhouse._prepare import FillOptions, Job, Prepared, is_fetched, prepare
+from envsnap.wheelhouse._store import Stored, Wheelhouse, write_list
+from envsnap.wheelhouse._stranger import build_stranger
+
+_SPARE_BYTES = 256 * 1024 * 1024
+Listener = Callable[[str], None]
+"""Gets one line of what is going on."""
+
+
+class Filled(NamedTuple):
+    """A wheelhouse, and the manifest whose lock names its files."""
+
+    wheelhouse: Wheelhouse
+    manifest: Manifest
+    failed: tuple[Unlocked, ...]
+    """Packages that could not be had, and what can be done."""
+
+
+class _Had(NamedTuple):
+    """One package in the wheelhouse."""
+
+    stored: tuple[Stored, ...]
+    artifact: Artifact
+
+
+def fill(manifest: Manifest, folder: str, options: FillOptions, listen: Listener) -> Filled:
+    """Every package of the manifest's lock as a file in the folder, its bytes proved.
+
+    Raises:
+        PlanError: The manifest has no lock.
+        ToolError: The index cannot be asked, or a host is neither the user's own nor allowed.
+        FileError: The folder cannot be written.
+    """
+    return carry_out(prepare(manifest, folder, options), listen)
+
+
+def carry_out(prepared: Prepared, listen: Listener) -> Filled:
+    """Do what was prepared. What an interrupted run has left is gone on with.
+
+    Raises:
+        FileError: The folder cannot be written, or its disk has not enough room.
+    """
+    _make_room(prepared)
+    failed_to_fetch = _fetched(prepared, listen)
+    had: list[_Had] = []
+    failed: list[Unlocked] = []
+    for number, job in enumerate(prepared.jobs, 1):
+        listen(f"Looking at {number} of {len(prepared.jobs)}: {job.name}")
+        found = _had(job, prepared, failed_to_fetch.get(job.name))
+        if isinstance(found, Unlocked):
+            failed.append(found)
+        else:
+            had.append(found)
+    archives = fill_archives(prepared, listen)
+    files = tuple(stored for each in had for stored in each.stored) + archives.stored
+    wheelhouse = Wheelhouse(
+        prepared.folder,
+        prepared.lock.environment,
+        tuple(sorted(files, key=lambda each: each.filename)),
+    )
+    write_list(wheelhouse)
+    lock = replace(
+        _updated(prepared.lock, [each.artifact for each in had], failed), conda=archives.artifacts
+    )
+    return Filled(wheelhouse, prepared.manifest.with_lock(lock), (*failed, *archives.failed))
+
+
+def _make_room(prepared: Prepared) -> None:
+    try:
+        os.makedirs(prepared.folder, exist_ok=True)
+        free = shutil.disk_usage(prepared.folder).free
+    except OSError as error:
+        raise FileError(f"Cannot write {prepared.folder}: {error.strerror}") from error
+    if prepared.known_bytes + _SPARE_BYTES > free:
+        raise FileError(
+            f"{prepared.folder} has {free >> 20} MiB free, and the files that are fetched have "
+            f"{prepared.known_bytes >> 20} MiB",
+            hint="Name a folder on a larger disk: envsnap lock --wheelhouse DIR",
+        )
+
+
+def _fetched(prepared: Prepared, listen: Listener) -> Mapping[str, EnvsnapError]:
+    """Everything that is somewhere, fetched; why not, by canonical name."""
+    errands = []
+    for job in prepared.to_fetch:
+        if job.source is not None:
+            target = os.path.join(prepared.folder, *job.filename.split("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            errands.append(Errand(job.name, job.source, target))
+    if not errands:
+        return {}
+    started = time.monotonic()
+
+    def hear(count: int) -> None:
+        done = sum(os.path.exists(each.target) for each in errands)
+        speed = count / max(time.monotonic() - started, 0.001)
+        listen(progress_line((done, len(errands)), (count, prepared.known_bytes), speed))
+
+    failed = bring(errands, prepared.trust, hear)
+    return {each.name: each.error for each in failed}
+
+
+def progress_line(files: tuple[int, int], sizes: tuple[int, int], speed: float) -> str:
+    """How far it is, for a terminal.
+
+    >>> progress_line((37, 380), (1_100_000_000, 3_400_000_000), 85e6)
+    '37 of 380 files, 1.1 of 3.4 GB, 85 MB/s'
+    >>> progress_line((37, 380), (1_100_000_000, 0), 85e6)
+    '37 of 380 files, 1.1 GB, 85 MB/s'
+    """
+    whole = f" of {sizes[1] / 1e9:.1f}" if sizes[1] >= sizes[0] else ""
+    size = f"{sizes[0] / 1e9:.1f}{whole} GB"
+    return f"{files[0]} of {files[1]} files, {size}, {speed / 1e6:.0f} MB/s"
+
+
+def _had(job: Job, prepared: Prepared, fault: EnvsnapError | None) -> _Had | Unlocked:
+    """One package's files, or why there is none."""
+    artifact = job.artifact
+    if artifact is None:
+        return _without_file(job, prepared, job.why)
+    if fault is not None:
+        is_gone = isinstance(fault, (GoneError, RefusedError))
+        if isinstance(fault, FileError) or not (is_gone or job.here):
+            return _lost(job, fault.message, fault.hint)
+        return _without_file(job, prepared, fault.message)
+    if not (job.is_there or job.source is not None):
+        return _without_file(job, prepared, "only its wheelhouse had it")
+    if not artifact.filename.endswith(".whl"):
+        return _of_source(job, artifact, prepared)
+    return _of_wheel(job, artifact, prepared)
+
+
+def _of_wheel(job: Job, artifact: Artifact, prepared: Prepared) -> _Had | Unlocked:
+    """A wheel that lies there. One that would install other files is no use where the others are.
+
+    Tags and version can be equal and the files not: a wheel that was built here has the tags of
+    the index's, too.
+    """
+    content = stated_content(os.path.join(prepared.folder, job.filename))
+    wanted = job.package.content
+    differs = isinstance(wanted, str) and content is not None and content != wanted
+    if differs and job.here is not None and is_fetched(artifact):
+        os.unlink(os.path.join(prepared.folder, job.filename))
+        why = "the file of that name on the index installs other files than are installed"
+        return _without_file(job, prepared, why)
+    notes = ("it installs other files than were captured",) if differs else ()
+    stored = _stored(job, artifact, prepared)._replace(content=content, notes=notes)
+    return _Had((stored,), replace(artifact, content=content))
+
+
+def _of_source(job: Job, artifact: Artifact, prepared: Prepared) -> _Had | Unlocked:
+    """A source that lies there, as bytes, and beside it the wheel that came of it."""
+    source = _stored(job, artifact, prepared)
+    if job.here is None and job.name not in prepared.options.allow_build:
+        note = "a source: it is built where it is restored, which runs its code (--allow-build)"
+        return _Had((source._replace(notes=(note,)),), artifact)
+    made = _without_file(job, prepared, "the index has its source alone")
+    if isinstance(made, Unlocked):
+        return _Had((source._replace(notes=(made.why,)),), artifact)
+    return _Had((source, *made.stored), artifact)
+
+
+def _without_file(job: Job, prepared: Prepared, why: str) -> _Had | Unlocked:
+    """The package made again or built, for nobody has its file."""
+    try:
+        how, made = _remade(job, prepared)
+    except (EnvsnapError, OSError) as error:
+        return _lost(job, f"{why}; {error}" if str(error) else why, None)
+    if made is None:
+        return _lost(job, why, _what_can_be_done(job))
+    version = job.package.version
+    equal = made.content == job.package.content
+    stored = Stored(
+        job.name, version, os.path.basename(made.path), made.sha256, made.size, how,
+        made.content, (*made.notes, f"not fetched: {_first_part(why)}"),
+    )  # fmt: skip
+    artifact = Artifact(
+        name=job.name, version=version, filename=stored.filename, url=None, sha256=made.sha256,
+        size=made.size, how=how, content=made.content,
+        is_installed=equal or Unknown(Reason.NOT_SUPPORTED, "it was " + _HOW[how]),
+    )  # fmt: skip
+    return _Had((stored,), artifact)
+
+
+def _first_part(why: str) -> str:
+    """Why there is no file, without what else could be done about it."""
+    return why.partition(";")[0].partition(" (")[0]
+
+
+_HOW = {"made": "made again from the installed files", "built": "built from its source"}
+_NOT_HERE = (
+    "Fill the wheelhouse where the environment still is: envsnap lock --wheelhouse DIR --python ENV"
+)
+
+
+def _what_can_be_done(job: Job) -> str:
+    can_be_built = job.package.origin.kind == "vcs"
+    return (
+        f"{_NOT_HERE}, or build its commit here: --allow-build {job.name}"
+        if can_be_built
+        else (_NOT_HERE)
+    )
+
+
+def _remade(job: Job, prepared: Prepared) -> tuple[str, Made | None]:
+    """How a package could be had although nobody has its file, and the wheel."""
+    here, located = prepared.here, job.here
+    if here is None or located is None:
+        if job.name not in prepared.options.allow_build:
+            return "", None
+        return "built", build_stranger(job, prepared)
+    home = home_of(here.interpreter)
+    if job.package.origin.kind != "editable":
+        return "made", make_wheel(located, home, prepared.folder)
+    try:
+        made = build_own(located, home, here.interpreter.executable, prepared.folder)
+    except (BuildError, ToolError, FileError) as error:
+        return "made", pack_importable(located, home, prepared.folder, error.message)
+    return "built", made
+
+
+def _lost(job: Job, why: str, hint: str | None) -> Unlocked:
+    said = f"{why}. {hint}" if hint else why
+    return Unlocked(name=job.name, version=job.package.version, why=said)
+
+
+def _stored(job: Job, artifact: Artifact, prepared: Prepared) -> Stored:
+    size = os.path.getsize(os.path.join(prepared.folder, *job.filename.split("/")))
+    return Stored(job.name, artifact.version, job.filename, artifact.sha256, size, artifact.how)
+
+
+def _updated(lock: Lock, artifacts: Sequence[Artifact], failed: Sequence[Unlocked]) -> Lock:
+    """The lock with the files that the wheelhouse has; what could not be had stays as it was."""
+    have = {each.name: each for each in artifacts}
+    kept = {each.name: each for each in lock.artifacts} | have
+    lost = {each.name: each for each in failed if each.name not in kept}
+    unlocked = [
+        replace(each, why=lost.pop(each.name, each).why)
+        for each in lock.unlocked
+        if each.name not in have
+    ]
+    return replace(
+        lock,
+        artifacts=tuple(sorted(kept.values(), key=lambda each: each.name)),
+        unlocked=tuple(sorted((*unlocked, *lost.values()), key=lambda each: each.name)),
+    )

@@ -1,0 +1,193 @@
+"""A wheelhouse on disk: a folder of files, and wheelhouse.json that says what each one is.
+
+The list is untrusted: a name in it that is no plain name below the folder is refused, and a file
+is hashed before it is handed out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from envsnap.errors import FileError
+from envsnap.manifest import write_whole
+
+LIST_NAME = "wheelhouse.json"
+VERSION = "1"
+SOURCES = "sources"
+CONDA = "conda"
+_LIMIT_BYTES = 64 * 1024 * 1024
+_CHUNK_BYTES = 1 << 20
+_SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
+_PART = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.+!~=-]{0,240}\Z")
+_HOW = frozenset({"index", "address", "built", "made", "conda"})
+
+
+class Stored(NamedTuple):
+    """One file of a wheelhouse."""
+
+    name: str
+    """The distribution's canonical name; conda's own for a conda package."""
+    version: str
+    filename: str
+    """Relative to the wheelhouse: NAME, sources/NAME or conda/SUBDIR/NAME."""
+    sha256: str
+    size: int
+    """Bytes."""
+    how: str
+    """As in Artifact.how; conda for an archive of conda's."""
+    content: str | None = None
+    """envsnap-content-1 of what it installs; None where the file was not looked into."""
+    notes: tuple[str, ...] = ()
+    """What the reader should know of how it was made."""
+
+
+class Wheelhouse(NamedTuple):
+    """A folder of files that installs one environment."""
+
+    folder: str
+    environment: str
+    files: tuple[Stored, ...]
+    """Sorted by file name."""
+
+    def path(self, stored: Stored) -> str:
+        """The path of one of its files, whose bytes were hashed just now.
+
+        Raises:
+            FileError: It is not there, or has other bytes than the list says.
+        """
+        path = os.path.join(self.folder, *_parts(stored.filename))
+        found = sha256_of(path)
+        if found != stored.sha256:
+            why = "is not there" if found is None else "has other bytes than its list says"
+            raise FileError(
+                f"{stored.filename} in {self.folder} {why}",
+                hint=f"Fetch it again where the environment is: envsnap lock --wheelhouse "
+                f"{self.folder}",
+            )
+        return path
+
+    def find(self, name: str, sha256: str | None = None) -> Stored | None:
+        """The wheel (or sole archive) of a distribution, by canonical name and, if given, hash."""
+        fitting = [
+            each
+            for each in self.files
+            if each.name == name and each.how != "conda" and sha256 in {None, each.sha256}
+        ]
+        return min(fitting, key=lambda each: each.filename.startswith(SOURCES), default=None)
+
+
+def open_wheelhouse(folder: str) -> Wheelhouse:
+    """The wheelhouse in a folder.
+
+    Raises:
+        FileError: There is none, or its list cannot be used.
+    """
+    path = os.path.join(folder, LIST_NAME)
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        raise FileError(
+            f"No {LIST_NAME} in {folder}", hint=f"Fill it: envsnap lock --wheelhouse {folder}"
+        ) from None
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}") from error
+    try:
+        tree = json.loads(raw) if len(raw) <= _LIMIT_BYTES else None
+    except (ValueError, RecursionError):
+        tree = None
+    if not isinstance(tree, dict) or tree.get("wheelhouse") != VERSION:
+        raise FileError(f"{path} is no list of a wheelhouse of version {VERSION}")
+    rows = tree.get("files")
+    files = [_stored(row, path) for row in rows] if isinstance(rows, list) else []
+    return Wheelhouse(folder, _text(tree, "environment", path), _sorted(files))
+
+
+def write_list(wheelhouse: Wheelhouse) -> None:
+    """Write the list of a wheelhouse, whole or not at all; the same files, the same bytes."""
+    write_whole(os.path.join(wheelhouse.folder, LIST_NAME), list_bytes(wheelhouse))
+
+
+def list_bytes(wheelhouse: Wheelhouse) -> bytes:
+    """The list of a wheelhouse as it stands in its file."""
+    rows = [_row(each) for each in _sorted(wheelhouse.files)]
+    tree = {"wheelhouse": VERSION, "environment": wheelhouse.environment, "files": rows}
+    text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=True)
+    return f"{text}\n".encode()
+
+
+def sha256_of(path: str) -> str | None:
+    """The SHA-256 of a regular file, hex; None if there is no such file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}") from error
+    with open(handle, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise FileError(f"{path} is no regular file")
+        digest = hashlib.sha256()
+        buffer = bytearray(_CHUNK_BYTES)
+        view = memoryview(buffer)
+        while count := file.readinto(buffer):
+            digest.update(view[:count])
+    return digest.hexdigest()
+
+
+def is_plain(filename: str) -> bool:
+    """Whether a file's name is one that may be written below a wheelhouse.
+
+    >>> [is_plain(each) for each in ("a-1-py3-none-any.whl", "../a.whl", "conda/noarch/a.conda")]
+    [True, False, True]
+    """
+    parts = filename.split("/")
+    folders = {1: "", 2: SOURCES, 3: CONDA}
+    if len(parts) not in folders or not all(_PART.match(part) for part in parts):
+        return False
+    return len(parts) == 1 or parts[0] == folders[len(parts)]
+
+
+def _parts(filename: str) -> list[str]:
+    if not is_plain(filename):
+        raise FileError(f"{filename[:120]!a} is no name of a file in a wheelhouse")
+    return filename.split("/")
+
+
+def _sorted(files: Iterable[Stored]) -> tuple[Stored, ...]:
+    return tuple(sorted(files, key=lambda each: each.filename))
+
+
+def _row(stored: Stored) -> dict[str, object]:
+    return {**stored._asdict(), "notes": list(stored.notes)}
+
+
+def _stored(row: object, path: str) -> Stored:
+    if not isinstance(row, dict):
+        raise FileError(f"{path} has a file that is no object")
+    filename, sha256 = _text(row, "filename", path), _text(row, "sha256", path)
+    size, content, notes = row.get("size"), row.get("content"), row.get("notes", [])
+    how = _text(row, "how", path)
+    if not is_plain(filename):
+        raise FileError(f"{path} names {filename[:120]!a}, which is no name of a file below it")
+    if not _SHA256.match(sha256) or type(size) is not int or how not in _HOW:
+        raise FileError(f"{path} does not say the hash, size and origin of {filename}")
+    return Stored(
+        name=_text(row, "name", path), version=_text(row, "version", path), filename=filename,
+        sha256=sha256, size=size, how=how,
+        content=content if isinstance(content, str) and _SHA256.match(content) else None,
+        notes=tuple(str(note)[:1000] for note in notes) if isinstance(notes, list) else (),
+    )  # fmt: skip
+
+
+def _text(tree: Mapping[str, object], key: str, path: str) -> str:
+    value = tree.get(key)
+    if not isinstance(value, str):
+        raise FileError(f"{path} has no text in {key!r}")
+    return value
