@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from envsnap.engines import Built, Engine, Job, Listener
-from envsnap.errors import ToolError, UsageError
+from envsnap.errors import PlanError, ToolError, UsageError
 from envsnap.formats import named
-from envsnap.formats._context import claim, write_context, write_record
+from envsnap.formats._context import Carried, claim, write_context, write_record
+from envsnap.lock._trust import Trust, host_counts, host_of, refusal
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import BuildPlan, PlanOptions, Resolve, plan
+from envsnap.plan._model import WHEELS
 from envsnap.plan._safe import reference as image_reference
-from envsnap.sections import Fact, Packages, Reason, Unknown, replace
+from envsnap.sections import Artifact, Fact, Packages, Reason, Unknown, replace
+from envsnap.wheelhouse._store import Wheelhouse, open_wheelhouse
 
 OUTPUT = "envsnap-build"
 _LOG = "build.log"
@@ -33,6 +36,10 @@ class BuildOptions:
     force: bool = False
     """Write into a folder that is not ours."""
     plan: PlanOptions = field(default_factory=PlanOptions)
+    wheelhouse: str | None = None
+    """Where the files lie that no index has."""
+    own_hosts: frozenset[str] = frozenset()
+    """Hosts of the user's own settings, which may be inside a network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +79,10 @@ def registry_of(reference: str) -> str:
 
 def image_hosts(planned: BuildPlan) -> tuple[str, ...]:
     """The hosts that the building of an image talks to, as far as they can be told before."""
-    files = [urlsplit(each.url or "").netloc for each in (*planned.wheels, *planned.sources)]
+    counts = host_counts(each.url for each in (*planned.wheels, *planned.sources))
+    files = [f"{host} ({count})" for host, count in counts]
     tools = ["pip's default index"] if planned.sources else []
-    return tuple(dict.fromkeys([registry_of(planned.base.reference), *sorted(files), *tools]))
+    return tuple(dict.fromkeys([registry_of(planned.base.reference), *files, *tools]))
 
 
 def build(
@@ -88,14 +96,48 @@ def build(
     """
     chosen = [named(name) for name in options.formats]
     claim(options.output, force=options.force)
-    planned = plan(manifest, options.plan, resolve)
+    wheelhouse = open_wheelhouse(options.wheelhouse) if options.wheelhouse is not None else None
+    stored = frozenset(each.sha256 for each in wheelhouse.files) if wheelhouse else frozenset()
+    asked = dataclasses.replace(options.plan, stored=stored)
+    refuse_inside(manifest.lock.artifacts if manifest.lock else (), options.own_hosts)
+    planned = plan(manifest, asked, resolve)
     files: dict[str, str] = {}
     for each in chosen:
         files.update(each.render(planned))
-    write_context(options.output, files)
-    recipes = Recipes(plan=planned, folder=options.output, files=tuple(sorted(files)))
+    carried = _carried(planned, wheelhouse) if wheelhouse else {}
+    write_context(options.output, files, carried)
+    recipes = Recipes(plan=planned, folder=options.output, files=tuple(sorted({*files, *carried})))
     write_record(options.output, _record(recipes, options, None), recipes.files)
     return recipes
+
+
+def refuse_inside(artifacts: Iterable[Artifact], own: frozenset[str]) -> None:
+    """Refuse a lock that sends whoever builds into a network: to this machine or its neighbours.
+
+    Raises:
+        PlanError: An address of it does, and its host is not the user's own.
+    """
+    for each in artifacts:
+        host = host_of(each.url) if each.url is not None else None
+        if host is None or host in own:
+            continue
+        why = refusal(each.url or "", Trust(own=own, allowed=frozenset({host})))
+        if why is not None:
+            raise PlanError(
+                f"{canonical_name(each.name)[:60]!a} is not fetched: {why}",
+                hint="If it is your own index, name it: --index-url URL",
+            )
+
+
+def _carried(planned: BuildPlan, wheelhouse: Wheelhouse) -> Mapping[str, Carried]:
+    """The files that travel with the recipe, by where they go."""
+    here = {each.sha256: each for each in wheelhouse.files}
+    return {
+        f"{WHEELS}/{each.filename}": Carried(
+            os.path.join(wheelhouse.folder, *here[each.sha256].filename.split("/")), each.sha256
+        )
+        for each in planned.carried
+    }
 
 
 def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Image:
@@ -196,15 +238,17 @@ _EXACT = frozenset({"PKG005", "PYT003"})
 def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
     """The manifest as it was planned: without what was left out.
 
-    What is built again from its source is told by its version alone: builds differ in their bytes.
+    What is not the very file that was installed has a content of its own, or none to compare.
     """
     packages = wanted.section(Packages)
     if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
         return wanted
+    from envsnap._check import rebuilt_contents
+
     without = {canonical_name(each.name) for each in planned.left_out}
-    rebuilt = {canonical_name(each.name) for each in planned.sources}
+    others = rebuilt_contents((*planned.wheels, *planned.sources))
     kept = tuple(
-        replace(each, content=None) if canonical_name(each.name) in rebuilt else each
+        replace(each, content=others.get(canonical_name(each.name), each.content))
         for each in packages.installed
         if canonical_name(each.name) not in without
     )

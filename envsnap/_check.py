@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from envsnap.errors import UsageError
 from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.profiles import NO_ENVIRONMENT
 from envsnap.rules import Checked, CheckOptions, Report, Rule, Scope, compare, rules
 from envsnap.rules._core import Side
 from envsnap.rules._cuda import is_machine_alone
-from envsnap.sections import SECTIONS, Fact, Packages, Python, Reason, Unknown, replace
+from envsnap.sections import SECTIONS, Artifact, Fact, Packages, Python, Reason, Unknown, replace
 
 _DEFAULTS = CheckOptions()
 _IN_AN_IMAGE = ("PKG", "PYT")
@@ -97,23 +99,33 @@ def _of_an_image(report: Report) -> Report:
 def _as_rebuilt(wanted: Manifest) -> Manifest:
     """The manifest as an image can hold it.
 
-    What the lock has as source alone is built again in the image, and builds differ in their
-    bytes: it is told by its version.
+    What the lock has as source alone, or as a wheel made again, has a content of its own.
     """
     packages, lock = wanted.section(Packages), wanted.lock
     if lock is None or isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
         return wanted
     if lock.environment != environment_id(wanted):
         return wanted
-    sources = {
-        canonical_name(each.name) for each in lock.artifacts if not each.filename.endswith(".whl")
-    }
+    others = rebuilt_contents(lock.artifacts)
     installed = tuple(
-        replace(each, content=None) if canonical_name(each.name) in sources else each
+        replace(each, content=others.get(canonical_name(each.name), each.content))
         for each in packages.installed
     )
     section = replace(packages, installed=installed)
     return replace(wanted, sections={**wanted.sections, "packages": section})
+
+
+def rebuilt_contents(artifacts: Iterable[Artifact]) -> Mapping[str, Fact[str | None]]:
+    """The content of what is not the very file that was installed, by canonical name.
+
+    A wheel that was made or built has its own, which may hold edits that RECORD does not state.
+    What is built from its source on the spot has none: builds differ in their bytes.
+    """
+    return {
+        canonical_name(each.name): each.content if each.filename.endswith(".whl") else None
+        for each in artifacts
+        if each.how in {"made", "built"} or not each.filename.endswith(".whl")
+    }
 
 
 def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:

@@ -1,1 +1,391 @@
 """restore: a manifest becomes a native environment, compared before it is said to be done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn
+
+from envsnap._check import check, rebuilt_contents
+from envsnap.engines import conda, native
+from envsnap.engines._folder import begin, claim, finish, undo
+from envsnap.engines.native import Base, File, Installed, Schemes, Wanted
+from envsnap.errors import PlanError, ToolError
+from envsnap.lock import LockOptions, locate
+from envsnap.lock._conda_hosts import conda_hosts
+from envsnap.lock._trust import Trust
+from envsnap.manifest import Manifest, canonical_name
+from envsnap.plan._native import NativePlan, native_plan
+from envsnap.sections import Artifact, CondaArtifact, Fact, Package, Packages, Unknown, replace
+from envsnap.wheelhouse._bring import Errand, bring
+from envsnap.wheelhouse._conda import fill_conda
+from envsnap.wheelhouse._fetch import Source, fetch
+from envsnap.wheelhouse._prepare import _refuse_strangers
+from envsnap.wheelhouse._store import Stored, Wheelhouse, open_wheelhouse
+
+_SHOWN = 5
+Listener = Callable[[str], None]
+"""Gets one line of what is going on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions:
+    """Where to, from what, and what is allowed."""
+
+    folder: str
+    wheelhouses: tuple[str, ...] = ()
+    """Folders to take files from, the first that has one."""
+    python: str | None = None
+    allow_host: frozenset[str] = frozenset()
+    allow_build: frozenset[str] = frozenset()
+    """Canonical names whose source may be built here, which runs its code."""
+    allow_missing: bool = False
+    force: bool = False
+    """Make an environment anew that was restored before."""
+    lock: LockOptions = field(default_factory=LockOptions)
+
+
+class Prepared(NamedTuple):
+    """What will be done. Nothing was written or asked yet."""
+
+    manifest: Manifest
+    options: RestoreOptions
+    plan: NativePlan
+    base: Base | None
+    """The Python to make it from; None where conda brings it."""
+    stored: Mapping[str, tuple[Wheelhouse, Stored]]
+    """The file of each distribution that a wheelhouse has, by canonical name."""
+    to_fetch: tuple[Artifact, ...]
+    sources: tuple[str, ...]
+    """What is built here from its source, with tools that are fetched."""
+    is_half_made: bool
+    """Whether the folder holds a half-made environment, which will be removed."""
+
+
+class Restored(NamedTuple):
+    """An environment that was made, captured and compared."""
+
+    installed: Installed
+    alike: int
+    """Packages that are as they were captured."""
+    differences: tuple[str, ...]
+    python: str | None
+    """How its Python differs, where that decides nothing; None where it does not."""
+    notes: tuple[str, ...]
+    """What there is to know of conda's packages."""
+
+
+def prepare(manifest: Manifest, options: RestoreOptions) -> Prepared:
+    """What is to be done, refused early where it cannot be.
+
+    Raises:
+        FileError: The folder is not ours to fill, or the wheelhouse cannot be used.
+        PlanError: The manifest does not say what to restore, or a file is nowhere.
+        ToolError: There is no Python to make the environment from.
+    """
+    is_half_made = claim(options.folder, force=options.force)
+    plan = native_plan(manifest, allow_missing=options.allow_missing)
+    stored: dict[str, tuple[Wheelhouse, Stored]] = {}
+    for folder in reversed(options.wheelhouses):
+        stored.update(_stored(plan, open_wheelhouse(folder)))
+    to_fetch = tuple(each for each in plan.artifacts if canonical_name(each.name) not in stored)
+    _refuse_without_url([each for each in to_fetch if each.url is None])
+    sources = _sources(plan, stored)
+    _refuse_sources([each for each in sources if each not in options.allow_build])
+    base = None if plan.conda else native.find_python(_wanted_python(plan), options.python)
+    return Prepared(
+        manifest=manifest, options=options, plan=plan, base=base, stored=stored,
+        to_fetch=to_fetch, sources=sources, is_half_made=is_half_made,
+    )  # fmt: skip
+
+
+def _wanted_python(plan: NativePlan) -> Wanted:
+    soabi = plan.python.soabi
+    tag = soabi if isinstance(soabi, str) else None
+    return Wanted(plan.python.implementation, plan.python.version, tag)
+
+
+def _stored(plan: NativePlan, wheelhouse: Wheelhouse) -> dict[str, tuple[Wheelhouse, Stored]]:
+    """The wheelhouse's files: the very one of the lock, or a wheel where the lock has a source."""
+    found = {}
+    for each in plan.artifacts:
+        name = canonical_name(each.name)
+        here = wheelhouse.find(name, each.sha256)
+        if not each.filename.endswith(".whl"):
+            wheel = wheelhouse.find(name)
+            here = wheel if wheel is not None and wheel.version == each.version else here
+        if here is not None:
+            found[name] = wheelhouse, here
+    return found
+
+
+def _refuse_without_url(nowhere: list[Artifact]) -> None:
+    if nowhere:
+        named = _listed([f"{each.name} {each.version}" for each in nowhere])
+        raise PlanError(
+            f"No index has the file of {named}, and no wheelhouse that was named",
+            hint="Name the wheelhouse or pack that came with the manifest (--wheelhouse DIR); where"
+            " the environment still is, make one: envsnap lock --wheelhouse DIR",
+        )
+
+
+def _sources(plan: NativePlan, stored: Mapping[str, tuple[Wheelhouse, Stored]]) -> tuple[str, ...]:
+    """The distributions of which there is no wheel, by canonical name."""
+    files = {canonical_name(each.name): each.filename for each in plan.artifacts}
+    files |= {name: file.filename for name, (_, file) in stored.items()}
+    return tuple(name for name, file in sorted(files.items()) if not file.endswith(".whl"))
+
+
+def _refuse_sources(named: list[str]) -> None:
+    """No build backend of a stranger runs here unasked."""
+    if named:
+        flags = " ".join(f"--allow-build {name}" for name in named[:_SHOWN])
+        raise PlanError(
+            f"Only their source is there, and building it runs its code here: {_listed(named)}",
+            hint=f"Allow it ({flags}), or have wheels made where the environment still is: "
+            "envsnap lock --wheelhouse DIR",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def restore(prepared: Prepared, listen: Listener) -> Restored:
+    """The environment, made and compared with its manifest; nothing of it where that failed.
+
+    Raises:
+        ToolError: A file could not be had, or the installer refused one.
+        FileError: A file of the wheelhouse has other bytes, or the folder cannot be written.
+    """
+    folder = os.path.abspath(prepared.options.folder)
+    existed = os.path.lexists(folder)
+    try:
+        work = begin(folder)
+        files = _files(prepared, os.path.join(work, "wheelhouse"), listen)
+        into, base, notes = _environment(prepared, folder, work, listen)
+        listen(f"Installing {len(files)} files ...")
+        installed = native.install(files, base, into, work)
+        listen("Comparing it with the manifest ...")
+        restored = _compared(prepared, installed, notes)
+        finish(folder, prepared.plan.environment)
+    except BaseException:
+        undo(folder, existed=existed)
+        raise
+    return restored
+
+
+def _environment(
+    prepared: Prepared, folder: str, work: str, listen: Listener
+) -> tuple[Schemes, Base, tuple[str, ...]]:
+    """The environment without its distributions: of a Python that is here, or of conda's."""
+    if prepared.base is not None:
+        return native.make_environment(prepared.base, folder), prepared.base, ()
+    archives = _archives(prepared, os.path.join(work, "conda"), listen)
+
+    notes = conda.install(prepared.plan.conda, archives, folder, listen)
+    into, wanted = native.schemes_of(folder), _wanted_python(prepared.plan)
+    return into, Base(into.python, *wanted), notes
+
+
+def _archives(prepared: Prepared, folder: str, listen: Listener) -> str:
+    """A folder with every conda archive: those of the wheelhouses, and what was fetched."""
+    urls: list[str] = []
+    for each in prepared.plan.conda:
+        target = conda.archive_path(folder, each)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        places = [conda.archive_path(place, each) for place in prepared.options.wheelhouses]
+        here = next((place for place in places if os.path.isfile(place)), None)
+        if here is not None:
+            os.symlink(os.path.abspath(here), target)
+        elif each.url is not None:
+            urls.append(each.url)
+    trust = Trust(own=conda_hosts(os.environ), allowed=prepared.options.allow_host)
+    _refuse_strangers(urls, frozenset(), trust)
+
+    def get(artifact: CondaArtifact, path: str) -> None:
+        sha256 = artifact.sha256 if isinstance(artifact.sha256, str) else None
+        md5 = artifact.md5 if isinstance(artifact.md5, str) else None
+        fetch(Source(artifact.url or "", sha256, _size(artifact.size), md5), path, trust)
+
+    filled = fill_conda(prepared.plan.conda, folder, get, listen)
+    if filled.failed:
+        _say_gone([(f"{each.name} {each.version}", each.why) for each in filled.failed], None)
+    return folder
+
+
+def _files(prepared: Prepared, folder: str, listen: Listener) -> list[File]:
+    """Every file, its bytes compared with the hash just now."""
+    fetched = _fetched(prepared, folder, listen) if prepared.to_fetch else {}
+    files = []
+    for each in prepared.plan.artifacts:
+        name = canonical_name(each.name)
+        if name in prepared.stored:
+            wheelhouse, stored = prepared.stored[name]
+            path = wheelhouse.path(stored)
+            files.append(File(name, stored.version, path, stored.sha256))
+        else:
+            files.append(File(name, each.version, fetched[name], each.sha256))
+    return files
+
+
+def _fetched(prepared: Prepared, folder: str, listen: Listener) -> Mapping[str, str]:
+    """The paths of what no wheelhouse has, fetched, by canonical name.
+
+    The manifest says which bytes; where they are is asked of the user's own indexes first.
+    """
+    os.makedirs(folder)
+    listen("Asking the package index ...")
+    offered = locate(prepared.manifest, prepared.options.lock)
+    trust = Trust(own=frozenset(offered.hosts), allowed=prepared.options.allow_host)
+    paths, errands = {}, []
+    for each in prepared.to_fetch:
+        here = offered.by_sha256.get(each.sha256)
+        source = Source(here.url if here else each.url or "", each.sha256, _size(each.size))
+        paths[canonical_name(each.name)] = os.path.join(folder, each.filename)
+        errands.append(
+            Errand(f"{each.name} {each.version}", source, os.path.join(folder, each.filename))
+        )
+    urls = [each.source.url for each in errands]
+    _refuse_strangers(urls, frozenset(url for url in urls if url.startswith("file:")), trust)
+    whole = sum(_size(each.size) or 0 for each in prepared.to_fetch)
+
+    def hear(count: int) -> None:
+        listen(f"Fetching {len(errands)} files: {count >> 20} of {whole >> 20} MiB ...")
+
+    failed = bring(errands, trust, hear)
+    if failed:
+        _say_gone([(each.name, each.error.message) for each in failed], failed[0].error.hint)
+    return paths
+
+
+def _size(said: Fact[int]) -> int | None:
+    return said if isinstance(said, int) else None
+
+
+def _say_gone(gone: list[tuple[str, str]], hint: str | None) -> NoReturn:
+    """Say which files cannot be had any more, and what can be done.
+
+    Raises:
+        ToolError: Always.
+    """
+    lines = [f"\n  {name}: {why}" for name, why in gone[:_SHOWN]]
+    more = f"\n  and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    noun = "file" if len(gone) == 1 else "files"
+    raise ToolError(
+        f"{len(gone)} {noun} could not be had:{''.join(lines)}{more}",
+        hint=hint
+        or "Name another place that has it (--find-links URL); or, where the environment "
+        "still is, keep every file: envsnap lock --wheelhouse DIR, then restore with --wheelhouse",
+    )
+
+
+def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) -> Restored:
+    """The environment, captured like any other and judged by the rules on Python and packages."""
+    from envsnap._capture import capture
+    from envsnap.host import LocalHost
+    from envsnap.probes import Options
+    from envsnap.rules import CheckOptions, Outcome, Scope
+
+    where = os.path.abspath(prepared.options.folder)
+    found = capture(
+        LocalHost(), Options(python=where, verify=True), sections=frozenset({"python", "packages"})
+    )
+    wanted, here = _as_restored(prepared), _of_the_folder(found)
+    options = CheckOptions(scope=Scope.NATIVE, select=("PKG", "PYT"))
+    report = check(wanted, here, options).report
+    counted = [
+        each
+        for each in report.findings
+        if each.outcome.reaches(Outcome.NUMERICS) or each.code == "PKG005"
+    ]
+    unseen = [f"not compared: {each.path}: {each.reason}" for each in report.not_checked]
+    patch = next((each for each in report.findings if each.code == "PYT003"), None)
+    return Restored(
+        installed=installed, alike=_alike(wanted, here),
+        differences=(
+            *(f"{each.subject}: {each.what}" for each in counted if each.code != "PYT003"),
+            *dict.fromkeys(unseen),
+        ),
+        python=patch and f"{patch.what} ({patch.code})", notes=notes,
+    )  # fmt: skip
+
+
+def _as_restored(prepared: Prepared) -> Manifest:
+    """The manifest as the environment can hold it: one copy of each package, none left out.
+
+    A wheel that was made or built is told by its own content, which may hold edits that RECORD
+    does not state; what is built from source here is told by its version alone.
+    """
+    manifest = prepared.manifest
+    section = manifest.section(Packages)
+    if isinstance(section, Unknown):
+        return manifest
+    without = {canonical_name(each.name) for each in prepared.plan.left_out}
+    others = dict(rebuilt_contents(prepared.plan.artifacts))
+    for each in prepared.plan.artifacts:
+        name = canonical_name(each.name)
+        if name in prepared.stored and prepared.stored[name][1].sha256 != each.sha256:
+            others[name] = prepared.stored[name][1].content
+    kept = tuple(
+        replace(each, content=others.get(canonical_name(each.name), each.content))
+        for each in _installed(section)
+        if each.active and canonical_name(each.name) not in without
+    )
+    return _with_packages(manifest, section, kept)
+
+
+def _of_the_folder(found: Manifest) -> Manifest:
+    """The capture without what this shell adds to every environment, as PYTHONPATH does."""
+    section = found.section(Packages)
+    if isinstance(section, Unknown) or isinstance(section.installed, Unknown):
+        return found
+    own = tuple(replace(each, active=True) for each in section.installed if each.layer == "env")
+    return _with_packages(found, section, own)
+
+
+def _with_packages(
+    manifest: Manifest, section: Packages, installed: tuple[Package, ...]
+) -> Manifest:
+    packages = replace(section, installed=installed)
+    return replace(manifest, sections={**manifest.sections, "packages": packages})
+
+
+def _installed(section: Packages) -> tuple[Package, ...]:
+    return () if isinstance(section.installed, Unknown) else section.installed
+
+
+def _alike(wanted: Manifest, found: Manifest) -> int:
+    """How many packages are the captured ones, by version and, where both have one, by content.
+
+    A package of conda's counts once, however many distributions it brought.
+    """
+    theirs, ours = wanted.section(Packages), found.section(Packages)
+    if isinstance(theirs, Unknown) or isinstance(ours, Unknown):
+        return 0
+    here = {canonical_name(each.name): each for each in _installed(ours)}
+    count, changed = 0, set()
+    for each in _installed(theirs):
+        same = here.get(canonical_name(each.name))
+        is_alike = same is not None and same.version == each.version
+        if is_alike and same is not None:
+            contents = (each.content, same.content)
+            is_told = all(isinstance(one, str) for one in contents)
+            is_alike = not is_told or contents[0] == contents[1]
+        if each.conda is None:
+            count += is_alike
+        elif not is_alike:
+            changed.add(each.conda.name)
+    records = _records(ours)
+    return count + sum(
+        name not in changed and records.get(name) == said for name, said in _records(theirs).items()
+    )
+
+
+def _records(section: Packages) -> Mapping[str, tuple[object, ...]]:
+    """Version and build of conda's packages, by conda's names."""
+    others = () if isinstance(section.conda_only, Unknown) else section.conda_only
+    owned = [each.conda for each in _installed(section) if each.conda is not None]
+    return {each.name: (each.version, each.build) for each in (*owned, *others)}

@@ -26,6 +26,8 @@ COMMANDS = {
     "build": "write container recipes from a manifest, or build the image",
     "show": "print what a manifest says",
     "lock": "find the URL and hash of every package in a manifest",
+    "restore": "make a manifest's environment again, and compare it",
+    "pack": "write the one file to attach to a paper",
     "diff": "list what differs between two manifests",
     "explain": "say what a rule or a section means, and where it comes from",
     "completion": "print a shell's tab completion for envsnap",

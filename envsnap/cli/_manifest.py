@@ -8,13 +8,13 @@ from envsnap.manifest import SCHEMA, Manifest
 
 
 def load(path: str) -> Manifest:
-    """The manifest in a file; `-` is standard input.
+    """The manifest in a file, or in a pack; `-` is standard input.
 
     Raises:
         ManifestError: There is none, or it cannot be used.
         FileError: It cannot be read.
     """
-    found = manifest.load(path)
+    found = _in_pack(path) if path.lower().endswith(".zip") else manifest.load(path)
     if is_newer(found):
         name = "standard input" if path == "-" else clean(path)
         say(
@@ -22,6 +22,12 @@ def load(path: str) -> Manifest:
             "fields it does not know are kept"
         )
     return found
+
+
+def _in_pack(path: str) -> Manifest:
+    from envsnap.wheelhouse._packed import manifest_of
+
+    return manifest.parse(manifest_of(path), path)
 
 
 def is_newer(found: Manifest) -> bool:

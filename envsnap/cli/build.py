@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from envsnap._build import (
@@ -22,11 +26,13 @@ from envsnap.cli._terminal import add_common, clean, columns, folded, payload, s
 from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to
 from envsnap.errors import ExitCode, UsageError
 from envsnap.formats import named
-from envsnap.lock import LockOptions
+from envsnap.lock import LockOptions, hosts
+from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest, environment_id, find, save
 from envsnap.plan import BuildPlan, PlanOptions
 from envsnap.reports._lines import path_word
 from envsnap.sections import Fact, Unknown
+from envsnap.wheelhouse._packed import is_pack, wheels_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,15 +78,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--force", action="store_true", help="write into a folder with other files in it")
     add("--explain", action="store_true", help="print every decision and its reason")
+    _add_image_options(parser)
+    add_index_options(parser)
+    add_common(parser)
+
+
+def _add_image_options(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("the image")
     how.add_argument("--image", metavar="NAME|FILE.sif", help="build the image, too")
     how.add_argument("--base-image", metavar="REF", help="start from this image")
     how.add_argument("--network", metavar="MODE", help="build in this network of the engine's")
     how.add_argument(
+        "--wheelhouse",
+        metavar="DIR",
+        help="take from here what no index has (envsnap lock wrote it)",
+    )
+    how.add_argument(
         "--allow-missing", action="store_true", help="leave out what cannot be installed"
     )
-    add_index_options(parser)
-    add_common(parser)
 
 
 class _Asked(NamedTuple):
@@ -104,7 +119,9 @@ def run(args: argparse.Namespace) -> ExitCode:
         talks_to([f"{registry_of(reference)} (digest of {reference})"], quiet=asked.quiet)
         return resolve_digest(reference)
 
-    recipes = build(manifest, asked.build, resolve_aloud)
+    _tell_files(manifest, quiet=asked.quiet)
+    with _wheels(asked) as options:
+        recipes = build(manifest, options, resolve_aloud)
     _tell_recipes(recipes, asked)
     if asked.build.image is None:
         payload("\n".join(_build_lines(asked.build)))
@@ -124,14 +141,16 @@ def _asked(args: argparse.Namespace) -> _Asked:
         raise UsageError(
             "Nothing to write", hint="Give --docker, --singularity, --repo2docker or --to"
         )
+    locking = lock_options(args)
     return _Asked(
         manifest=args.manifest or find(),
         build=BuildOptions(
             formats=tuple(dict.fromkeys(formats)), output=args.output, image=args.image,
-            network=args.network, force=args.force,
+            network=args.network, force=args.force, wheelhouse=args.wheelhouse,
+            own_hosts=frozenset(hosts(locking.indexes, os.environ, locker=locking.locker)),
             plan=PlanOptions(base_image=args.base_image, allow_missing=args.allow_missing),
         ),
-        lock=lock_options(args), explain=args.explain, quiet=args.quiet,
+        lock=locking, explain=args.explain, quiet=args.quiet,
     )  # fmt: skip
 
 
@@ -145,10 +164,29 @@ def _locked(asked: _Asked) -> Manifest:
     why = "has no lock yet" if manifest.lock is None else "has the lock of another environment"
     say(f"{clean(asked.manifest)} {why}: locking it first", quiet=asked.quiet)
     manifest = lock_aloud(manifest, asked.lock, quiet=asked.quiet)
-    if asked.manifest != "-":
+    if asked.manifest != "-" and not is_pack(asked.manifest):
         save(manifest, asked.manifest)
         say(f"Wrote the lock into {clean(asked.manifest)}", quiet=asked.quiet)
     return manifest
+
+
+def _tell_files(manifest: Manifest, *, quiet: bool) -> None:
+    """Which hosts the recipes will fetch from, before they are written."""
+    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
+    named = [f"{host} ({count})" for host, count in host_counts(each.url for each in artifacts)]
+    if named:
+        text = f"The image's files come from: {clean(', '.join(named))}"
+        say(folded(text, columns(sys.stderr)), quiet=quiet)
+
+
+@contextmanager
+def _wheels(asked: _Asked) -> Iterator[BuildOptions]:
+    """The options, with the wheels of a pack as their wheelhouse where none was named."""
+    if asked.build.wheelhouse is not None or not is_pack(asked.manifest):
+        yield asked.build
+        return
+    with wheels_of(asked.manifest) as folder:
+        yield replace(asked.build, wheelhouse=folder)
 
 
 def _tell_recipes(recipes: Recipes, asked: _Asked) -> None:

@@ -27,9 +27,9 @@ class Done(NamedTuple):
 
 
 def run(
-    argv: Sequence[str], *, timeout_s: float, variables: Mapping[str, str] | None = None
+    argv: Sequence[str], *, timeout_s: float, variables: Mapping[str, str | None] | None = None
 ) -> Done:
-    """Run a program to its end, without a terminal.
+    """Run a program to its end, without a terminal. A variable that is None is not set for it.
 
     Raises:
         ToolError: It is not there, or did not end in time.
@@ -63,12 +63,14 @@ def stream(argv: Sequence[str], *, cwd: str, listen: Listener) -> int:
 
 
 def _start(
-    argv: Sequence[str], stderr: int, variables: Mapping[str, str] | None, cwd: str | None
+    argv: Sequence[str], stderr: int, variables: Mapping[str, str | None] | None, cwd: str | None
 ) -> subprocess.Popen[bytes]:
+    asked = {**os.environ, "LC_ALL": "C.UTF-8", **(variables or {})}
+    environ = {name: value for name, value in asked.items() if value is not None}
     try:
         return subprocess.Popen(
             list(argv), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(variables or {})}, start_new_session=True,
+            env=environ, start_new_session=True,
         )  # fmt: skip
     except FileNotFoundError:
         raise ToolError(f"{argv[0]} is not on PATH") from None

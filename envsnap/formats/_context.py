@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from envsnap.errors import FileError
 from envsnap.manifest import write_whole
@@ -14,7 +17,18 @@ from envsnap.manifest import write_whole
 RECORD = "build.json"
 """What was built, and the mark of a folder that we wrote."""
 _ABOUT = "written by envsnap build; the folder can be deleted and made again"
+_PIECE = 1 << 20
 _EXECUTABLE = (".sh", "postBuild")
+
+
+class Carried(NamedTuple):
+    """A file that travels with a recipe."""
+
+    source: str
+    sha256: str
+
+
+_NOTHING: Mapping[str, Carried] = MappingProxyType({})
 
 
 def claim(folder: str, *, force: bool) -> None:
@@ -34,25 +48,60 @@ def claim(folder: str, *, force: bool) -> None:
         )
 
 
-def write_context(folder: str, files: Mapping[str, str]) -> None:
+def write_context(
+    folder: str, files: Mapping[str, str], carried: Mapping[str, Carried] = _NOTHING
+) -> None:
     """Write every file whole, and remove those of an earlier build that are no longer wanted.
 
     Raises:
-        FileError: A file cannot be written.
+        FileError: A file cannot be written, or one that travels has other bytes than it should.
     """
     earlier = (read_record(folder) or {}).get("files", [])
     for path in sorted(files):
-        target = os.path.join(folder, *path.split("/"))
-        try:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-        except OSError as error:
-            raise FileError(f"Cannot make the folder of {target}: {error.strerror}") from error
         write_whole(
-            target, files[path].encode(), mode=0o755 if path.endswith(_EXECUTABLE) else 0o644
+            _placed(folder, path),
+            files[path].encode(),
+            mode=0o755 if is_executable(path) else 0o644,
         )
-    for path in _stale(earlier, files):
+    for path in sorted(carried):
+        _copy(carried[path], _placed(folder, path))
+    for path in _stale(earlier, {*files, *carried}):
         with contextlib.suppress(OSError):  # it is gone already, or somebody made it their own
             os.unlink(os.path.join(folder, *path.split("/")))
+
+
+def is_executable(path: str) -> bool:
+    """Whether a file of a context is a program."""
+    return path.endswith(_EXECUTABLE)
+
+
+def _placed(folder: str, path: str) -> str:
+    """Where a file of the context goes; its folder is made."""
+    target = os.path.join(folder, *path.split("/"))
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+    except OSError as error:
+        raise FileError(f"Cannot make the folder of {target}: {error.strerror}") from error
+    return target
+
+
+def _copy(carried: Carried, target: str) -> None:
+    """Copy a file whole, hashed as it goes: what has other bytes does not stay."""
+    part = f"{target}.{os.urandom(4).hex()}.tmp"
+    digest = hashlib.sha256()
+    try:
+        with open(carried.source, "rb") as source, open(part, "xb") as file:
+            while piece := source.read(_PIECE):
+                digest.update(piece)
+                file.write(piece)
+        if digest.hexdigest() != carried.sha256:
+            raise FileError(f"{carried.source} has other bytes than the lock says")
+        os.replace(part, target)
+    except OSError as error:
+        raise FileError(f"Cannot copy {carried.source}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
 
 
 def write_record(folder: str, record: Mapping[str, object], files: Sequence[str]) -> None:
@@ -72,7 +121,7 @@ def read_record(folder: str) -> Mapping[str, object] | None:
     return found if isinstance(found, dict) and found.get("about") == _ABOUT else None
 
 
-def _stale(earlier: object, files: Mapping[str, str]) -> list[str]:
+def _stale(earlier: object, files: Container[str]) -> list[str]:
     """Files of an earlier build inside the folder. A record can be edited: none leads out of it."""
     named = [each for each in earlier if isinstance(each, str)] if isinstance(earlier, list) else []
     return [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
+from urllib.parse import quote
 
 from envsnap.formats._templates import render
 from envsnap.manifest import FILE_NAME
 from envsnap.plan import BuildPlan
-from envsnap.plan._model import HOME
+from envsnap.plan._model import HOME, WHEELS
 
 LOCK = "requirements.lock"
 SOURCES = "requirements-source.lock"
@@ -17,9 +18,16 @@ INSTALL = "install.sh"
 VERIFY = ("verify.py", "content.py")
 
 
-def requirements(plan: BuildPlan) -> Mapping[str, str]:
-    """What is installed: wheels, source archives, and the addresses of both."""
-    found = {ADDRESSES: render("artifacts.html.j2", {"artifacts": (*plan.wheels, *plan.sources)})}
+def requirements(plan: BuildPlan, wheels: str = WHEELS) -> Mapping[str, str]:
+    """What is installed: wheels, source archives, and the addresses of both.
+
+    `wheels` is the way from there to the files that no index has.
+    """
+    rows = [
+        (each.url or f"{wheels}/{quote(each.filename)}", each)
+        for each in (*plan.wheels, *plan.sources)
+    ]
+    found = {ADDRESSES: render("artifacts.html.j2", {"rows": rows})}
     for name, artifacts in ((LOCK, plan.wheels), (SOURCES, plan.sources)):
         if artifacts:
             found[name] = render("requirements.lock.j2", {"artifacts": artifacts})
@@ -35,6 +43,11 @@ def proof(plan: BuildPlan) -> Mapping[str, str]:
     }
 
 
+def carried(plan: BuildPlan) -> list[str]:
+    """The files that travel with the recipe, relative to its folder."""
+    return sorted(f"{WHEELS}/{each.filename}" for each in plan.carried)
+
+
 def image_files(plan: BuildPlan) -> Mapping[str, str]:
     """All of them, and the script that fills the image's environment."""
     return {**requirements(plan), INSTALL: render("install.sh.j2", values(plan)), **proof(plan)}
@@ -46,6 +59,7 @@ def values(plan: BuildPlan) -> Mapping[str, object]:
         "plan": plan,
         "home": HOME,
         "files": sorted(requirements(plan)),
+        "wheels": WHEELS if plan.carried else "",
         "left_out": [each.name for each in plan.left_out],
         "verify": verify_words(plan),
     }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from envsnap.errors import PlanError
-from envsnap.formats._files import image_files, values
+from envsnap.formats._files import carried, image_files, values
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.manifest import FILE_NAME
@@ -22,6 +22,7 @@ def apptainer(plan: BuildPlan) -> Mapping[str, str]:
     """The definition file and what its %files names."""
     context = image_files(plan)
     copied = [(name, "manifest.json" if name == FILE_NAME else name) for name in sorted(context)]
+    copied += [(name, name) for name in carried(plan)]
     text = render("envsnap.def.j2", {**values(plan), "copied": copied})
     for section in _SECTION.split(text):
         if len(section) > _SECTION_LIMIT:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envsnap.formats._files import image_files, values
+from envsnap.formats._files import carried, image_files, values
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.plan import BuildPlan
@@ -19,6 +19,6 @@ def dockerfile(plan: BuildPlan) -> Mapping[str, str]:
     context = image_files(plan)
     return {
         "Dockerfile": render("Dockerfile.j2", values(plan)),
-        ".dockerignore": render("dockerignore.j2", {"files": sorted(context)}),
+        ".dockerignore": render("dockerignore.j2", {"files": [*sorted(context), *carried(plan)]}),
         **context,
     }

@@ -12,6 +12,7 @@ from envsnap.formats._files import proof, requirements, values
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.plan import BuildPlan
+from envsnap.plan._model import WHEELS
 
 
 @container_format("repo2docker", title="repo2docker folder", main="binder")
@@ -20,7 +21,7 @@ def repo2docker(plan: BuildPlan) -> Mapping[str, str]:
     found = {
         "environment.yml": render("environment.yml.j2", values(plan)),
         "postBuild": render("postBuild.j2", values(plan)),
-        **requirements(plan),
+        **requirements(plan, f"../{WHEELS}"),
         **proof(plan),
     }
     return {f"binder/{name}": text for name, text in found.items()}

@@ -12,6 +12,8 @@ from envsnap.sections import Artifact, Lock, Package
 
 _SHOWN = 5
 _ANY_MACHINE = "-none-any"
+_IN_A_WHEELHOUSE = "no index has its file, only a wheelhouse (--wheelhouse DIR)"
+_ODD = "its version is none of PEP 440, and pip installs no such file"
 
 
 def installs(
@@ -30,12 +32,16 @@ def installs(
     for package in active:
         name = canonical_name(package.name)
         found = artifacts.get(name)
-        if found is None:
+        if _safe.is_odd(package.version):
+            missing.append(LeftOut(package.name, package.version, _ODD))
+        elif found is None:
             missing.append(
                 LeftOut(package.name, package.version, unlocked.get(name, "the lock lacks it"))
             )
         elif found.version != package.version:
             missing.append(LeftOut(package.name, package.version, f"the lock has {found.version}"))
+        elif found.url is None and found.sha256 not in options.stored:
+            missing.append(LeftOut(package.name, package.version, _IN_A_WHEELHOUSE))
         elif why := _needs_compiler(package, found):
             missing.append(LeftOut(package.name, package.version, why))
         else:
@@ -64,6 +70,8 @@ def _lock(manifest: Manifest) -> Lock:
 def _by_name(lock: Lock) -> Mapping[str, Artifact]:
     found: dict[str, Artifact] = {}
     for index, each in enumerate(lock.artifacts):
+        if _safe.is_odd(each.version):
+            continue
         checked = _safe.artifact(each, f"lock.artifacts[{index}]")
         if found.setdefault(canonical_name(checked.name), checked) is not checked:
             raise PlanError(f"{checked.name} stands twice in 'lock.artifacts'")
@@ -82,24 +90,22 @@ def _needs_compiler(package: Package, found: Artifact) -> str | None:
 
 def _missing(missing: Sequence[LeftOut]) -> PlanError:
     lines = [
-        f"\n  {_plain(each.name)} {_plain(each.version)}: {_plain(each.why)}"
+        f"\n  {_safe.plain(each.name)} {_safe.plain(each.version)}: {_safe.plain(each.why)}"
         for each in missing[:_SHOWN]
     ]
     more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     noun = "package" if len(missing) == 1 else "packages"
     return PlanError(
         f"{len(missing)} {noun} cannot be installed in an image:{''.join(lines)}{more}",
-        hint="Install released versions and capture again, or leave them out with --allow-missing",
+        hint="Where the environment still is, make their files (envsnap lock --wheelhouse DIR) and "
+        "build with --wheelhouse DIR; or leave them out with --allow-missing",
     )
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:200]
 
 
 def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why]:
     exact = sum(each.is_installed is True for each in chosen)
     sources = [each for each in chosen if not _safe.is_wheel(each)]
+    carried = [each.name for each in chosen if each.url is None]
     found = [
         Why(f"{len(chosen)} packages are installed, each from one file with its SHA-256",
             f"the lock names it; {exact} of them are the very files that were installed", "lock"),
@@ -107,14 +113,19 @@ def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why
             "an address and a hash can name no other package, no index is asked which one to take, "
             "and packages do not get the mark of a direct address", "lock"),
     ]  # fmt: skip
+    if carried:
+        found.append(
+            Why(f"{len(carried)} of them lie beside the recipe, in wheels/ ({_listed(carried)})",
+                "no index has them: they come from the wheelhouse", "lock")
+        )  # fmt: skip
     if sources:
-        names = ", ".join(each.name for each in sources[:_SHOWN])
+        names = _listed([each.name for each in sources])
         found.append(
             Why(f"{len(sources)} of them are built from source in the image ({names})",
                 "no wheel of them is on the index; what builds them is not pinned", "lock")
         )  # fmt: skip
     if missing:
-        names = ", ".join(_plain(each.name) for each in missing[:_SHOWN])
+        names = _listed([_safe.plain(each.name) for each in missing])
         found.append(
             Why(
                 f"{len(missing)} packages are left out ({names})",
@@ -123,3 +134,7 @@ def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why
             )
         )
     return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN])

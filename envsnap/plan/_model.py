@@ -12,6 +12,8 @@ Resolve = Callable[[str], Fact[str]]
 """Asks a registry which digest an image reference has now: 'sha256:' and 64 hex digits."""
 
 PREFIX = "/opt/env"
+WHEELS = "wheels"
+"""The folder beside a recipe for the files that travel with it."""
 HOME = "/opt/envsnap"
 """Where the image keeps its manifest, its lock and its verifier."""
 
@@ -68,6 +70,8 @@ class PlanOptions:
     base_image: str | None = None
     allow_missing: bool = False
     """Plan an image without the packages that cannot be installed."""
+    stored: frozenset[str] = frozenset()
+    """The SHA-256 of every file in the caller's wheelhouse, which can travel with the recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,3 +101,8 @@ class BuildPlan:
     manifest_sha256: str
     reasons: tuple[Why, ...]
     prefix: str = PREFIX
+
+    @property
+    def carried(self) -> tuple[Artifact, ...]:
+        """What no index has: these files travel with the recipe, in its folder `wheels`."""
+        return tuple(each for each in (*self.wheels, *self.sources) if each.url is None)

@@ -24,7 +24,7 @@ from envsnap.sections import Artifact
 _NAME = re.compile(r"\A[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?\Z")
 _VERSION = re.compile(r"\A[A-Za-z0-9.!+_-]{1,100}\Z")
 _URL = re.compile(r"\Ahttps?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~:/@!*+,=%-]+\Z")
-_FILE = re.compile(r"\A[A-Za-z0-9_.!+-]{1,250}\Z")
+_FILE = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.!+-]{0,249}\Z")
 _SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 _PYTHON = re.compile(r"\A[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?\Z")
 _REFERENCE = re.compile(
@@ -32,6 +32,8 @@ _REFERENCE = re.compile(
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"
 )
 _TIME = re.compile(r"\A\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")
+_USER = re.compile(r"(?<=//)[^/@]*@")
+"""Name and password in an address: they are in no message."""
 _LIMIT = 60
 
 
@@ -43,19 +45,38 @@ def artifact(found: Artifact, where: str) -> Artifact:
     """
     _match(_NAME, found.name, f"{where}.name", "the name of a distribution")
     version = pep440(found.version, f"{where}.version")
-    if found.url is None:
-        raise PlanError(
-            f"{found.filename} is on no index: only a wheelhouse has it, in '{where}.url'",
-            hint="Leave the package out with --allow-missing",
-        )
-    _match(_URL, found.url, f"{where}.url", "a plain http or https address")
-    _match(_FILE, found.filename, f"{where}.filename", "the name of a wheel or source archive")
-    _match(_SHA256, found.sha256, f"{where}.sha256", "64 hex digits")
-    if unquote(found.url).rpartition("/")[2] != found.filename:
-        raise _wrong(found.url, f"{where}.url", f"an address that ends in {found.filename}")
+    local_artifact(found, where)
     if _identity(found.filename, where) != (canonicalize_name(found.name), version):
         raise _wrong(found.filename, f"{where}.filename", f"a file of {found.name} {found.version}")
     return found
+
+
+def local_artifact(found: Artifact, where: str) -> Artifact:
+    """The artifact, once it is safe to fetch and to name a file by; any version may be its own.
+
+    Raises:
+        PlanError: A field has another form; the message names its path in the manifest.
+    """
+    _match(_NAME, found.name, f"{where}.name", "the name of a distribution")
+    _match(_FILE, found.filename, f"{where}.filename", "the name of a wheel or source archive")
+    _match(_SHA256, found.sha256, f"{where}.sha256", "64 hex digits")
+    if found.url is None:
+        return found
+    _match(_URL, found.url, f"{where}.url", "a plain http or https address")
+    if unquote(found.url).rpartition("/")[2] != found.filename:
+        raise _wrong(found.url, f"{where}.url", f"an address that ends in {found.filename}")
+    return found
+
+
+def is_odd(version: str) -> bool:
+    """Whether a version is harmless and yet none that installers take, as Debian's `1.1build1`."""
+    if not _VERSION.match(version):
+        return False
+    try:
+        Version(version)
+    except InvalidVersion:
+        return True
+    return False
 
 
 def is_wheel(found: Artifact) -> bool:
@@ -114,8 +135,13 @@ def reference(text: str, where: str) -> tuple[str, str | None, str | None]:
 
 def shown(text: str) -> str:
     """A hostile text for a message: quoted, escaped and cut."""
-    said = ascii(text)
+    said = ascii(_USER.sub("", text))
     return said if len(said) <= _LIMIT else f"{said[: _LIMIT - 3]}..."
+
+
+def plain(text: str) -> str:
+    """A hostile text inside a sentence: one printable line, cut."""
+    return "".join(char if char.isprintable() else "?" for char in text)[:200]
 
 
 def _match(pattern: re.Pattern[str], text: str, where: str, expected: str) -> re.Match[str]:

@@ -195,7 +195,10 @@ def test_packages_without_a_file_are_named_with_the_reason() -> None:
             "  mine 0.1: it is an editable project on this machine\n"
             "  theirs 2.0: the lock lacks it"
         ),
-        "Install released versions and capture again, or leave them out with --allow-missing",
+        (
+            "Where the environment still is, make their files (envsnap lock --wheelhouse DIR) and "
+            "build with --wheelhouse DIR; or leave them out with --allow-missing"
+        ),
     )
 
 

@@ -1,0 +1,113 @@
+"""envsnap build --wheelhouse: what no index has travels with the recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsnap.cli import main
+from envsnap.manifest import FILE_NAME, Manifest, save
+from tests import made, wheels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MINE = wheels.wheel("mine", "0.3+lab")
+BASE = "registry.example/python:3.11.7@sha256:" + "ab" * 32
+ALL = ("build", "--to", "dockerfile,apptainer,repo2docker", "--base-image", BASE)
+
+
+def with_mine(**changes: object) -> Manifest:
+    mine = wheels.artifact(MINE, **changes)
+    packages = (*made.PACKAGES[:2], wheels.packaged(MINE), *made.PACKAGES[2:])
+    return made.manifest(packages, (*made.ARTIFACTS[:2], mine, *made.ARTIFACTS[2:]))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    manifest = with_mine()
+    save(manifest, str(tmp_path / FILE_NAME))
+    wheels.wheelhouse(tmp_path / "wh", manifest, MINE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_wheel_lies_beside_the_recipes_and_each_of_them_names_it(project: Path) -> None:
+    assert main([*ALL, "--wheelhouse", "wh", "-q"]) == 0
+    out = project / "envsnap-build"
+    assert (out / "wheels" / MINE.filename).read_bytes() == MINE.raw
+    row = 'wheels/mine-0.3%2Blab-py3-none-any.whl#sha256={}">mine-0.3+lab-py3-none-any.whl</a><br>'
+    row = row.format(MINE.sha256)
+    assert f'<a href="{row}\n' in (out / "artifacts.html").read_text()
+    assert f'<a href="../{row}\n' in (out / "binder" / "artifacts.html").read_text()
+    locked = f"mine==0.3+lab --hash=sha256:{MINE.sha256}\n"
+    assert locked in (out / "requirements.lock").read_text()
+    assert "\nCOPY wheels /opt/envsnap/wheels\n" in (out / "Dockerfile").read_text()
+    assert f"\n!wheels/{MINE.filename}\n" in (out / ".dockerignore").read_text()
+    copied = f"    wheels/{MINE.filename} /opt/envsnap/wheels/{MINE.filename}\n"
+    assert copied in (out / "envsnap.def").read_text()
+
+
+def test_a_wheel_that_is_no_longer_wanted_does_not_stay(project: Path) -> None:
+    assert main([*ALL, "--wheelhouse", "wh", "-q"]) == 0
+    save(made.manifest(), FILE_NAME)
+    assert main([*ALL, "-q"]) == 0
+    assert not (project / "envsnap-build" / "wheels" / MINE.filename).exists()
+    assert "COPY wheels" not in (project / "envsnap-build" / "Dockerfile").read_text()
+
+
+def test_a_wheel_with_other_bytes_does_not_travel(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "wh" / MINE.filename).write_bytes(b"evil")
+    assert main([*ALL, "--wheelhouse", "wh", "-q"]) == 7
+    said = f"error: wh/{MINE.filename} has other bytes than the lock says\n"
+    assert capsys.readouterr().err == said
+    assert not list((project / "envsnap-build").glob("wheels/*"))
+
+
+def test_without_its_wheelhouse_the_hint_names_the_option(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ALL, "-q"]) == 6
+    assert capsys.readouterr().err == (
+        "error: 1 package cannot be installed in an image:\n"
+        "  mine 0.3+lab: no index has its file, only a wheelhouse (--wheelhouse DIR)\n"
+        "hint: Where the environment still is, make their files (envsnap lock --wheelhouse DIR) "
+        "and build with --wheelhouse DIR; or leave them out with --allow-missing\n"
+    )
+    assert not (project / "envsnap-build").exists()
+    assert main([*ALL, "-q", "--allow-missing"]) == 0
+
+
+@pytest.mark.usefixtures("project")
+def test_a_version_that_pip_does_not_take_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = wheels.wheel("odd", "1.1build1")
+    save(made.manifest((wheels.packaged(odd),), (wheels.artifact(odd),)), FILE_NAME)
+    assert main([*ALL, "-q"]) == 6
+    assert capsys.readouterr().err.splitlines()[1] == (
+        "  odd 1.1build1: its version is none of PEP 440, and pip installs no such file"
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "10.0.0.8", "[::1]", "metadata.internal"])
+def test_an_address_inside_a_network_is_refused_before_anything_is_written(
+    project: Path, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    url = f"http://{host}/mine-0.3%2Blab-py3-none-any.whl"
+    save(with_mine(url=url, how="index"), FILE_NAME)
+    assert main([*ALL, "-q"]) == 6
+    bare = host.strip("[]").removesuffix(":8080")
+    assert capsys.readouterr().err == (
+        f"error: 'mine' is not fetched: {bare} is an address of this machine or its network\n"
+        "hint: If it is your own index, name it: --index-url URL\n"
+    )
+    assert not (project / "envsnap-build").exists()
+
+
+def test_an_index_of_ones_own_may_be_inside(project: Path) -> None:
+    url = "http://10.0.0.8/mine-0.3%2Blab-py3-none-any.whl"
+    save(with_mine(url=url, how="index"), FILE_NAME)
+    assert main([*ALL, "-q", "--index-url", "http://10.0.0.8/simple"]) == 0
+    assert f'"{url}#sha256=' in (project / "envsnap-build" / "artifacts.html").read_text()
