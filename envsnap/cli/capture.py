@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NamedTuple
 
+from envsnap._tuples import NamedTuple
 from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, folded, say
 from envsnap.errors import ExitCode, FileError, ManifestError, ToolError, UsageError
 from envsnap.manifest import FILE_NAME, Manifest, environment_id, load, machine_id, save

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from envsnap._tuples import NamedTuple
 from envsnap.facts._table import Answer, table
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import NamedTuple
 
+from envsnap._tuples import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._docker import docker
 from envsnap.probes._registry import Look, probe

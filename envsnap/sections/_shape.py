@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar, Union
+from typing import Any, TypeVar, Union
+
+from envsnap._tuples import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from envsnap._check import CheckOptions, check
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest
 from envsnap.rules import (
+    Condition,
     Finding,
     Kind,
     NotChecked,
@@ -171,8 +172,10 @@ LEFT_OPEN = st.builds(
     NotChecked, code=st.just("TST001"), path=st.just("found gpu"), reason=st.just(CRASHED),
     worst=OUTCOMES, scope=SCOPE,
 )  # fmt: skip
+CONDITIONS = st.builds(Condition, code=st.just("TST004"), text=st.just("x"))
 REPORTS = st.builds(
     Report,
+    conditions=st.lists(CONDITIONS, max_size=1).map(tuple),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     not_checked=st.lists(LEFT_OPEN, max_size=3).map(tuple),
     judged=st.dictionaries(st.sampled_from(["TST002", "TST003"]), SCOPE),
