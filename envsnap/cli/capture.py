@@ -9,7 +9,7 @@ import time
 from envsnap._tuples import NamedTuple
 from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, folded, say
 from envsnap.errors import ExitCode, FileError, ManifestError, ToolError, UsageError
-from envsnap.manifest import FILE_NAME, Manifest, environment_id, load, machine_id, save
+from envsnap.manifest import FILE_NAME, Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -223,6 +223,8 @@ def _path(template: str, manifest: Manifest) -> str:
         return template
     import platform
 
+    from envsnap.manifest import environment_id
+
     values = {
         "date": manifest.captured.time[:10],
         "environment": str(environment_id(manifest)),
@@ -249,6 +251,8 @@ def _existing(path: str) -> Manifest | None:
         return None
     if not os.path.isfile(path):
         return None
+    from envsnap.manifest import load
+
     try:
         return load(path)
     except ManifestError as error:
@@ -264,6 +268,7 @@ def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -
     Raises:
         FileError: The old file says what the new one would not.
     """
+    from envsnap.manifest import environment_id
     from envsnap.reports._lines import path_word
     from envsnap.sections import replace
 
@@ -281,6 +286,7 @@ def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -
 def _why_not_over(asked: _Asked, now: Manifest, before: Manifest) -> tuple[str, str] | None:
     """What speaks against replacing the old file, and the first part of the hint."""
     from envsnap.cli._manifest import is_newer
+    from envsnap.manifest import machine_id
 
     if is_newer(before):
         what = (
@@ -300,6 +306,8 @@ def _why_not_over(asked: _Asked, now: Manifest, before: Manifest) -> tuple[str, 
 
 def _is_of_the_same(now: Manifest, before: Manifest) -> bool:
     """Whether both are of one machine; where that is not known, of one environment."""
+    from envsnap.manifest import environment_id, machine_id
+
     for ident in (machine_id, environment_id):
         ours, theirs = ident(now), ident(before)
         if isinstance(ours, str) and isinstance(theirs, str):
@@ -326,6 +334,8 @@ def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
         beside = ("lock", "requires", "extras")
         if all(getattr(manifest, key) == getattr(before, key) for key in beside):
             return 0
+    from envsnap.manifest import save
+
     return save(manifest, path)
 
 

@@ -42,7 +42,7 @@ _TOOLKIT = (("nvidia-ctk", "--version"), ("nvidia-container-cli", "--version"))
 _LIMIT = r"(?m)^(Max [a-z ]+?) {2,}(\d+|unlimited) +(?:\d+|unlimited)"
 
 
-@probe(Engines)
+@probe(Engines, waits=True)
 def probe_engines(look: Look) -> Engines:
     """The engines, and what containers need of the kernel."""
     host = look.host

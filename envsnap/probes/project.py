@@ -21,7 +21,7 @@ _NAME = r"""^\s*(?:"name"|name)\s*=\s*(?:"([^"\\]*)"|'([^']*)')\s*(?:#.*)?$"""
 _NAMING_TABLES = ("project", "tool.poetry")
 
 
-@probe(Project)
+@probe(Project, waits=True)
 def probe_project(look: Look) -> Project:
     """The project around the working folder."""
     host = look.host
