@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 from envsnap._tuples import NamedTuple
@@ -33,6 +34,7 @@ class Distribution(NamedTuple):
     """The newest symbol version of its libstdc++. None where it was not measured."""
 
 
+@cache  # the wheels of an environment share a few tags
 def floor(tag: str) -> Answer[LibcFloor]:
     """Give the C library that a platform tag asks for.
 

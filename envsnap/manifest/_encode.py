@@ -20,14 +20,19 @@ Json = Any  # the one type that JSON itself has
 
 def plain(value: object) -> Json:
     """A value as JSON's own types. An unknown stands in the value's place."""
+    if value is None or value is True or value is False:
+        return value
     if isinstance(value, str):
         found: Json = value.value if isinstance(value, Enum) else value
         return found if value.isascii() else _utf8(found)
-    if value is None or isinstance(value, int):
+    if isinstance(value, int):
         return value
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
-    return {name: plain(item) for name, item in _members(value).items()}
+    return {
+        name: item if item is None or item is True else plain(item)
+        for name, item in _members(value).items()
+    }
 
 
 def _members(value: object) -> Mapping[str, object]:
