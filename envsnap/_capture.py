@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Generic, TypeVar
 
 from envsnap import __version__
+from envsnap._typing import Generic, TypeVar
 from envsnap.errors import EnvsnapError
 from envsnap.host import Host
 from envsnap.manifest import Captured, Manifest

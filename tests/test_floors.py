@@ -16,7 +16,7 @@ FLOORS = (
     {"formats", "rules", "reports"},
     {"plan", "lock", "probes", "profiles"},
     {"host", "manifest"},
-    {"sections", "engines", "facts", "inside", "errors", "_tuples"},
+    {"sections", "engines", "facts", "inside", "errors", "_typing"},
 )
 """From the top. `profiles` are manifests that come with envsnap; DESIGN names the others."""
 DOORS = ("host", "lock", "engines", "cli", "inside")

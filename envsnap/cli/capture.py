@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, folded, say
 from envsnap.errors import ExitCode, FileError, ManifestError, ToolError, UsageError
 from envsnap.manifest import FILE_NAME, Manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
 from envsnap.errors import ExitCode

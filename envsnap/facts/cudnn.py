@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.facts._table import Answer, Dotted, parse_dotted, table
 
 _NINE = 90000

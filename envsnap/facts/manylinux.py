@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import Literal, NamedTuple
 from envsnap.facts._table import Answer, Row, parse_dotted, table
 
 Libc = Literal["glibc", "musl"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.facts._table import Answer, Dotted, Row, Table, parse_dotted, table
 
 Flavour = Literal["base", "runtime", "devel"]

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.facts._table import Answer, Row, Table, parse_dotted, table
 
 _LONGEST_MAJOR = 2

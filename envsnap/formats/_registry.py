@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
 from envsnap.plan import BuildPlan
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from json.encoder import encode_basestring as quoted
-from typing import Any
 
+from envsnap._typing import Any
 from envsnap.manifest._identity import environment_id, machine_id
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Unknown, fields

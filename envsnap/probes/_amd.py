@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._pci import DEVICES
 from envsnap.sections import Device, Fact, Reason, Unknown

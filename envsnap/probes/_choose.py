@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
 from envsnap.host import Host, Stat
 from envsnap.sections import Fact, Reason, Unknown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.probes._anchors import Anchors
 from envsnap.probes._urls import clean_url
 from envsnap.sections import Fact, Origin, Reason, Unknown

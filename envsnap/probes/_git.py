@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host, Ran
 from envsnap.probes._registry import Look
 from envsnap.probes._texts import unparsable

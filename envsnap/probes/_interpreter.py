@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._choose import Choice
 from envsnap.sections import Fact, Reason, Unknown

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TypeVar
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple, TypeVar
 from envsnap.host import Host
 from envsnap.probes._anchors import Anchors
 from envsnap.probes._interpreter import Interpreter

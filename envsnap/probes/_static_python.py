@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._interpreter import Entry, Interpreter, origin_of
 from envsnap.sections import Fact, Reason, Unknown

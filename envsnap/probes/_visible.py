@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.sections import Fact, Reason, Unknown
 
 _SORTED = "PCI_BUS_ID"

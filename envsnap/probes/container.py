@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._registry import Look, probe
 from envsnap.probes._texts import is_there, not_on, read_text, system

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._docker import docker
 from envsnap.probes._registry import Look, probe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.manifest import canonical_name
 from envsnap.probes._conda import conda_records
@@ -158,7 +158,7 @@ def _metadata_paths(host: Host, found: Found) -> tuple[str, ...]:
     )
 
 
-Digests = Callable[[], Mapping[str, Fact[str | None]]]
+Digests = Callable[[], "Mapping[str, Fact[str | None]]"]
 
 
 def _start_digests(look: Look, seen: Sequence[Found]) -> Digests:

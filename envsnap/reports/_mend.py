@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest
 from envsnap.reports._words import active_packages, count, known, project_git
 from envsnap.sections import Broken, Package, Packages, Project, Unknown, exists_only_here

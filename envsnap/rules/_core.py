@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn, TypeVar
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple, NoReturn, TypeVar
 from envsnap.facts import Answer, Looked, Source
 from envsnap.manifest import Manifest
 from envsnap.rules._findings import (

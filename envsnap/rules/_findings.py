@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.facts import Confidence, Source
 from envsnap.sections import Unknown
 

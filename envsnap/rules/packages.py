@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Condition, Outcome, Scope

@@ -8,7 +8,7 @@ import typing
 
 import pytest
 
-from envsnap._tuples import NamedTuple
+from envsnap._typing import NamedTuple
 
 
 class Place(NamedTuple):
