@@ -380,7 +380,8 @@ def main() -> None:
 
     gc.disable()  # a hundred thousand small objects, none in a cycle, all gone soon
     answers = [_json_value(of_file(path)) for path in sys.stdin.buffer.read().split(b"\0") if path]
-    print('{"digest": "envsnap-content-1", "answers": [\n%s\n]}' % ",\n".join(answers), flush=True)
+    sys.stdout.write('{"digest": "envsnap-content-1", "answers": [\n%s\n]}' % ",\n".join(answers))
+    sys.stdout.flush()
     os._exit(0)  # nothing is left to flush, and taking the objects apart costs milliseconds
 
 
