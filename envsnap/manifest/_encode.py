@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from enum import Enum
@@ -10,7 +9,7 @@ from functools import cache
 from json.encoder import encode_basestring as quoted
 
 from envsnap._typing import Any
-from envsnap.manifest._identity import environment_id, machine_id
+from envsnap.manifest._identity import environment_id, machine_id, sha256
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Unknown, fields
 from envsnap.sections._shape import REQUIRED
@@ -104,9 +103,7 @@ def canonical(value: Json) -> bytes:
 
 def facts_digest(sections: Json) -> str:
     """SHA-256 over the sections alone, hex. The moment is left out: it is never the same."""
-    return hashlib.sha256(
-        canonical({k: v for k, v in sections.items() if k != "moment"})
-    ).hexdigest()
+    return sha256(canonical({k: v for k, v in sections.items() if k != "moment"}))
 
 
 def encode(manifest: Manifest) -> str:
