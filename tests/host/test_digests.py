@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from envsnap.host import StatedDigest
 from envsnap.host._digests import start
 from envsnap.sections import Reason, Unknown
 from tests.inside.rows import by_the_definition, row
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
