@@ -11,7 +11,7 @@ from json.encoder import encode_basestring as quoted
 from envsnap._typing import Any
 from envsnap.manifest._identity import environment_id, machine_id, sha256
 from envsnap.manifest._model import Manifest
-from envsnap.sections import Unknown, fields
+from envsnap.sections import Unknown, fields, is_shape
 from envsnap.sections._shape import REQUIRED
 
 Json = Any  # the one type that JSON itself has
@@ -36,15 +36,18 @@ def plain(value: object) -> Json:
 
 def _members(value: object) -> Mapping[str, object]:
     """The named parts of a value, under the names that JSON has for them."""
+    if is_shape(value):  # first, for there are most of them, and abstract classes are slow to ask
+        of: Any = type(value)
+        said = vars(value)
+        usual = [name for name, default in _defaults(of).items() if said[name] == default]
+        return {name: said[name] for name in said if name not in usual} if usual else said
     if isinstance(value, Unknown):
         detail = {} if value.detail is None else {"detail": value.detail}
         return {"unknown": value.reason, **detail}
     if isinstance(value, Mapping):
         return value
-    of: Any = type(value)
-    said, defaults = vars(value), _defaults(of)
-    usual = [name for name in defaults if said[name] == defaults[name]]
-    return {name: said[name] for name in said if name not in usual} if usual else said
+    message = f"A {type(value).__name__} is no part of a manifest"
+    raise TypeError(message)
 
 
 @cache
@@ -144,7 +147,7 @@ def pretty(value: Json, indent: str = "\n") -> str:
             for each in (value[key],)
         ]
         return "{" + deeper + ("," + deeper).join(rows) + indent + "}" if rows else "{}"
-    rows = [pretty(item, deeper) for item in value]
+    rows = [quoted(item) if type(item) is str else pretty(item, deeper) for item in value]
     return "[" + deeper + ("," + deeper).join(rows) + indent + "]" if rows else "[]"
 
 
