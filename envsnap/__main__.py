@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envsnap.cli import main
+from envsnap.cli import whole_process
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    whole_process()

@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from functools import partial
 
 from envsnap import __version__
+from envsnap._typing import Generic, TypeVar
 from envsnap.errors import EnvsnapError
 from envsnap.host import Host
 from envsnap.manifest import Captured, Manifest
@@ -113,30 +114,24 @@ class _Later(Generic[T]):
 
 
 def _probe_all(host: Host, options: Options, wanted: frozenset[str]) -> Mapping[str, object]:
-    """Run the probes, each in its own thread as soon as what it needs is there."""
+    """Run the probes: those that wait for programs each in its thread, the others in this one.
+
+    The machine comes first, while the environment's Python starts. Threads that compute take
+    turns, so that each would be done later, and all of them too.
+    """
     found: dict[str, object] = {}
     environment = _Later(lambda: _environment(host, options, wanted))
     environment.start()
     look = Look(host=host, options=options, have=found, environment=environment)
-    running: dict[str, _Later[None]] = {}
-
-    def start(probe: Probe) -> None:
-        needed = [running[name] for name in probe.needs if name in running]
-
-        def run() -> None:
-            for each in needed:
-                each()
+    asked = [each for each in probes() if each.section in wanted]
+    running = {each.section: _Later(partial(_guarded, each, look)) for each in asked if each.waits}
+    for waiting in running.values():
+        waiting.start()
+    for probe in sorted(asked, key=lambda each: each.section in _ENVIRONMENT):
+        if not probe.waits:
+            found |= {name: running[name]() for name in probe.needs if name in running}
             found[probe.section] = _guarded(probe, look)
-
-        running[probe.section] = _Later(run)
-        running[probe.section].start()
-
-    for probe in probes():
-        if probe.section in wanted:
-            start(probe)
-    for each in running.values():
-        each()
-    return found
+    return found | {name: waiting() for name, waiting in running.items()}
 
 
 def _environment(host: Host, options: Options, wanted: frozenset[str]) -> Fact[Interpreter]:

@@ -16,7 +16,7 @@ FLOORS = (
     {"formats", "rules", "reports"},
     {"plan", "lock", "wheelhouse", "probes", "profiles"},
     {"host", "manifest"},
-    {"sections", "engines", "facts", "inside", "errors"},
+    {"sections", "engines", "facts", "inside", "errors", "_typing"},
 )
 """From the top. `profiles` are manifests that come with envsnap; DESIGN names the others."""
 DOORS = ("host", "lock", "wheelhouse", "engines", "cli", "inside")

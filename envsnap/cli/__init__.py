@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from types import FrameType
+    from typing import NoReturn
 
 COMMANDS = {
     "capture": "record this environment and machine into envsnap.lock.json",
@@ -33,6 +34,17 @@ COMMANDS = {
     "completion": "print a shell's tab completion for envsnap",
 }
 _SHOWN_FIRST = ("capture", "check", "build", "show")
+
+
+def whole_process() -> NoReturn:
+    """Run the command that was typed, and leave at once.
+
+    Python would take every object apart before it ends: a tenth of a capture, for nobody. What
+    was printed is written by then; temporary files and children end with the command.
+    """
+    code = main()
+    _leave_standard_output()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

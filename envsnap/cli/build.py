@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
 
 from envsnap._build import (
     OUTPUT,
@@ -21,6 +20,7 @@ from envsnap._build import (
     registry_of,
     resolve_digest,
 )
+from envsnap._typing import NamedTuple
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import add_common, clean, columns, folded, payload, say
 from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.cli._terminal import (
     Progress,
     Style,
@@ -17,8 +17,8 @@ from envsnap.cli._terminal import (
     hashing,
     say,
 )
-from envsnap.errors import ExitCode, FileError, ManifestError, ToolError, UsageError
-from envsnap.manifest import FILE_NAME, Manifest, environment_id, load, machine_id, save
+from envsnap.errors import ExitCode, FileError, ToolError, UsageError
+from envsnap.manifest import FILE_NAME, Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from envsnap.probes import Options
 
 _KILO = 1000
-_COMPARE = "Compare with: envsnap check PATH"
 _JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 _RANKS = ("SLURM_PROCID", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
 EPILOG = """examples:
@@ -122,7 +121,7 @@ def run(args: argparse.Namespace) -> ExitCode:
         manifest = _captured(asked, host)
     _refuse_without_environment(manifest)
     path = _path(asked.output, manifest)
-    before = None if path == "-" else _existing(path)
+    before = _before(path)
     if before is not None:
         manifest = _continued(asked, manifest, before, path)
     size = _write(manifest, path, before)
@@ -236,6 +235,8 @@ def _path(template: str, manifest: Manifest) -> str:
         return template
     import platform
 
+    from envsnap.manifest import environment_id
+
     values = {
         "date": manifest.captured.time[:10],
         "environment": str(environment_id(manifest)),
@@ -256,19 +257,13 @@ def _first_set(names: tuple[str, ...]) -> str | None:
     return next((value for name in names if (value := os.environ.get(name))), None)
 
 
-def _existing(path: str) -> Manifest | None:
-    """The manifest that is there already, if one is."""
-    if not os.path.lexists(path):
+def _before(path: str) -> Manifest | None:
+    """The manifest that is at the output's place already, if one is."""
+    if path == "-" or not os.path.isfile(path):
         return None
-    if not os.path.isfile(path):
-        return None
-    try:
-        return load(path)
-    except ManifestError as error:
-        raise FileError(
-            f"{path} is there already and is no manifest that can be read: {error.message}",
-            hint="Write elsewhere with -o, or move it away",
-        ) from error
+    from envsnap.cli._replaced import existing
+
+    return existing(path)
 
 
 def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -> Manifest:
@@ -277,10 +272,16 @@ def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -
     Raises:
         FileError: The old file says what the new one would not.
     """
+    from envsnap.cli._replaced import is_same, why_not_over
+    from envsnap.manifest import environment_id
     from envsnap.reports._lines import path_word
     from envsnap.sections import replace
 
-    why_not = None if _same(manifest, before) else _why_not_over(asked, manifest, before)
+    why_not = (
+        None
+        if is_same(manifest, before)
+        else why_not_over(manifest, before, anonymous=asked.anonymous)
+    )
     if why_not and not asked.force:
         what, first = why_not
         hint = f"{first}; write elsewhere with -o; or give --force"
@@ -291,61 +292,19 @@ def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -
     return replace(manifest, requires=before.requires, lock=before.lock if same else None)
 
 
-def _why_not_over(asked: _Asked, now: Manifest, before: Manifest) -> tuple[str, str] | None:
-    """What speaks against replacing the old file, and the first part of the hint."""
-    from envsnap.cli._manifest import is_newer
-
-    if is_newer(before):
-        what = (
-            f"was written by a newer envsnap (schema {before.schema}), whose fields would be lost"
-        )
-        return what, "Capture with that envsnap"
-    if not _is_of_the_same(now, before):
-        ids = f"{machine_id(before)}, here is {machine_id(now)}"
-        return f"names another machine: {ids}", _COMPARE
-    if asked.anonymous and not before.captured.anonymous:
-        return "names its author, and --anonymous would replace it", "Keep both"
-    lost = [each for each in _known(before) if each not in _known(now)]
-    if lost:
-        return f"knows what this capture does not: {', '.join(lost)}", "Capture them too"
-    return None
-
-
-def _is_of_the_same(now: Manifest, before: Manifest) -> bool:
-    """Whether both are of one machine; where that is not known, of one environment."""
-    for ident in (machine_id, environment_id):
-        ours, theirs = ident(now), ident(before)
-        if isinstance(ours, str) and isinstance(theirs, str):
-            return ours == theirs
-    return False
-
-
-def _known(manifest: Manifest) -> list[str]:
-    """The sections that a manifest knows, and the lists that are the point of two of them."""
-    from envsnap.sections import Unknown
-
-    known = [name for name, each in manifest.sections.items() if not isinstance(each, Unknown)]
-    lists = [(name, part) for name in known for part in ("installed", "devices")]
-    return [name for name in known if name != "moment"] + [
-        f"{name}.{part}"
-        for name, part in lists
-        if isinstance(getattr(manifest.sections[name], part, None), tuple)
-    ]
-
-
 def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
     """Write the file, unless it says the same already; its size, or 0 if nothing was written."""
-    if before is not None and not before.edited and _same(manifest, before):
+    from envsnap.manifest import save
+
+    if before is None:
+        return save(manifest, path)
+    from envsnap.cli._replaced import is_same
+
+    if not before.edited and is_same(manifest, before):
         beside = ("lock", "requires", "extras")
         if all(getattr(manifest, key) == getattr(before, key) for key in beside):
             return 0
     return save(manifest, path)
-
-
-def _same(manifest: Manifest, before: Manifest) -> bool:
-    """Whether both have the same facts, whenever they were captured."""
-    now, then = ({**each.sections, "moment": None} for each in (manifest, before))
-    return now == then and manifest.schema == before.schema
 
 
 class _Done(NamedTuple):

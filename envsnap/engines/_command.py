@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.errors import ToolError
 
 Listener = Callable[[bytes], None]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
 
+from envsnap._typing import Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.abc import SourceLoader
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
+from envsnap._typing import Literal, NamedTuple
 from envsnap.facts._table import (
     Answer,
     Dotted,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envsnap._typing import NamedTuple
 from envsnap.facts._table import Answer, Dotted, parse_dotted, table
 
 _NINE = 90000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from functools import cache
 
+from envsnap._typing import Literal, NamedTuple
 from envsnap.facts._table import Answer, Row, parse_dotted, table
 
 Libc = Literal["glibc", "musl"]
@@ -32,6 +33,7 @@ class Distribution(NamedTuple):
     """The newest symbol version of its libstdc++. None where it was not measured."""
 
 
+@cache  # the wheels of an environment share a few tags
 def floor(tag: str) -> Answer[LibcFloor]:
     """Give the C library that a platform tag asks for.
 

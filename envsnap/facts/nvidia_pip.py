@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.facts._table import Answer, Row, Table, parse_dotted, table
 
 _LONGEST_MAJOR = 2

@@ -6,8 +6,7 @@ conda channels, of NVIDIA's images and of one's own make have the same versions 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envsnap._typing import NamedTuple
 from envsnap.facts._table import Answer, NewerThanFacts, NotInTable, Row, Table, parse_dotted, table
 
 _INDEX = "https://download.pytorch.org/whl/"

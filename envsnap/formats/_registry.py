@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
 from envsnap.plan import BuildPlan
 

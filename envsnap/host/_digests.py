@@ -1,9 +1,14 @@
-"""The stated content digests, computed in a second process while the probes go on."""
+"""The stated content digests: a second process reads the first records while the probes go on.
+
+Where the probes wait for it, this one reads the last ones meanwhile. On two cores that takes half
+as long, and a second process that dies or hangs costs time alone.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,12 +16,12 @@ from collections.abc import Callable, Sequence
 from envsnap.host._protocol import Host, StatedDigest
 from envsnap.sections import Reason, Unknown
 
-_LOST = StatedDigest(Unknown(Reason.CRASHED, "the second process gave no answer"), 0)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsnap.inside.content import Stated
 
-
-_SHARES = 2
-"""How many processes share the records: on one core the second costs 10 ms, on two it halves."""
 _DEADLINE_S = 120
+_PIECE = 1 << 16
 _FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import content; content.main()"
 _FEW = 40
 """So few records are read sooner than a second process starts."""
@@ -24,46 +29,73 @@ _FEW = 40
 
 def start(records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
     """Start reading the records; call the result for their digests, in the same order."""
-    shares = _SHARES if len(records) > _FEW else 1
-    pending = [_start_one(records[number::shares]) for number in range(shares)]
+    paths = [path.encode("utf-8", "surrogateescape") for path in records]
+    second = _Second(paths if len(paths) > _FEW and sys.platform != "win32" else [])
 
     def answers() -> Sequence[StatedDigest]:
-        found: list[StatedDigest] = [_LOST] * len(records)
-        for number, each in enumerate(pending):
-            found[number::shares] = each()
-        return found
+        from envsnap.inside.content import of_file
+
+        last: list[StatedDigest] = []
+        known = 0
+        while (left := len(paths) - known - len(last)) > 0:
+            first = second.answers(_DEADLINE_S if left == 1 else 0)  # it is at the only one left
+            if len(first) == known:
+                last.append(_told(of_file(paths[-1 - len(last)])))
+            known = len(first)
+        second.end()
+        return [*second.answers()[: len(paths) - len(last)], *reversed(last)]
 
     return answers
 
 
-def _start_one(records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
-    if not records:
-        return list
-    try:
-        child = subprocess.Popen(
-            _command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-    except (OSError, ValueError):
-        return lambda: [_LOST] * len(records)
-    question = b"\0".join(path.encode("utf-8", "surrogateescape") for path in records)
-    if child.stdin is not None:
-        try:
-            child.stdin.write(question)
-            child.stdin.close()
-        except BrokenPipeError:
-            pass  # it died at its start; `answers` says so
-        child.stdin = None
+class _Second:
+    """A process that reads records from the first one on; it answers each on a line."""
 
-    def answers() -> Sequence[StatedDigest]:
-        try:
-            out, _ = child.communicate(timeout=_DEADLINE_S)
-            return [_read(row) for row in json.loads(out)["answers"]]
-        except (subprocess.TimeoutExpired, ValueError, LookupError):
+    def __init__(self, paths: Sequence[bytes]) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._found: list[StatedDigest] = []
+        self._line = b""
+        if paths:
+            try:
+                self._child = subprocess.Popen(
+                    _command(),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
+                self._ask(b"\0".join(paths))
+            except (OSError, ValueError):
+                self.end()
+
+    def _ask(self, question: bytes) -> None:
+        stdin = self._child.stdin if self._child else None
+        if stdin is not None:
+            stdin.write(question)
+            stdin.close()
+
+    def answers(self, wait_s: float = 0) -> list[StatedDigest]:
+        """All its answers so far; it is waited for until it says something or ends."""
+        out = self._child.stdout if self._child else None
+        while out is not None and select.select([out], [], [], wait_s)[0]:
+            part = os.read(out.fileno(), _PIECE)
+            *lines, self._line = (self._line + part).split(b"\n")
+            try:
+                self._found += [_read(json.loads(line)) for line in lines]
+            except (ValueError, LookupError):
+                part = b""
+            if not part:
+                self.end()
+                break
+            wait_s = 0
+        return self._found
+
+    def end(self) -> None:
+        """End it; what it has said stays."""
+        child, self._child = self._child, None
+        if child is not None:
             child.kill()
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    pipe.close()
             child.wait()
-            return [_LOST] * len(records)
-
-    return answers
 
 
 def _command() -> list[str]:
@@ -91,7 +123,10 @@ def digest_of(host: Host, path: str) -> StatedDigest:
         return StatedDigest(None, 0)
     if isinstance(record, Unknown):
         return StatedDigest(record, 0)
-    found = stated(record, path.split("/")[-2].encode("utf-8", "surrogateescape"))
+    return _told(stated(record, path.split("/")[-2].encode("utf-8", "surrogateescape")))
+
+
+def _told(found: Stated) -> StatedDigest:
     refusal = found.refusal and {"code": found.refusal.code, "detail": found.refusal.detail}
     return _read({"content": found.content, "files": found.files, "refusal": refusal})
 

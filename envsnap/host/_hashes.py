@@ -8,8 +8,8 @@ import selectors
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from envsnap._typing import Any
 from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import Hashed, Listen, ToVerify, Verified
 from envsnap.sections import Fact, Reason, Unknown

@@ -27,6 +27,7 @@ from envsnap.sections import Fact, Reason, Unknown
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
 _PIECE = 1 << 16
+_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def refused(error: OSError) -> Unknown | None:
@@ -40,9 +41,8 @@ def refused(error: OSError) -> Unknown | None:
 
 def read_regular(path: str, limit: int, *, flags: int = 0) -> Fact[bytes | None]:
     """The start of a regular file. A pipe or device is never waited for."""
-    flags |= os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        handle = os.open(path, flags)
+        handle = os.open(path, flags | _TO_READ)
     except (OSError, ValueError) as error:
         return refused(error) if isinstance(error, OSError) else None
     try:

@@ -21,8 +21,8 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Protocol, cast
 
+from envsnap._typing import Protocol, cast
 from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import NvmlAnswer
 from envsnap.sections import Fact, Reason, Unknown

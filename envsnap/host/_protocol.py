@@ -7,8 +7,8 @@ or `Unknown` (could not be looked at, and why). No question changes the machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
 
+from envsnap._typing import NamedTuple, Protocol
 from envsnap.sections import Fact
 
 FILE_LIMIT_BYTES = 16 * 1024 * 1024

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
 
+from envsnap._typing import Protocol, TypeVar
 from envsnap.host._answers import Answers, not_recorded
 from envsnap.host._links import follow
 from envsnap.host._protocol import Stat

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
+from envsnap._typing import TypeVar
 from envsnap.host._answers import Answers, asked_as
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,

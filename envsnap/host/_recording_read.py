@@ -9,8 +9,8 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
 
+from envsnap._typing import Any, NoReturn, TypeVar
 from envsnap.errors import ManifestError
 from envsnap.host._answers import FORMAT, Answers
 from envsnap.host._protocol import Ran, Stat, StatedDigest, Uname

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
 
+from envsnap._typing import Any
 from envsnap.host._answers import FORMAT, Answers
 from envsnap.host._protocol import Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Reason, Unknown

@@ -7,7 +7,8 @@ to get that text, and how to find the paths script's answer in what was printed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from envsnap._typing import Any
 
 
 def source(name: str) -> str:

@@ -4,8 +4,7 @@
 bytes, of the files in purelib or platlib. The path is relative to that folder, with `/`, normal
 (no `.`, `..` or empty segments), in RECORD's own bytes. Left out: `*.pyc`; and, of the package's
 own dist-info, what installers and not wheels write (RECORD and its signatures, INSTALLER,
-REQUESTED, direct_url.json, provenance_url.json, uv_*.json). Equal digests mean equal files,
-whoever installed them, wherever they lie.
+REQUESTED, direct_url.json, provenance_url.json, uv_*.json). Equal digests mean equal files.
 
 `other` is the same over the files that leave the folder: scripts, headers and data. Their paths
 are made relative to the prefix: `bin/NAME` for scripts (Windows' `Scripts` too), `headers/REST`
@@ -32,7 +31,9 @@ from hashlib import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
+
+    Pairs = list[tuple[bytes, bytes]]
 
 RECORD_LIMIT = 64 * 1024 * 1024  # bytes; the largest known ones have a few megabytes
 _HEX_DIGITS = 64
@@ -50,8 +51,7 @@ class Refusal:
     __slots__ = ("code", "detail")
 
     def __init__(self, code: str, detail: str) -> None:
-        self.code = code
-        self.detail = detail
+        self.code, self.detail = code, detail
 
 
 class Stated:
@@ -66,10 +66,8 @@ class Stated:
     def __init__(self, refusal: "Refusal | None" = None) -> None:
         self.content = None  # type: str | None
         self.other = None  # type: str | None
-        self.files = 0
-        self.outside = 0
-        self.refusal = refusal
-        self.other_refusal = refusal
+        self.files = self.outside = 0
+        self.refusal = self.other_refusal = refusal
 
 
 class Rows:
@@ -78,8 +76,7 @@ class Rows:
     __slots__ = ("bad", "hexes", "paths")
 
     def __init__(self, paths: "list[bytes]", hexes: "list[bytes]") -> None:
-        self.paths = paths
-        self.hexes = hexes
+        self.paths, self.hexes = paths, hexes
         self.bad = []  # type: list[tuple[bytes, str]]
 
 
@@ -95,7 +92,7 @@ def stated(
     rows = rows_of(record, limit)
     if isinstance(rows, Refusal):
         return Stated(rows)
-    return judged(rows, dist_info, frozenset(wrappers))
+    return judged(rows, dist_info, wrappers)
 
 
 def rows_of(record: bytes, limit: int = RECORD_LIMIT) -> "Rows | Refusal":
@@ -113,24 +110,24 @@ def digests_of(files: "Mapping[bytes, bytes]", dist_info: bytes) -> Stated:
     return judged(Rows([b"\n" + path for path in files], list(files.values())), dist_info)
 
 
-def judged(rows: Rows, dist_info: bytes, wrappers: "frozenset[bytes]" = frozenset()) -> Stated:
+def judged(rows: Rows, dist_info: bytes, wrappers: "Iterable[bytes]" = ()) -> Stated:
     """Both digests over these rows, each refused for what is wrong with its own."""
     answer = Stated()
     own = b"\n" + dist_info + b"/"
-    lines, outside, answer.refusal = _parted(rows)
-    lines = _of_the_wheel(lines, own)
-    answer.files = len(lines)
-    found, answer.other_refusal = _travelling(outside, wrappers)
+    inside, outside, answer.refusal = _parted(rows)
+    inside = _of_the_wheel(inside, own)
+    answer.files = len(inside.paths)
+    found, answer.other_refusal = _travelling(outside, wrappers) if outside else ([], None)
     answer.outside = len(found)
     for row in [row for row in rows.bad if not is_of_installers(row[0], own)]:
         if _leaves(row[0]):
             answer.other_refusal = answer.other_refusal or _refusal_of(row, rows)
         else:
             answer.refusal = answer.refusal or _refusal_of(row, rows)
-    if not (lines or answer.refusal):
+    if not (inside.paths or answer.refusal):
         answer.refusal = Refusal("unparsable", "RECORD names no file of the wheel")
     if answer.refusal is None:
-        answer.content = _digest(lines)
+        answer.content = _digest(zip(inside.paths, inside.hexes))  # noqa: B905 - new in 3.10
     if found and answer.other_refusal is None:
         answer.other = _digest(found)
     return answer
@@ -150,46 +147,41 @@ def in_columns(record: bytes) -> "Rows | None":
     text = b"\n" + record.replace(b"\n", b",\n")
     parts = text.split(b",")
     paths, hashes = parts[0::3], parts[1::3]
-    joined = b"/".join(paths)
     lines = len(text) - len(record)
-    if 3 * lines != len(parts) or lines != joined.count(b"\n") or b"\n" in paths:
+    if 3 * lines != len(parts) or lines != b"".join(paths).count(b"\n") or b"\n" in paths:
         return None
-    rows = Rows(paths, hashes)
-    if b"" in hashes:
-        rows.bad = [(p, "no hash") for p in itertools.compress(paths, map(operator.not_, hashes))]
-        rows.paths = list(itertools.compress(paths, hashes))
     hexes = _hexes(list(filter(None, hashes)))
     if hexes is None:
         return None
-    rows.hexes = hexes
+    rows = Rows(list(itertools.compress(paths, hashes)), hexes)
+    rows.bad = [(path, "no hash") for path in itertools.compress(paths, map(operator.not_, hashes))]
     return rows
 
 
 def _hexes(hashes: "list[bytes]") -> "list[bytes] | None":
     """The digests of fields `sha256=<43 characters>`, decoded in one call; None if one differs.
 
-    Framed in NULs, which no RECORD that comes here has, and without its `=`, a field is 52
-    characters long, thirteen whole groups of base64: the first eight become six bytes that are
-    always the same, the last one the zero bits that a canonical encoding ends in.
+    Each behind a NUL, which no RECORD that comes here has. Without `sha256=` and with that NUL
+    for a zero, a field is eleven whole groups of base64: a digest and a byte that is zero.
     """
     count = len(hashes)
     if not count:
         return []
-    text = b"\0\0" + b"\0\0\0".join(hashes) + b"\0"
+    text = b"\0" + b"\0".join(hashes) + b"\0"
+    coded = text.replace(b"\0sha256=", b"\0")[1:]
     nuls = b"\0" * count
-    if not (len(text) == 53 * count and text[0::53] == text[1::53] == text[52::53] == nuls):
-        return None
-    coded = text.translate(_BASE64, b"=")
-    if len(coded) != 52 * count or text.count(b"\0sha256=") != count:
+    if not (len(text) == 51 * count + 1 and len(coded) == 44 * count and coded[43::44] == nuls):
         return None
     try:
-        raw = binascii.a2b_base64(coded)
+        raw = bytearray(binascii.a2b_base64(coded.translate(_BASE64, b"=")))
     except binascii.Error:
         return None
-    if len(raw) != 39 * count or raw[38::39] != nuls:
+    if len(raw) != 33 * count or raw[32::33] != nuls:
         return None  # a character that base64 has not was left out, or a last one is not canonical
-    hexes = binascii.hexlify(raw)
-    return [hexes[at : at + 64] for at in range(12, 78 * count, 78)]
+    del raw[32::33]
+    if sys.version_info < (3, 8):
+        return [binascii.hexlify(raw[at : at + 32]) for at in range(0, len(raw), 32)]
+    return binascii.hexlify(raw, b",", 32).split(b",")
 
 
 def one_by_one(record: bytes) -> "Rows | Refusal":
@@ -214,7 +206,7 @@ def _add_row(rows: Rows, fields: "list[bytes]") -> None:
     *before, field, _ = fields if fields[2:] else [*fields, b"", b""][:3]
     path = b"\n" + b",".join(before)
     name, _, digits = field.partition(b"=")
-    in_hex = len(digits) == _HEX_DIGITS and not digits.strip(b"0123456789abcdef")
+    in_hex = len(digits) == _HEX_DIGITS and not digits.strip(b"0123456789abcdef")  # as Debian does
     hexes = [digits] if in_hex and name == b"sha256" else _hexes([field])
     if path == b"\n":
         rows.bad.append((path, "no path"))
@@ -226,28 +218,36 @@ def _add_row(rows: Rows, fields: "list[bytes]") -> None:
         rows.bad.append((path, known if field else "no hash"))
 
 
-def _parted(rows: Rows) -> "tuple[list[bytes], list[bytes], Refusal | None]":
-    """The lines of the folder, sorted; those that leave it; and why either is of no use."""
-    paths = sorted(rows.paths)  # in the order of the lines: NUL is the lowest byte
-    lines = sorted(map(b"\0".join, zip(rows.paths, rows.hexes)))  # noqa: B905 - new in 3.10
-    outside = []  # type: list[bytes]
+def _parted(rows: Rows) -> "tuple[Rows, Pairs, Refusal | None]":
+    """The rows of the folder, sorted; those that leave it; and why the first are of no use."""
+    is_rising = all(map(operator.lt, rows.paths, itertools.islice(rows.paths, 1, None)))
+    inside = rows if is_rising else _sorted(zip(rows.paths, rows.hexes))  # noqa: B905 - new in 3.10
+    paths, hexes = list(inside.paths), list(inside.hexes)
+    outside = []  # type: Pairs
     for start, end in ((b"\n/", b"\n0"), (b"\n../", b"\n..0")):
         low, high = bisect_left(paths, start), bisect_left(paths, end)
-        outside += lines[low:high]
-        del lines[low:high], paths[low:high]
+        outside += zip(paths[low:high], hexes[low:high])  # noqa: B905 - new in 3.10
+        del paths[low:high], hexes[low:high]
     joined = b"/".join(paths) + b"/"
-    twice = any(map(operator.eq, paths, itertools.islice(paths, 1, None)))
     if b".pyc/" in joined:
-        lines = [line for line in lines if line[-69:-64] != b".pyc\0"]
-    if not twice and b"./" not in joined and b"//" not in joined:
-        return lines, outside, None
+        kept = [not path.endswith(b".pyc") for path in paths]
+        paths[:], hexes[:] = itertools.compress(paths, kept), itertools.compress(hexes, kept)
+    twice = not is_rising and len(set(paths)) < len(paths)
+    if not (twice or b"./" in joined or b"//" in joined):
+        return Rows(paths, hexes), outside, None
     found = {}  # type: dict[bytes, bytes]
-    for line in lines:
-        path = b"\n" + posixpath.normpath(line[1:-65])
-        if found.setdefault(path, line[-64:]) != line[-64:]:
-            return [], [], Refusal("witnesses-disagree", _TWO_HASHES + _shown(path))
-    outside += [b"\0".join(item) for item in found.items() if _leaves(item[0])]
-    return sorted([b"\0".join(i) for i in found.items() if not _leaves(i[0])]), outside, None
+    for path, digest in zip(paths, hexes):  # noqa: B905 - new in 3.10
+        path = b"\n" + posixpath.normpath(path[1:])  # noqa: PLW2901 - under its one name
+        if found.setdefault(path, digest) != digest:
+            return Rows([], []), [], Refusal("witnesses-disagree", _TWO_HASHES + _shown(path))
+    outside += [item for item in found.items() if _leaves(item[0])]
+    return _sorted(item for item in found.items() if not _leaves(item[0])), outside, None
+
+
+def _sorted(pairs: "Iterable[tuple[bytes, bytes]]") -> Rows:
+    """The rows in the order of their lines, which is that of the paths: NUL is the lowest byte."""
+    ordered = sorted(pairs)
+    return Rows([path for path, _ in ordered], [digest for _, digest in ordered])
 
 
 def _leaves(path: bytes) -> bool:
@@ -255,11 +255,13 @@ def _leaves(path: bytes) -> bool:
     return path[1:2] == b"/" or (posixpath.normpath(path[1:]) + b"/").startswith(b"../")
 
 
-def _of_the_wheel(lines: "list[bytes]", own: bytes) -> "list[bytes]":
-    """The sorted lines without what installers write into the package's own dist-info."""
-    low, high = bisect_left(lines, own), bisect_left(lines, own[:-1] + b"0")
-    kept = [line for line in lines[low:high] if not is_of_installers(line[:-65], own)]
-    return lines[:low] + kept + lines[high:]
+def _of_the_wheel(rows: Rows, own: bytes) -> Rows:
+    """The sorted rows without what installers write into the package's own dist-info."""
+    low, high = bisect_left(rows.paths, own), bisect_left(rows.paths, own[:-1] + b"0")
+    kept = [not is_of_installers(path, own) for path in rows.paths[low:high]]
+    for column in (rows.paths, rows.hexes):
+        column[low:high] = itertools.compress(column[low:high], kept)
+    return rows
 
 
 def is_of_installers(path: bytes, own: bytes) -> bool:
@@ -275,8 +277,9 @@ def _refusal_of(first: "tuple[bytes, str]", rows: Rows) -> Refusal:
     path, why = first
     code = "not-supported" if why.encode() in _OTHER_HASHES else "unparsable"
     alike = sum(other == why and not path.endswith(b".pyc") for path, other in rows.bad)
-    detail = "RECORD states no SHA-256 of %s: %s (%d rows)"
-    return Refusal(code, detail % (_shown(path), why, alike))
+    return Refusal(
+        code, "RECORD states no SHA-256 of %s: %s (%d rows)" % (_shown(path), why, alike)
+    )
 
 
 def _shown(path: bytes) -> str:
@@ -285,28 +288,27 @@ def _shown(path: bytes) -> str:
     return ascii(path[:200].decode("utf-8", "backslashreplace"))
 
 
-def _digest(lines: "Sequence[bytes]") -> str:
-    """The digest of sorted lines of the form LF path NUL hex."""
-    digest = sha256(memoryview(b"".join(lines))[1:])
+def _digest(rows: "Iterable[tuple[bytes, bytes]]") -> str:
+    """The digest of sorted rows: the lines LF path NUL hex, the first LF at the end instead."""
+    digest = sha256(memoryview(b"".join(map(b"\0".join, rows)))[1:])
     digest.update(b"\n")
     return digest.hexdigest()
 
 
-def _travelling(
-    outside: "list[bytes]", wrappers: "frozenset[bytes]"
-) -> "tuple[list[bytes], Refusal | None]":
-    """The sorted lines of the files that leave the folder, under names that travel."""
+def _travelling(outside: "Pairs", wrappers: "Iterable[bytes]") -> "tuple[Pairs, Refusal | None]":
+    """The sorted rows of the files that leave the folder, under names that travel."""
     found = {}  # type: dict[bytes, bytes]
     refusal = None
-    for line in outside:
-        name = b"\n" + _from_prefix(line[1:-65])
+    names = frozenset(wrappers)
+    for path, digest in outside:
+        name = b"\n" + _from_prefix(path[1:])
         folder, _, script = name.rpartition(b"/")
         script = script.replace(b"-script.py", b"").replace(b".exe", b"")  # Windows has these
-        if name.endswith(b".pyc") or (folder == b"\nbin" and script in wrappers):
+        if name.endswith(b".pyc") or (folder == b"\nbin" and script in names):
             continue
-        if found.setdefault(name, line[-64:]) != line[-64:]:
-            refusal = Refusal("witnesses-disagree", _TWO_HASHES + _shown(line[:-65]))
-    return sorted([b"\0".join(item) for item in found.items()]), refusal
+        if found.setdefault(name, digest) != digest:
+            refusal = Refusal("witnesses-disagree", _TWO_HASHES + _shown(path))
+    return sorted(found.items()), refusal
 
 
 def _from_prefix(path: bytes) -> bytes:
@@ -346,12 +348,15 @@ def of_file(path: bytes, limit: int = RECORD_LIMIT) -> Stated:
         return Stated(Refusal("absent", "There is no RECORD"))
     except OSError as fault:
         return Stated(Refusal("unparsable", "RECORD cannot be read: %s" % fault.strerror))
+    return stated(record, os.path.basename(folder), _wrappers_in(folder, limit), limit)
+
+
+def _wrappers_in(folder: bytes, limit: int) -> "Iterator[bytes]":
+    """The names of a dist-info's own wrappers; the file is read when the first is asked for."""
     try:
-        leaves = b"../" in record
-        points = read_file(os.path.join(folder, b"entry_points.txt"), limit) if leaves else b""
+        yield from wrappers_of(read_file(os.path.join(folder, b"entry_points.txt"), limit))
     except OSError:
-        points = b""  # then the wrappers count as scripts, and nothing claims them equal
-    return stated(record, os.path.basename(folder), wrappers_of(points), limit)
+        return  # then the wrappers count as scripts, and nothing claims them equal
 
 
 def read_file(path: bytes, limit: int) -> bytes:
@@ -371,26 +376,21 @@ def read_file(path: bytes, limit: int) -> bytes:
 
 
 def main() -> None:
-    """Answer RECORD paths, NUL-separated on standard input, by one JSON document in their order."""
+    """Answer RECORD paths, NUL-separated on standard input, each by a line of JSON, in order."""
     import gc
 
     gc.disable()  # a hundred thousand small objects, none in a cycle, all gone soon
-    asked = []  # type: list[bytes]
-    while not asked or asked[-1]:
-        asked.append(os.read(0, 1 << 20))
-    answers = [_json_value(of_file(path)) for path in b"".join(asked).split(b"\0") if path]
-    text = '{"digest": "envsnap-content-1", "answers": [\n%s\n]}\n' % ",\n".join(answers)
-    left = memoryview(text.encode("ascii"))
-    while left:
-        left = left[os.write(1, left) :]
+    for path in filter(None, sys.stdin.buffer.read().split(b"\0")):
+        sys.stdout.write(_json_value(of_file(path)) + "\n")
+        sys.stdout.flush()
     os._exit(0)  # nothing is left to flush, and taking the objects apart costs milliseconds
 
 
 def _json_value(value: "str | int | Refusal | Stated | None") -> str:
     """The value in JSON; to import `json` would double the start of this process."""
     if isinstance(value, (Refusal, Stated)):
-        fields = [(name, _json_value(getattr(value, name))) for name in value.__slots__]
-        return "{%s}" % ", ".join('"%s": %s' % item for item in fields)
+        known = [(name, getattr(value, name)) for name in value.__slots__]
+        return "{%s}" % ", ".join('"%s": %s' % (name, _json_value(each)) for name, each in known)
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')  # printable ASCII all of it

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from envsnap.manifest._decode import decode
-from envsnap.manifest._encode import document, encode
-from envsnap.manifest._file import find, load, parse, read_bytes, save, write_whole
-from envsnap.manifest._identity import canonical_name, environment_id, machine_id
 from envsnap.manifest._model import FILE_NAME, SCHEMA, Captured, Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envsnap.manifest._anonymous import anonymous
+    from envsnap.manifest._decode import decode
+    from envsnap.manifest._encode import document, encode
+    from envsnap.manifest._file import find, load, parse, read_bytes, save, write_whole
+    from envsnap.manifest._identity import canonical_name, environment_id, machine_id
     from envsnap.manifest._schema import json_schema
 
-_LATER = {"anonymous": "_anonymous", "json_schema": "_schema"}
+_LATER = {
+    "_anonymous": ("anonymous",),
+    "_decode": ("decode",),
+    "_encode": ("document", "encode"),
+    "_file": ("find", "load", "parse", "read_bytes", "save", "write_whole"),
+    "_identity": ("canonical_name", "environment_id", "machine_id"),
+    "_schema": ("json_schema",),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load what few commands need when it is first asked for."""
-    if name not in _LATER:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    from importlib import import_module
+    """Load what not every command needs when it is first asked for."""
+    for module, names in _LATER.items():
+        if name in names:
+            from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 __all__ = [

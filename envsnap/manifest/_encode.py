@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from json.encoder import encode_basestring as quoted
-from typing import Any
 
-from envsnap.manifest._identity import environment_id, machine_id
+from envsnap._typing import Any
+from envsnap.manifest._identity import environment_id, machine_id, sha256
 from envsnap.manifest._model import Manifest
-from envsnap.sections import Unknown, fields
+from envsnap.sections import Unknown, fields, is_shape
 from envsnap.sections._shape import REQUIRED
 
 Json = Any  # the one type that JSON itself has
@@ -20,27 +19,35 @@ Json = Any  # the one type that JSON itself has
 
 def plain(value: object) -> Json:
     """A value as JSON's own types. An unknown stands in the value's place."""
+    if value is None or value is True or value is False:
+        return value
     if isinstance(value, str):
         found: Json = value.value if isinstance(value, Enum) else value
         return found if value.isascii() else _utf8(found)
-    if value is None or isinstance(value, int):
+    if isinstance(value, int):
         return value
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
-    return {name: plain(item) for name, item in _members(value).items()}
+    return {
+        name: item if item is None or item is True else plain(item)
+        for name, item in _members(value).items()
+    }
 
 
 def _members(value: object) -> Mapping[str, object]:
     """The named parts of a value, under the names that JSON has for them."""
+    if is_shape(value):  # first, for there are most of them, and abstract classes are slow to ask
+        of: Any = type(value)
+        said = vars(value)
+        usual = [name for name, default in _defaults(of).items() if said[name] == default]
+        return {name: said[name] for name in said if name not in usual} if usual else said
     if isinstance(value, Unknown):
         detail = {} if value.detail is None else {"detail": value.detail}
         return {"unknown": value.reason, **detail}
     if isinstance(value, Mapping):
         return value
-    of: Any = type(value)
-    said, defaults = vars(value), _defaults(of)
-    usual = [name for name in defaults if said[name] == defaults[name]]
-    return {name: said[name] for name in said if name not in usual} if usual else said
+    message = f"A {type(value).__name__} is no part of a manifest"
+    raise TypeError(message)
 
 
 @cache
@@ -99,9 +106,7 @@ def canonical(value: Json) -> bytes:
 
 def facts_digest(sections: Json) -> str:
     """SHA-256 over the sections alone, hex. The moment is left out: it is never the same."""
-    return hashlib.sha256(
-        canonical({k: v for k, v in sections.items() if k != "moment"})
-    ).hexdigest()
+    return sha256(canonical({k: v for k, v in sections.items() if k != "moment"}))
 
 
 def encode(manifest: Manifest) -> str:
@@ -142,7 +147,7 @@ def pretty(value: Json, indent: str = "\n") -> str:
             for each in (value[key],)
         ]
         return "{" + deeper + ("," + deeper).join(rows) + indent + "}" if rows else "{}"
-    rows = [pretty(item, deeper) for item in value]
+    rows = [quoted(item) if type(item) is str else pretty(item, deeper) for item in value]
     return "[" + deeper + ("," + deeper).join(rows) + indent + "]" if rows else "[]"
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 
 from envsnap.errors import FileError, ManifestError
-from envsnap.manifest._decode import decode
 from envsnap.manifest._encode import encode
 from envsnap.manifest._model import FILE_NAME, Manifest
 
@@ -28,6 +27,8 @@ def load(path: str) -> Manifest:
 
 def parse(raw: bytes, path: str) -> Manifest:
     """The manifest in these bytes; `path` is for messages alone."""
+    from envsnap.manifest._decode import decode
+
     try:
         return decode(parse_json(raw))
     except ManifestError as error:

@@ -7,7 +7,6 @@ the same machine id.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from functools import lru_cache
@@ -86,4 +85,22 @@ def _plain(value: object) -> str:
 
 def _short(content: object) -> str:
     text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return sha256(text.encode())[:12]
+
+
+def sha256(raw: bytes) -> str:
+    """SHA-256 in hex, by Python's own code where it was built with it.
+
+    To load OpenSSL, which is faster with megabytes, takes longer than all of a manifest's digests.
+    """
+    from importlib import import_module
+
+    for name in ("_sha2", "_sha256"):  # since 3.12, and before
+        try:
+            found: str = import_module(name).sha256(raw).hexdigest()
+        except ImportError:
+            continue
+        return found
+    import hashlib
+
+    return hashlib.sha256(raw).hexdigest()

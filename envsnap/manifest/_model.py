@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeVar
 
+from envsnap._typing import TypeVar
 from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fact, replace, shape
 
 S = TypeVar("S")

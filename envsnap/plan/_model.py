@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.sections import Artifact, Fact, Unknown
 
 Resolve = Callable[[str], Fact[str]]

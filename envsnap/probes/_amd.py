@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._pci import DEVICES
 from envsnap.sections import Device, Fact, Reason, Unknown

@@ -10,7 +10,8 @@ import functools
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+
+from envsnap._typing import Any, NamedTuple
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What Windows, macOS and the BSDs call the families."""

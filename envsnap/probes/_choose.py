@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
 from envsnap.host import Host, Stat
 from envsnap.sections import Fact, Reason, Unknown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 
@@ -76,6 +75,8 @@ def _is_still_its_own(look: Look, prefix: str, folder: str, raw: bytes) -> bool:
     installer = look.host.read(f"{path}/INSTALLER", limit=256)
     if not isinstance(installer, bytes) or installer.strip() == b"conda":
         return True
+    import hashlib  # start-up: few environments have such a package
+
     stated = _stated_hash(raw, f"{folder}/RECORD")
     rows = look.host.read(f"{path}/RECORD") if stated is not None else None
     return not isinstance(rows, bytes) or hashlib.sha256(rows).hexdigest() == stated

@@ -6,11 +6,10 @@ digest, whatever git is set to show of them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._git import run_git
 from envsnap.probes._registry import Look
@@ -87,6 +86,8 @@ def _is_left_behind(path: str) -> bool:
 
 
 def _digest(host: Host, root: str, changed: tuple[Changed, ...]) -> Fact[str]:
+    import hashlib  # start-up: few environments have such a package
+
     whole, left = hashlib.sha256(), _MOST_BYTES
     for each in changed:
         content = _content(host, f"{root}/{each.path}", each.mode, left)

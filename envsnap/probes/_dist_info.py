@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.probes._anchors import Anchors
 from envsnap.probes._urls import clean_url
 from envsnap.sections import Fact, Origin, Reason, Unknown

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envsnap._typing import NamedTuple
 from envsnap.probes._dist_info import Found
 from envsnap.sections import NOT_VERIFIED, Changes, Fact, Package
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host, Ran
 from envsnap.probes._registry import Look
 from envsnap.probes._texts import unparsable

@@ -6,8 +6,8 @@ Its paths stay as they are here, for the probes to read files; what leaves a pro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._choose import Choice
 from envsnap.sections import Fact, Reason, Unknown

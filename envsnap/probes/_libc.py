@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
 
+from envsnap._typing import Literal, NamedTuple
 from envsnap.host import Host
 from envsnap.probes._texts import read_text, said, system, unparsable
 from envsnap.sections import Fact, Reason, Unknown

@@ -6,8 +6,7 @@ files, or hashes them, looks again and gets the folders as they are; they never 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._ask import interpreter
 from envsnap.probes._dist_info import Found, Metadata

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._gpu_seen import PROC
 from envsnap.probes._nvml import DRIVER_VERSION

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
 
+from envsnap._typing import NamedTuple, TypeVar
 from envsnap.host import NvmlAnswer
 from envsnap.probes._pci import address
 from envsnap.sections import Device, Fact, MigSlice, Reason, Unknown

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import NamedTuple, TypeVar, cast
 
+from envsnap._typing import NamedTuple, TypeVar, cast
 from envsnap.host import Host, Listen
 from envsnap.probes._anchors import Anchors
 from envsnap.probes._interpreter import Interpreter
@@ -122,20 +122,22 @@ class Probe(NamedTuple):
     section: str
     needs: tuple[str, ...]
     function: Callable[[Look], object]
+    waits: bool
+    """Whether it mostly waits for programs that it starts."""
 
 
 _PROBES: dict[str, Probe] = {}
 
 
 def probe(
-    section: type[S], *, needs: tuple[type, ...] = ()
+    section: type[S], *, needs: tuple[type, ...] = (), waits: bool = False
 ) -> Callable[[Callable[[Look], S]], Callable[[Look], S]]:
     """Register the function that fills one section, and the sections it reads first."""
     names = {shape: name for name, shape in SECTIONS.items()}
 
     def register(function: Callable[[Look], S]) -> Callable[[Look], S]:
         name = names[section]
-        _PROBES[name] = Probe(name, tuple(names[shape] for shape in needs), function)
+        _PROBES[name] = Probe(name, tuple(names[shape] for shape in needs), function, waits)
         return function
 
     return register

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._interpreter import Entry, Interpreter, origin_of
 from envsnap.sections import Fact, Reason, Unknown
@@ -14,8 +14,8 @@ from envsnap.sections import Fact, Reason, Unknown
 _USUAL_PREFIXES = (
     "/opt/env", "/opt/venv", "/venv", "/app/.venv", "/.venv", "/opt/conda", "/usr/local", "/usr",
 )  # fmt: skip
-_FOLDER = re.compile(r"(python|pypy)(\d+\.\d+)t?\Z")
-_PATCHLEVEL = re.compile(rb'#define\s+PY_VERSION\s+"([0-9][0-9a-z.+]*)"')
+_FOLDER = r"(python|pypy)(\d+\.\d+)t?\Z"
+_PATCHLEVEL = rb'#define\s+PY_VERSION\s+"([0-9][0-9a-z.+]*)"'
 _BINARY_LIMIT_BYTES = 16 * 1024 * 1024
 
 
@@ -52,7 +52,7 @@ def _home(host: Host, prefix: str) -> _Home | None:
     names = host.list(f"{prefix}/lib")
     if not isinstance(names, tuple):
         return None
-    found = [(match, name) for name in names if (match := _FOLDER.match(name))]
+    found = [(match, name) for name in names if (match := re.match(_FOLDER, name))]
     with_site = [
         _Home(
             prefix, f"{prefix}/lib/{name}", {"python": "cpython"}.get(match[1], match[1]), match[2]
@@ -114,7 +114,7 @@ def _version(host: Host, home: _Home, config: Mapping[str, str]) -> Fact[str]:
     if re.match(r"\d+\.\d+\.\d+", named):
         return named.removesuffix(".final.0").replace(".final", "")
     header = host.read(f"{home.prefix}/include/python{home.minor}/patchlevel.h", limit=65536)
-    if isinstance(header, bytes) and (found := _PATCHLEVEL.search(header)):
+    if isinstance(header, bytes) and (found := re.search(_PATCHLEVEL, header)):
         return found[1].decode().rstrip("+")
     wanted = re.compile(
         rb"\0(" + re.escape(home.minor.encode()) + rb"\.\d+(?:(?:a|b|rc)\d+)?)\+?\0"

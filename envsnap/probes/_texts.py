@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
+from envsnap._typing import TypeVar
 from envsnap.host import Host
 from envsnap.sections import Fact, Reason, Unknown
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._texts import parse_cpu_list, read_text
 from envsnap.sections import Fact, Reason, Unknown

@@ -7,8 +7,8 @@ the first that fits no card; a card named twice hides all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.sections import Fact, Reason, Unknown
 
 _SORTED = "PCI_BUS_ID"

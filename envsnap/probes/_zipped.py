@@ -6,12 +6,12 @@ Only what names them is read, each member to a limit; nothing is written or impo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from envsnap.host import FILE_LIMIT_BYTES, Host
 from envsnap.probes._dist_info import Found
 from envsnap.sections import Unknown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from zipfile import ZipFile
 

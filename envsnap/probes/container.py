@@ -7,8 +7,8 @@ A virtual machine is no container, and a file that an image once left behind mak
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._registry import Look, probe
 from envsnap.probes._texts import is_there, not_on, read_text, system

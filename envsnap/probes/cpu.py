@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._archspec import Match, Witness, arm_vendor, darwin_features, match
 from envsnap.probes._registry import Look, probe

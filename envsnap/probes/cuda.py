@@ -18,14 +18,26 @@ from envsnap.sections import (
     Fact,
     Package,
     Packages,
+    Tools,
     Unknown,
 )
 
 
-@probe(Cuda, needs=(Packages,))
+@probe(Cuda, needs=(Packages, Tools))
 def probe_cuda(look: Look) -> Cuda:
     """Which CUDA libraries are installed, and by whom."""
-    return Cuda(libraries=_libraries(look), nvcc=nvcc_version(look.host))
+    return Cuda(libraries=_libraries(look), nvcc=_nvcc(look))
+
+
+def _nvcc(look: Look) -> Fact[str | None]:
+    """Its version: where the tool of that name has told it, it is not started a second time."""
+    tools = look.have.get("tools")
+    found = tools.found if isinstance(tools, Tools) else ()
+    for tool in () if isinstance(found, Unknown) else found:
+        # Another product under that name would be named before its version.
+        if tool.name == "nvcc" and isinstance(tool.version, str) and tool.version[:1].isdigit():
+            return tool.version
+    return nvcc_version(look.host)
 
 
 def _libraries(look: Look) -> Fact[tuple[CudaLibrary, ...]]:

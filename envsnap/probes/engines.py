@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._docker import docker
 from envsnap.probes._registry import Look, probe
@@ -42,7 +42,7 @@ _TOOLKIT = (("nvidia-ctk", "--version"), ("nvidia-container-cli", "--version"))
 _LIMIT = r"(?m)^(Max [a-z ]+?) {2,}(\d+|unlimited) +(?:\d+|unlimited)"
 
 
-@probe(Engines)
+@probe(Engines, waits=True)
 def probe_engines(look: Look) -> Engines:
     """The engines, and what containers need of the kernel."""
     host = look.host

@@ -13,7 +13,7 @@ from envsnap.probes._registry import Look, probe
 from envsnap.sections import Gpu
 
 
-@probe(Gpu)
+@probe(Gpu, waits=True)
 def probe_gpu(look: Look) -> Gpu:
     """The GPUs of the machine, each witness in its place."""
     seen = look_around(look.host)

@@ -11,17 +11,16 @@ from envsnap.probes._registry import Look, probe
 from envsnap.probes._texts import read_text
 from envsnap.sections import Fact, Project, Unknown
 
-_DECLARES = (
-    r"^(?:uv|poetry|pdm|pixi|Pipfile)\.lock$|^pylock(?:\.[\w-]+)?\.toml$|^Pipfile$|^pixi\.toml$"
-    r"|^[\w.-]*requirements[\w.-]*\.(?:txt|in)$|^constraints[\w.-]*\.txt$"
-    r"|^[\w.-]*environment[\w.-]*\.ya?ml$|^[\w.-]*conda-lock\.ya?ml$|^explicit[\w.-]*\.txt$"
-)
+_DECLARES = frozenset({
+    "uv.lock", "poetry.lock", "pdm.lock", "pixi.lock", "Pipfile.lock", "pylock.toml", "Pipfile",
+    "pixi.toml",
+})  # fmt: skip
 _TABLE = r"^\s*\[([^\[\]]+)\]\s*(?:#.*)?$"
 _NAME = r"""^\s*(?:"name"|name)\s*=\s*(?:"([^"\\]*)"|'([^']*)')\s*(?:#.*)?$"""
 _NAMING_TABLES = ("project", "tool.poetry")
 
 
-@probe(Project)
+@probe(Project, waits=True)
 def probe_project(look: Look) -> Project:
     """The project around the working folder."""
     host = look.host
@@ -63,7 +62,26 @@ def _lock_files(look: Look, root: str) -> Fact[tuple[str, ...]]:
     names = look.host.list(root)
     if isinstance(names, Unknown):
         return names
-    return tuple(name for name in names or () if re.match(_DECLARES, name))
+    return tuple(name for name in names or () if declares(name))
+
+
+def declares(name: str) -> bool:
+    """Whether a file's name is one that people give to what a project depends on.
+
+    One pattern for all of them takes longer to compile than the rest of the probe.
+
+    >>> declares("pylock.gpu.toml"), declares("dev-requirements.txt"), declares("package.json")
+    (True, True, False)
+    """
+    stem, _, kind = name.rpartition(".")
+    if name in _DECLARES or not re.fullmatch(r"[\w.-]+", name):
+        return name in _DECLARES
+    if kind == "toml":
+        return stem.startswith("pylock.") and stem.count(".") == 1 and not stem.endswith(".")
+    if kind in {"txt", "in"}:
+        is_pinned = kind == "txt" and stem.startswith(("constraints", "explicit"))
+        return is_pinned or "requirements" in stem
+    return kind in {"yml", "yaml"} and ("environment" in stem or stem.endswith("conda-lock"))
 
 
 def _newest_install(look: Look) -> Fact[str | None]:

@@ -61,7 +61,7 @@ _OWN = {
 """The product that a tool of that name usually is: it needs no naming."""
 
 
-@probe(Tools)
+@probe(Tools, waits=True)
 def probe_tools(look: Look) -> Tools:
     """The tools on PATH and their versions."""
     host = look.host

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
 
+from envsnap._typing import Literal, NamedTuple
 from envsnap.manifest import FILE_NAME
 
 _LABEL = 19

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest
 from envsnap.reports._words import active_packages, count, known, project_git
 from envsnap.sections import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest, environment_id
 from envsnap.reports._lines import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.manifest._encode import plain
 from envsnap.rules import Finding, compare

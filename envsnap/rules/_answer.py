@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.errors import ExitCode
 from envsnap.rules._findings import Finding, NotChecked, Outcome, Report, Scope, Verdict
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, NoReturn, TypeVar
 
+from envsnap._typing import NamedTuple, NoReturn, TypeVar
 from envsnap.facts import Answer, Looked, Source
 from envsnap.manifest import Manifest
 from envsnap.rules._findings import (

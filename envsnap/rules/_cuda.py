@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.facts import Looked, torch_cuda
 from envsnap.rules._core import Side, look_up, need
 from envsnap.rules._views import active

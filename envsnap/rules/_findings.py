@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.facts import Confidence, Source
 from envsnap.sections import Unknown
 

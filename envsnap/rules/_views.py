@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import Side, need
 from envsnap.sections import Device, Fact, Gpu, Package, Packages, Unknown

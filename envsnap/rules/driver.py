@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
+from envsnap._typing import Literal
 from envsnap.facts import Looked, cuda_driver, gpu_arch, parse_driver
 from envsnap.rules._core import Pair, Said, Side, drift, fit, look_up, need, not_decidable
 from envsnap.rules._cuda import Need, computes_on_gpu, major, needs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
+from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Condition, Outcome, Scope

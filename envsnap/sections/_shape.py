@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar, Union
+
+from envsnap._typing import Any, NamedTuple, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Union
+
     from typing_extensions import dataclass_transform
 else:  # the decorator only speaks to type checkers
 
@@ -181,5 +184,16 @@ class Unknown:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
 
 
-Fact = Union[T, Unknown]  # noqa: UP007 - a generic alias needs the old spelling on Python 3.10
-"""A value, or the reason why there is none."""
+if TYPE_CHECKING:
+    Fact = Union[T, Unknown]  # noqa: UP007 - a generic alias needs the old spelling on Python 3.10
+    """A value, or the reason why there is none."""
+else:
+
+    class Fact:
+        """A value, or the reason why there is none."""
+
+        def __class_getitem__(cls, value: object) -> object:
+            """The union that the codec reads: it alone needs typing."""
+            from typing import Union
+
+            return Union[value, Unknown]  # noqa: UP007 - a value's type may be a text

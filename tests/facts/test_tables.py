@@ -181,6 +181,7 @@ def test_the_tables_are_read_from_inside_a_zip(tmp_path: Path) -> None:
     archive = tmp_path / "tool.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("envsnap/__init__.py", "")
+        file.write(FOLDER.parent / "_typing.py", "envsnap/_typing.py")
         for path in sorted([*FOLDER.glob("*.py"), *FOLDER.glob("*.json")]):
             file.write(path, f"envsnap/facts/{path.name}")
     script = (

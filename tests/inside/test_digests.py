@@ -7,6 +7,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from envsnap.inside import source
 from envsnap.inside.content import of_file
@@ -14,11 +15,11 @@ from envsnap.inside.wheel import from_wheel
 from tests.inside.rows import by_the_definition, refused, row, told
 
 
-def ask(*paths: bytes, python: str = sys.executable) -> object:
+def ask(*paths: bytes, python: str = sys.executable) -> list[Any]:
     command = [python, "-I", "-S", "-c", source("content"), "digests"]
     ran = subprocess.run(command, input=b"\0".join(paths), capture_output=True, check=True)
     assert ran.stderr == b""
-    return json.loads(ran.stdout.decode("ascii"))
+    return [json.loads(line) for line in ran.stdout.decode("ascii").splitlines()]
 
 
 def test_the_second_process_answers_in_order(tmp_path: Path) -> None:
@@ -34,30 +35,26 @@ def test_the_second_process_answers_in_order(tmp_path: Path) -> None:
     absent = {"code": "absent", "detail": "There is no RECORD"}
     no_file = {"code": "unparsable", "detail": "RECORD cannot be read: it is no regular file"}
     lost = {"content": None, "files": 0, "other": None, "outside": 0}
-    assert ask(*[os.fsencode(path) for path in (*asked, pipe)]) == {
-        "digest": "envsnap-content-1",
-        "answers": [
-            {"content": by_the_definition({"b.py": b""}), "files": 1, "refusal": None, **nothing},
-            {"refusal": absent, "other_refusal": absent, **lost},
-            {"content": by_the_definition({"a.py": b""}), "files": 1, "refusal": None, **nothing},
-            {"refusal": no_file, "other_refusal": no_file, **lost},
-        ],
-    }
+    assert ask(*[os.fsencode(path) for path in (*asked, pipe)]) == [
+        {"content": by_the_definition({"b.py": b""}), "files": 1, "refusal": None, **nothing},
+        {"refusal": absent, "other_refusal": absent, **lost},
+        {"content": by_the_definition({"a.py": b""}), "files": 1, "refusal": None, **nothing},
+        {"refusal": no_file, "other_refusal": no_file, **lost},
+    ]
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert ask() == {"digest": "envsnap-content-1", "answers": []}
+    assert ask() == []
 
 
 def test_refusals_survive_the_way_through_json(tmp_path: Path) -> None:
     folder = tmp_path / "a-1.dist-info"
     folder.mkdir()
     (folder / "RECORD").write_bytes(b'"a""\\\xff\xc3\xa9\x01.py",,\n')
-    answers = ask(os.fsencode(folder / "RECORD"))
+    (answer,) = ask(os.fsencode(folder / "RECORD"))
     refusal = of_file(os.fsencode(folder / "RECORD")).refusal
     assert refusal is not None
-    assert isinstance(answers, dict)
-    assert answers["answers"][0]["refusal"] == {"code": refusal.code, "detail": refusal.detail}
+    assert answer["refusal"] == {"code": refusal.code, "detail": refusal.detail}
 
 
 def test_a_record_that_may_not_be_read_says_so() -> None:

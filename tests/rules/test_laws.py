@@ -9,6 +9,7 @@ from envsnap._check import CheckOptions, check
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest
 from envsnap.rules import (
+    Condition,
     Finding,
     Kind,
     NotChecked,
@@ -166,13 +167,16 @@ OUTCOMES, SCOPE = st.sampled_from(Outcome), st.sampled_from(Scope)
 FINDINGS = st.builds(
     Finding, code=st.just("TST001"), subject=st.just("x"), outcome=OUTCOMES, scope=SCOPE,
     what=st.just("x"), why=st.just("x"), remedy=st.none(), source=st.just(ENVSNAP),
+    confidence=st.sampled_from(["high", "medium", "low"]),
 )  # fmt: skip
 LEFT_OPEN = st.builds(
     NotChecked, code=st.just("TST001"), path=st.just("found gpu"), reason=st.just(CRASHED),
     worst=OUTCOMES, scope=SCOPE,
 )  # fmt: skip
+CONDITIONS = st.builds(Condition, code=st.just("TST004"), text=st.just("x"))
 REPORTS = st.builds(
     Report,
+    conditions=st.lists(CONDITIONS, max_size=1).map(tuple),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     not_checked=st.lists(LEFT_OPEN, max_size=3).map(tuple),
     judged=st.dictionaries(st.sampled_from(["TST002", "TST003"]), SCOPE),

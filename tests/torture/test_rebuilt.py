@@ -28,7 +28,7 @@ def envsnap(
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
         [*(OFFLINE if offline else ()), sys.executable, "-m", "envsnap", *words],
-        cwd=cwd, env=variables | environment, capture_output=True, text=True, check=False,
+        cwd=cwd, env={**variables, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
