@@ -46,7 +46,7 @@ engine-test: ## run the tests that build real images (after make engines)
 	@eval "$$(bash tests/engines/env.sh)" && $(PYTHON) -m pytest -m engine $(ARGS)
 
 deep: setup ## every test that this machine can run, network and thousands of generated cases included
-	ENVSNAP_TEST_NETWORK=1 HYPOTHESIS_PROFILE=deep $(PYTHON) -m pytest --cov $(ARGS)
+	ENVSNAP_TEST_NETWORK=1 ENVSNAP_TEST_SLOW=1 HYPOTHESIS_PROFILE=deep $(PYTHON) -m pytest --cov $(ARGS)
 
 clean: ## remove what these targets made; .venv stays
 	rm -rf build demo dist htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,6 +17,7 @@ NEEDS = {
     "engine": "ENVSNAP_TEST_ENGINES",
     "network": "ENVSNAP_TEST_NETWORK",
     "live": "ENVSNAP_TEST_GPU",
+    "slow": "ENVSNAP_TEST_SLOW",
 }
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -39,13 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what needs a thing that nobody has promised, with the switch as the reason."""
+    """Skip what needs a thing that nobody has promised, with the switch as the reason.
+
+    Who promises engines or the network knows that their tests take their time.
+    """
     for item in items:
-        for marker, switch in NEEDS.items():
-            if item.get_closest_marker(marker) and not switched_on(marker):
-                item.add_marker(pytest.mark.skip(reason=f"{marker}: set {switch}=1"))
-                config.stash[LEFT_OUT][marker] += 1
-                break
+        marked = [marker for marker in NEEDS if item.get_closest_marker(marker)]
+        missing = [marker for marker in marked if not switched_on(marker)]
+        if missing and (missing != ["slow"] or marked == ["slow"]):
+            item.add_marker(pytest.mark.skip(reason=f"{missing[0]}: set {NEEDS[missing[0]]}=1"))
+            config.stash[LEFT_OUT][missing[0]] += 1
 
 
 @pytest.hookimpl(wrapper=True)
