@@ -151,16 +151,16 @@ def test_a_folder_of_somebody_else_is_not_touched(project: Path) -> None:
 
 def test_an_environment_that_was_restored_is_replaced_by_force_alone(project: Path) -> None:
     assert restore(project, "--wheelhouse", "wh").code == 0
-    (project / "env" / "more").write_text("")
+    (project / "env" / "bin" / "more").write_text("")
     again = restore(project, "--wheelhouse", "wh")
     assert again == Ended(
         7, "",
         "error: env holds an environment that was restored before\n"
         "hint: Compare it (envsnap check --python env), or make it anew with --force\n",
     )  # fmt: skip
-    assert (project / "env" / "more").exists()
+    assert (project / "env" / "bin" / "more").exists()
     assert restore(project, "--wheelhouse", "wh", "--force").code == 0
-    assert not (project / "env" / "more").exists()
+    assert not (project / "env" / "bin" / "more").exists()
 
 
 def test_a_half_made_environment_is_made_anew(project: Path) -> None:
