@@ -9,7 +9,7 @@ from envsnap.host import Host, Ran
 from envsnap.inside import answer, source
 from envsnap.probes._choose import Choice, choose
 from envsnap.probes._interpreter import Entry, Interpreter, origin_of
-from envsnap.probes._static_python import read_static
+from envsnap.probes._static_python import own_entries, read_static
 from envsnap.sections import Fact, Reason, Unknown
 
 DEADLINE_S = 15.0
@@ -17,8 +17,10 @@ DEADLINE_S = 15.0
 _PATHS = ("executable", "prefix", "base_prefix", "user_site")
 
 
-def interpreter(host: Host, python: str | None, ours: str | None = None) -> Fact[Interpreter]:
-    """The chosen interpreter's answer.
+def interpreter(
+    host: Host, python: str | None, ours: str | None = None, *, site: bool = True
+) -> Fact[Interpreter]:
+    """The chosen interpreter's answer; without `site`, none of the environment's code is run.
 
     An unknown says why there is none: no Python, or one that would not start.
     """
@@ -28,6 +30,8 @@ def interpreter(host: Host, python: str | None, ours: str | None = None) -> Fact
     if isinstance(choice, Unknown):
         return choice
     executable = choice.chosen.executable
+    if not site:
+        return _without_site(host, choice)
     said = ask(host, [executable])
     degraded = None
     if isinstance(said, Unknown) and said.reason is not Reason.TIMED_OUT:
@@ -37,6 +41,19 @@ def interpreter(host: Host, python: str | None, ours: str | None = None) -> Fact
         is_gone = said.reason is Reason.TOOL_MISSING  # there is a file, and nothing to run it with
         return Unknown(Reason.CRASHED, "it could not be started") if is_gone else said
     return place(host, choice, said, degraded)
+
+
+def _without_site(host: Host, choice: Choice) -> Fact[Interpreter]:
+    """What the interpreter says before any file of the environment's had its say.
+
+    Then it does not know of the environment: where that lies is told by where the program lies.
+    """
+    said = ask(host, [choice.chosen.executable, "-I", "-S"])
+    if isinstance(said, Unknown):
+        return said
+    prefix = choice.chosen.executable.rpartition("/bin/")[0] or str(said["prefix"])
+    path = [each.path for each in own_entries(host, prefix)]
+    return place(host, choice, {**said, "prefix": prefix, "path": path}, None)
 
 
 def ask(host: Host, command: Sequence[str]) -> Fact[Mapping[str, object]]:

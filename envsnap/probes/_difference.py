@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from envsnap._typing import NamedTuple
 from envsnap.host import Host
-from envsnap.probes._git import run_git
+from envsnap.probes._git import is_ours, run_git
 from envsnap.probes._registry import Look
 from envsnap.probes._texts import unparsable
 from envsnap.sections import Fact, Reason, Unknown
@@ -67,7 +67,7 @@ def parse_changed(text: str) -> Fact[tuple[Changed, ...]]:
     found = []
     for line in filter(None, text.split("\0")):
         if line.startswith("? "):
-            if not _is_left_behind(line[2:]):
+            if not (_is_left_behind(line[2:]) or is_ours(line[2:])):
                 found.append(Changed(line[2:], _UNTRACKED))
             continue
         mode, path = _PLACE_OF_MODE.get(line.partition(" ")[0], (0, 0))

@@ -32,6 +32,7 @@ _PUSHED = ("for-each-ref", "--count=1", "--contains=HEAD", "--format=%(refname)"
 _DEADLINE_S = 20.0
 _COMMIT = r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$"
 _NO_COMMIT = Unknown(Reason.NOT_SUPPORTED, "the repository has no commit yet")
+_OURS = ("envsnap.lock.json", "envsnap-build", "environment.zip")
 _NOT_FOUND = 1
 """`git config` ends with this where nothing has that name."""
 
@@ -107,7 +108,7 @@ def parse_status(text: str) -> Status | None:
     changed, complete = 0, False
     for line in text.splitlines():
         key, _, value = line.partition(" ")
-        if key in {"1", "2", "u", "?"}:
+        if key in {"1", "2", "u"} or (key == "?" and not is_ours(value)):
             changed += 1
         if line.startswith("# branch.oid "):
             commit = line.split(" ", 2)[2]
@@ -119,6 +120,17 @@ def parse_status(text: str) -> Status | None:
     if not complete:
         return None
     return Status(None if commit == "(initial)" else commit, branch, upstream, changed)
+
+
+def is_ours(path: str) -> bool:
+    """Whether an untracked file or folder is one that envsnap writes by its usual name.
+
+    The capture that follows the first must not find that the project was changed by it.
+
+    >>> is_ours("paper/envsnap.lock.json"), is_ours("envsnap-build/Dockerfile"), is_ours("a.py")
+    (True, True, False)
+    """
+    return any(part in _OURS for part in path.strip('"').split("/"))
 
 
 def _commit_time(look: Look, root: str) -> Fact[str]:

@@ -41,7 +41,7 @@ class Environment(NamedTuple):
 
 def located(host: Host, options: Options) -> Fact[Environment]:
     """The chosen environment, every package with its place; or why it cannot be looked at."""
-    found = interpreter(host, options.python, options.ours)
+    found = interpreter(host, options.python, options.ours, site=options.site)
     if isinstance(found, Unknown):
         return found
     look = Look(host=host, options=options, have={}, environment=lambda: found)

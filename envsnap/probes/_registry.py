@@ -30,6 +30,9 @@ class Options(NamedTuple):
     """Record what names a person or a machine, too."""
     digests: bool = True
     """Read every RECORD for the stated content digest."""
+    site: bool = True
+    """Start the interpreter as its user does; else without its site files, which are code, and
+    read the folders of packages from the environment's files."""
     verify: bool = False
     """Hash every installed file, and compare it with what RECORD states."""
     listen: Listen = lambda _: None

@@ -43,6 +43,12 @@ def read_static(host: Host, python: str | None) -> Fact[Interpreter]:
     return Unknown(Reason.TOOL_MISSING, f"no Python was found {where}")
 
 
+def own_entries(host: Host, prefix: str) -> tuple[Entry, ...]:
+    """An environment's own folders of packages, with what their .pth files name; no code is run."""
+    own = _home(host, prefix)
+    return () if own is None else tuple(_own(host, own))
+
+
 def _prefix_of(python: str) -> str:
     path = "/" + python.strip("/")
     return path.rpartition("/bin/")[0] or path if "/bin/" in path else path
@@ -147,10 +153,7 @@ def _build_variables(host: Host, home: _Home) -> Mapping[str, object]:
 
 
 def _entries(host: Host, own: _Home, home: _Home, *, shared: bool) -> Iterator[Entry]:
-    yield from _with_pth(host, f"{own.library}/site-packages", "env")
-    yield from _with_pth(
-        host, f"{own.prefix}/lib64/{own.library.rpartition('/')[2]}/site-packages", "env"
-    )
+    yield from _own(host, own)
     is_environment = own.prefix != home.prefix
     if is_environment and not shared:
         return
@@ -164,6 +167,12 @@ def _entries(host: Host, own: _Home, home: _Home, *, shared: bool) -> Iterator[E
             yield from _with_pth(
                 host, folder, "distro" if folder.startswith("/usr/lib/") else "base"
             )
+
+
+def _own(host: Host, own: _Home) -> Iterator[Entry]:
+    minor = own.library.rpartition("/")[2]
+    yield from _with_pth(host, f"{own.library}/site-packages", "env")
+    yield from _with_pth(host, f"{own.prefix}/lib64/{minor}/site-packages", "env")
 
 
 def _with_pth(host: Host, folder: str, layer: str) -> Iterator[Entry]:

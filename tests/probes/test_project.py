@@ -237,6 +237,15 @@ def test_every_kind_of_change_is_counted() -> None:
     assert parse_status(text) == Status(COMMIT, "main", "origin/main", 4)
 
 
+def test_what_envsnap_wrote_itself_does_not_make_a_project_changed() -> None:
+    text = (
+        f"# branch.oid {COMMIT}\n? envsnap.lock.json\n? envsnap-build/\n? paper/environment.zip\n"
+    )
+    assert parse_status(text) == Status(COMMIT, None, None, 0)
+    tracked = f"# branch.oid {COMMIT}\n1 .M N... 100644 100644 100644 a b envsnap.lock.json\n"
+    assert parse_status(tracked) == Status(COMMIT, None, None, 1)
+
+
 @given(
     st.text(), st.sampled_from(["", "# branch.oid ", "# branch.head ", "remote.", "[project]\n"])
 )
