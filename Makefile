@@ -34,9 +34,11 @@ pyz: ## build dist/envsnap.pyz: one file that runs on a plain Python 3.10 or new
 	@sh scripts/setup.sh demo
 	@$(PYTHON) scripts/pyz.py dist/envsnap.pyz
 
-bench: ## measure capture and check beside pip freeze, pip inspect and their like
+bench: ## time capture, lock and check --verify beside their peers (ARGS="--environment DIR --runs N")
 	@sh scripts/setup.sh demo
-	@$(PYTHON) bench/run.py $(ARGS)
+	@failed=; for each in run lock verify; do \
+		echo "bench/$$each.py"; $(PYTHON) bench/$$each.py $(ARGS) || failed=1; echo; \
+	done; test -z "$$failed"
 
 engines: ## bring up Docker and rootless Apptainer for the engine tests (root, Debian)
 	@bash tests/engines/up.sh

@@ -121,8 +121,8 @@ def outcome(locked: dict[str, Any]) -> dict[str, Any]:
     """How many packages stand on which rung, and how many are not locked."""
     lock = locked["lock"]
     counts = Counter(
-        ("the installed file" if each["is_installed"] is True else "not proved")
-        + (", with an address" if each["url"] else ", in a folder alone")
+        ("matched" if each["is_installed"] is True else "not proved")
+        + (", with an address" if each["url"] else ", without an address")
         for each in lock["artifacts"]
     )
     evidence = Counter(each["evidence"] for each in locked["sections"]["packages"]["installed"])

@@ -41,7 +41,7 @@ def main() -> int:
 
 def rebuilt(environment: str, work: str) -> dict[str, Any]:
     """The figures of one environment, kept and made again."""
-    capture = ("capture", "-q", "--only", "python,packages")
+    capture = ("capture", "-q", "--only", "python,packages,os")
     envsnap(work, *capture, "--python", environment, "-o", "before.json")
     lock_s = envsnap(work, "lock", "before.json")
     fill_s = envsnap(work, "lock", "before.json", "--wheelhouse", "wheels", "--python", environment)

@@ -30,13 +30,13 @@ def main() -> int:
     """Time both, print the ratios and write them."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--environment", metavar="DIR", help="default: that of bench/run.py")
-    parser.add_argument("--turns", type=int, default=7, metavar="N", help="default: 7")
+    parser.add_argument("--runs", type=int, default=7, metavar="N", help="turns (default: 7)")
     parser.add_argument("--json", metavar="FILE", default="build/verify.json")
     parser.add_argument("--bare", nargs=2, metavar=("SITE", "FILE"), help="be the bare loop")
     args = parser.parse_args()
     if args.bare:
         return bare(*args.bare)
-    found = timed(args.environment or made_environment(), args.turns)
+    found = timed(args.environment or made_environment(), args.runs)
     os.makedirs(os.path.dirname(args.json) or ".", exist_ok=True)
     with open(args.json, "w", encoding="utf-8") as file:
         json.dump(found, file, indent=2, sort_keys=True)

@@ -136,7 +136,7 @@ def _probe_all(host: Host, options: Options, wanted: frozenset[str]) -> Mapping[
 
 def _environment(host: Host, options: Options, wanted: frozenset[str]) -> Fact[Interpreter]:
     if wanted & _ENVIRONMENT:
-        return interpreter(host, options.python, options.ours)
+        return interpreter(host, options.python, options.ours, site=options.site)
     return Unknown(Reason.NOT_ASKED, "the environment was left out of this capture")
 
 

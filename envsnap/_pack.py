@@ -17,6 +17,7 @@ from envsnap import __version__
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import formats
 from envsnap.formats._context import is_executable
+from envsnap.lock._trust import host_of, is_inside
 from envsnap.manifest import FILE_NAME, Manifest, canonical_name, encode
 from envsnap.plan import PlanOptions, Resolve, plan
 from envsnap.plan._native import native_plan
@@ -107,8 +108,8 @@ def make_pack(manifest: Manifest, options: PackOptions, resolve: Resolve) -> Pac
     planned = native_plan(manifest, allow_missing=True)
     refuse_foreign(options.output, planned.environment, force=options.force)
     alone: list[Artifact | CondaArtifact] = [
-        *(each for each in planned.artifacts if each.url is None),
-        *(each for each in planned.conda if each.url is None),
+        *(each for each in planned.artifacts if _is_ours_alone(each.url)),
+        *(each for each in planned.conda if _is_ours_alone(each.url)),
     ]
     wheels, left_out = _parted(alone, _here(options), options.without)
     left_out += [f"{each.name} {each.version}: {each.why}" for each in planned.left_out]
@@ -137,11 +138,13 @@ def to_make(manifest: Manifest, options: PackOptions) -> Manifest | None:
     have = {*_here(options), *options.without}
     nowhere = {each.name for each in lock.unlocked}
     nowhere |= {
-        each.name for each in lock.artifacts if each.url is None and each.sha256 not in have
+        each.name for each in lock.artifacts if _is_ours_alone(each.url) and each.sha256 not in have
     }
     wanted = {canonical_name(each) for each in nowhere} - options.without
     kept = tuple(each for each in section.installed if canonical_name(each.name) in wanted)
-    conda = tuple(each for each in lock.conda if each.url is None and str(each.sha256) not in have)
+    conda = tuple(
+        each for each in lock.conda if _is_ours_alone(each.url) and str(each.sha256) not in have
+    )
     if not kept and not conda:
         return None
     packages = replace(section, installed=kept)
@@ -150,6 +153,12 @@ def to_make(manifest: Manifest, options: PackOptions) -> Manifest | None:
         artifacts=tuple(each for each in lock.artifacts if canonical_name(each.name) in wanted),
     )  # fmt: skip
     return replace(manifest, sections={**manifest.sections, "packages": packages}, lock=reduced)
+
+
+def _is_ours_alone(url: str | None) -> bool:
+    """Whether nobody else can fetch a file: it has no address, or one of an inner network."""
+    host = None if url is None else host_of(url)
+    return host is None or is_inside(host)
 
 
 def with_made(manifest: Manifest, made: Lock) -> Manifest:

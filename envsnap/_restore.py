@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from envsnap._check import check, rebuilt_contents
 from envsnap.engines import conda, native
 from envsnap.engines._folder import begin, claim, finish, undo
 from envsnap.engines.native import Base, File, Installed, Schemes, Wanted
-from envsnap.errors import PlanError, ToolError
-from envsnap.lock import LockOptions, locate
-from envsnap.lock._conda_hosts import conda_hosts
-from envsnap.lock._trust import Trust
+from envsnap.errors import PlanError
+from envsnap.lock import LockOptions
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Fact, Package, Packages, Unknown, replace
-from envsnap.wheelhouse._bring import Errand, bring
-from envsnap.wheelhouse._conda import fill_conda
-from envsnap.wheelhouse._fetch import Source, fetch
-from envsnap.wheelhouse._prepare import _refuse_strangers
+from envsnap.wheelhouse._gather import Places, bring_archives, bring_files, kept, places_of
+from envsnap.wheelhouse._stand_in import stand_in
 from envsnap.wheelhouse._store import Stored, Wheelhouse, open_wheelhouse
 
 _SHOWN = 5
@@ -57,6 +53,7 @@ class Prepared(NamedTuple):
     stored: Mapping[str, tuple[Wheelhouse, Stored]]
     """The file of each distribution that a wheelhouse has, by canonical name."""
     to_fetch: tuple[Artifact, ...]
+    conda_to_fetch: tuple[CondaArtifact, ...]
     sources: tuple[str, ...]
     """What is built here from its source, with tools that are fetched."""
     is_half_made: bool
@@ -88,15 +85,18 @@ def prepare(manifest: Manifest, options: RestoreOptions) -> Prepared:
     plan = native_plan(manifest, allow_missing=options.allow_missing)
     stored: dict[str, tuple[Wheelhouse, Stored]] = {}
     for folder in reversed(options.wheelhouses):
-        stored.update(_stored(plan, open_wheelhouse(folder)))
+        stored.update(_stored(plan, manifest, open_wheelhouse(folder)))
     to_fetch = tuple(each for each in plan.artifacts if canonical_name(each.name) not in stored)
     _refuse_without_url([each for each in to_fetch if each.url is None])
     sources = _sources(plan, stored)
     _refuse_sources([each for each in sources if each not in options.allow_build])
+    archives = tuple(
+        each for each in plan.conda if each.url and kept(each, options.wheelhouses) is None
+    )
     base = None if plan.conda else native.find_python(_wanted_python(plan), options.python)
     return Prepared(
         manifest=manifest, options=options, plan=plan, base=base, stored=stored,
-        to_fetch=to_fetch, sources=sources, is_half_made=is_half_made,
+        to_fetch=to_fetch, conda_to_fetch=archives, sources=sources, is_half_made=is_half_made,
     )  # fmt: skip
 
 
@@ -106,18 +106,29 @@ def _wanted_python(plan: NativePlan) -> Wanted:
     return Wanted(plan.python.implementation, plan.python.version, tag)
 
 
-def _stored(plan: NativePlan, wheelhouse: Wheelhouse) -> dict[str, tuple[Wheelhouse, Stored]]:
-    """The wheelhouse's files: the very one of the lock, or a wheel where the lock has a source."""
+def _stored(
+    plan: NativePlan, manifest: Manifest, wheelhouse: Wheelhouse
+) -> dict[str, tuple[Wheelhouse, Stored]]:
+    """The wheelhouse's files: the very one of the lock; for a source, a wheel that stands in."""
+    contents = _contents(manifest)
     found = {}
     for each in plan.artifacts:
         name = canonical_name(each.name)
         here = wheelhouse.find(name, each.sha256)
+        if here is not None and os.path.basename(here.filename) != each.filename:
+            here = None  # a wheel under the name of a source, or a source under that of a wheel
         if not each.filename.endswith(".whl"):
-            wheel = wheelhouse.find(name)
-            here = wheel if wheel is not None and wheel.version == each.version else here
+            here = stand_in(wheelhouse, name, each.version, contents.get(name)) or here
         if here is not None:
             found[name] = wheelhouse, here
     return found
+
+
+def _contents(manifest: Manifest) -> Mapping[str, Fact[str | None]]:
+    """The content of every package that import would use, by canonical name."""
+    section = manifest.section(Packages)
+    packages = () if isinstance(section, Unknown) else _installed(section)
+    return {canonical_name(each.name): each.content for each in packages if each.active}
 
 
 def _refuse_without_url(nowhere: list[Artifact]) -> None:
@@ -157,15 +168,22 @@ def restore(prepared: Prepared, listen: Listener) -> Restored:
     """The environment, made and compared with its manifest; nothing of it where that failed.
 
     Raises:
-        ToolError: A file could not be had, or the installer refused one.
+        ToolError: A host is neither the user's own nor allowed, a file could not be had, or the
+            installer refused one.
         FileError: A file of the wheelhouse has other bytes, or the folder cannot be written.
     """
-    folder = os.path.abspath(prepared.options.folder)
+    folder, options = os.path.abspath(prepared.options.folder), prepared.options
     existed = os.path.lexists(folder)
+    if prepared.to_fetch:
+        listen("Asking the package index ...")
+    places = places_of(
+        prepared.manifest, prepared.to_fetch, prepared.conda_to_fetch,
+        options=options.lock, allow_host=options.allow_host,
+    )  # fmt: skip
     try:
         work = begin(folder)
-        files = _files(prepared, os.path.join(work, "wheelhouse"), listen)
-        into, base, notes = _environment(prepared, folder, work, listen)
+        files = _files(prepared, places, os.path.join(work, "wheelhouse"), listen)
+        into, base, notes = _environment(prepared, places, work, listen)
         listen(f"Installing {len(files)} files ...")
         installed = native.install(files, base, into, work)
         listen("Comparing it with the manifest ...")
@@ -178,108 +196,33 @@ def restore(prepared: Prepared, listen: Listener) -> Restored:
 
 
 def _environment(
-    prepared: Prepared, folder: str, work: str, listen: Listener
+    prepared: Prepared, places: Places, work: str, listen: Listener
 ) -> tuple[Schemes, Base, tuple[str, ...]]:
     """The environment without its distributions: of a Python that is here, or of conda's."""
+    folder = os.path.abspath(prepared.options.folder)
     if prepared.base is not None:
         return native.make_environment(prepared.base, folder), prepared.base, ()
-    archives = _archives(prepared, os.path.join(work, "conda"), listen)
-
-    notes = conda.install(prepared.plan.conda, archives, folder, listen)
-    into, wanted = native.schemes_of(folder), _wanted_python(prepared.plan)
+    archives, packages = os.path.join(work, "conda"), prepared.plan.conda
+    wheelhouses = prepared.options.wheelhouses
+    bring_archives(packages, places, archives, listen, wheelhouses=wheelhouses)
+    notes = conda.install(packages, archives, folder, listen)
+    into, wanted = native.schemes_of(folder, site=False), _wanted_python(prepared.plan)
     return into, Base(into.python, *wanted), notes
 
 
-def _archives(prepared: Prepared, folder: str, listen: Listener) -> str:
-    """A folder with every conda archive: those of the wheelhouses, and what was fetched."""
-    urls: list[str] = []
-    for each in prepared.plan.conda:
-        target = conda.archive_path(folder, each)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        places = [conda.archive_path(place, each) for place in prepared.options.wheelhouses]
-        here = next((place for place in places if os.path.isfile(place)), None)
-        if here is not None:
-            os.symlink(os.path.abspath(here), target)
-        elif each.url is not None:
-            urls.append(each.url)
-    trust = Trust(own=conda_hosts(os.environ), allowed=prepared.options.allow_host)
-    _refuse_strangers(urls, frozenset(), trust)
-
-    def get(artifact: CondaArtifact, path: str) -> None:
-        sha256 = artifact.sha256 if isinstance(artifact.sha256, str) else None
-        md5 = artifact.md5 if isinstance(artifact.md5, str) else None
-        fetch(Source(artifact.url or "", sha256, _size(artifact.size), md5), path, trust)
-
-    filled = fill_conda(prepared.plan.conda, folder, get, listen)
-    if filled.failed:
-        _say_gone([(f"{each.name} {each.version}", each.why) for each in filled.failed], None)
-    return folder
-
-
-def _files(prepared: Prepared, folder: str, listen: Listener) -> list[File]:
+def _files(prepared: Prepared, places: Places, folder: str, listen: Listener) -> list[File]:
     """Every file, its bytes compared with the hash just now."""
-    fetched = _fetched(prepared, folder, listen) if prepared.to_fetch else {}
+    fetched = bring_files(prepared.to_fetch, places, folder, listen) if prepared.to_fetch else {}
     files = []
     for each in prepared.plan.artifacts:
         name = canonical_name(each.name)
         if name in prepared.stored:
             wheelhouse, stored = prepared.stored[name]
             path = wheelhouse.path(stored)
-            files.append(File(name, stored.version, path, stored.sha256))
+            files.append(File(name, each.version, path, stored.sha256))
         else:
             files.append(File(name, each.version, fetched[name], each.sha256))
     return files
-
-
-def _fetched(prepared: Prepared, folder: str, listen: Listener) -> Mapping[str, str]:
-    """The paths of what no wheelhouse has, fetched, by canonical name.
-
-    The manifest says which bytes; where they are is asked of the user's own indexes first.
-    """
-    os.makedirs(folder)
-    listen("Asking the package index ...")
-    offered = locate(prepared.manifest, prepared.options.lock)
-    trust = Trust(own=frozenset(offered.hosts), allowed=prepared.options.allow_host)
-    paths, errands = {}, []
-    for each in prepared.to_fetch:
-        here = offered.by_sha256.get(each.sha256)
-        source = Source(here.url if here else each.url or "", each.sha256, _size(each.size))
-        paths[canonical_name(each.name)] = os.path.join(folder, each.filename)
-        errands.append(
-            Errand(f"{each.name} {each.version}", source, os.path.join(folder, each.filename))
-        )
-    urls = [each.source.url for each in errands]
-    _refuse_strangers(urls, frozenset(url for url in urls if url.startswith("file:")), trust)
-    whole = sum(_size(each.size) or 0 for each in prepared.to_fetch)
-
-    def hear(count: int) -> None:
-        listen(f"Fetching {len(errands)} files: {count >> 20} of {whole >> 20} MiB ...")
-
-    failed = bring(errands, trust, hear)
-    if failed:
-        _say_gone([(each.name, each.error.message) for each in failed], failed[0].error.hint)
-    return paths
-
-
-def _size(said: Fact[int]) -> int | None:
-    return said if isinstance(said, int) else None
-
-
-def _say_gone(gone: list[tuple[str, str]], hint: str | None) -> NoReturn:
-    """Say which files cannot be had any more, and what can be done.
-
-    Raises:
-        ToolError: Always.
-    """
-    lines = [f"\n  {name}: {why}" for name, why in gone[:_SHOWN]]
-    more = f"\n  and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
-    noun = "file" if len(gone) == 1 else "files"
-    raise ToolError(
-        f"{len(gone)} {noun} could not be had:{''.join(lines)}{more}",
-        hint=hint
-        or "Name another place that has it (--find-links URL); or, where the environment "
-        "still is, keep every file: envsnap lock --wheelhouse DIR, then restore with --wheelhouse",
-    )
 
 
 def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) -> Restored:
@@ -291,7 +234,9 @@ def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) 
 
     where = os.path.abspath(prepared.options.folder)
     found = capture(
-        LocalHost(), Options(python=where, verify=True), sections=frozenset({"python", "packages"})
+        LocalHost(),
+        Options(python=where, verify=True, site=False),  # its .pth files are others' code
+        sections=frozenset({"python", "packages"}),
     )
     wanted, here = _as_restored(prepared), _of_the_folder(found)
     options = CheckOptions(scope=Scope.NATIVE, select=("PKG", "PYT"))
@@ -316,19 +261,20 @@ def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) 
 def _as_restored(prepared: Prepared) -> Manifest:
     """The manifest as the environment can hold it: one copy of each package, none left out.
 
-    A wheel that was made or built is told by its own content, which may hold edits that RECORD
-    does not state; what is built from source here is told by its version alone.
+    A wheel that was made or built has the content that the lock says, which may hold edits that
+    RECORD does not state; what is built from source here is told by its version alone. Nothing
+    that a wheelhouse says of itself counts.
     """
     manifest = prepared.manifest
     section = manifest.section(Packages)
     if isinstance(section, Unknown):
         return manifest
     without = {canonical_name(each.name) for each in prepared.plan.left_out}
-    others = dict(rebuilt_contents(prepared.plan.artifacts))
-    for each in prepared.plan.artifacts:
-        name = canonical_name(each.name)
-        if name in prepared.stored and prepared.stored[name][1].sha256 != each.sha256:
-            others[name] = prepared.stored[name][1].content
+    others = rebuilt_contents(
+        each
+        for each in prepared.plan.artifacts
+        if each.filename.endswith(".whl") or canonical_name(each.name) in prepared.sources
+    )
     kept = tuple(
         replace(each, content=others.get(canonical_name(each.name), each.content))
         for each in _installed(section)

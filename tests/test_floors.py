@@ -145,6 +145,20 @@ def test_a_circle_is_found_by_way_of_others() -> None:
     assert circles({"a": {"b", "c"}, "b": {"c"}}) == []
 
 
+def test_no_private_name_is_imported_from_another_room() -> None:
+    taken = [
+        f"{module}: {node.module}.{alias.name}"
+        for module, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("envsnap.")
+        for alias in node.names
+        if alias.name.startswith("_")
+        and f"{node.module}.{alias.name}" not in sources()
+        and room(str(node.module)) != room(module)
+    ]
+    assert taken == []
+
+
 def calls_of(module: str, name: str) -> list[int]:
     """The lines where a plain name is called."""
     return [

@@ -6,9 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-from envsnap.cli import COMMANDS
+import pytest
+
+from envsnap.cli import COMMANDS, main
 from envsnap.errors import ExitCode
+from envsnap.manifest import save
+from tests import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -40,6 +48,42 @@ def test_every_exit_code_stands_in_the_readme_and_no_other() -> None:
     assert listed == sorted(ExitCode)
     head = table.strip().splitlines()[0]
     assert {each.strip() for each in head.split("|")[3:-1]} == set(COMMANDS) - {"completion"}
+
+
+def codes_of(command: str) -> set[int]:
+    """The codes that the README's table gives a command."""
+    table = readme().partition("<!-- exit codes -->")[2].partition("\n\n")[0]
+    head, _, *rows = [line.split("|")[1:-1] for line in table.strip().splitlines()]
+    place = [each.strip() for each in head].index(command)
+    given = [row[0] for row in rows if row[place].strip() == "x"]
+    return {int(code) for each in given for code in each.split(",")}
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"completion"}))
+def test_a_code_that_a_commands_module_names_stands_in_its_column(command: str) -> None:
+    folder = os.path.join(ROOT, "envsnap", "cli")
+    waiting, named, seen = [command], set(), set()
+    while waiting:
+        module = waiting.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        with open(os.path.join(folder, f"{module}.py"), encoding="utf-8") as file:
+            text = file.read()
+        named |= set(re.findall(r"ExitCode\.([A-Z_]+)", text))
+        waiting += re.findall(r"from envsnap\.cli\.(_[a-z_]+) import", text)
+    assert {ExitCode[name].value for name in named} <= codes_of(command)
+
+
+def test_what_lock_answers_stands_in_its_column(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.json")
+    save(made.manifest(made.PACKAGES, python=made.python(implementation="pypy")), path)
+    found = {
+        main(["lock", path, "-q"]), main(["lock", "--no-such"]),
+        main(["lock", str(tmp_path / "none.json")]), main(["lock", path, "-o", "a.zip"]),
+    }  # fmt: skip
+    assert found == {6, 2, 3}
+    assert found | {0, 1, 5, 7, 70, 130, 143} == codes_of("lock")
 
 
 def test_the_examples_of_the_readme_start_with_commands_that_exist() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envsnap.wheelhouse._store import Stored
 
 _SHOWN = 10
+_NOT_CAPTURED = "not what was captured: "
 
 
 class Filling(NamedTuple):
@@ -84,25 +85,29 @@ def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOption
     )
     with Progress("Looking for the files ...", quiet=args.quiet):
         prepared = prepare(manifest, args.wheelhouse, asked)
-    _say_all(_plan_lines(prepared), quiet=args.quiet)
+    say_all(plan_lines(prepared), quiet=args.quiet)
     with Progress("Filling the wheelhouse ...", quiet=args.quiet) as progress:
         filled = carry_out(prepared, progress.update)
-    _say_all(_lines(filled), quiet=args.quiet)
-    _say_all(_lost_lines(filled.failed), quiet=args.quiet and not filled.failed)
+    say_all(_lines(filled), quiet=args.quiet)
+    say_all(lost_lines(filled.failed), quiet=args.quiet and not filled.failed)
+    say_all(differing_lines(filled.differing), quiet=False)
     paths = {
         each.sha256: os.path.join(args.wheelhouse, each.filename)
         for each in filled.wheelhouse.files
     }
-    return Filling(filled.manifest, paths, ExitCode.NO if filled.failed else ExitCode.OK)
+    is_short = bool(filled.failed or filled.differing)
+    return Filling(filled.manifest, paths, ExitCode.NO if is_short else ExitCode.OK)
 
 
-def _say_all(lines: Sequence[str], *, quiet: bool) -> None:
+def say_all(lines: Sequence[str], *, quiet: bool) -> None:
     for line in lines:
         say(folded(clean(line), columns(sys.stderr)), quiet=quiet)
 
 
-def _plan_lines(prepared: Prepared) -> list[str]:
+def plan_lines(prepared: Prepared) -> list[str]:
     """What will be fetched from where, and how much; and what has to be made."""
+    from envsnap.wheelhouse._member import listed
+
     fetched = prepared.to_fetch
     unknown = sum(job.source is not None and job.source.size is None for job in fetched)
     there = sum(job.is_there for job in prepared.jobs)
@@ -117,15 +122,12 @@ def _plan_lines(prepared: Prepared) -> list[str]:
     size = f" ({' and '.join(sizes)})" if sizes else ""
     found.append(f"{len(fetched)} files to fetch{size}; {there} are there already")
     if made:
-        found.append(f"{len(made)} to make or build from what is installed: {_listed(made)}")
+        found.append(f"{len(made)} to make or build from what is installed: {listed(made, _SHOWN)}")
     if nowhere:
-        found.append(f"{len(nowhere)} on no index and not installed here: {_listed(nowhere)}")
+        found.append(
+            f"{len(nowhere)} on no index and not installed here: {listed(nowhere, _SHOWN)}"
+        )
     return found
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _megabytes(size: int) -> str:
@@ -152,7 +154,7 @@ def _lines(filled: Filled) -> list[str]:
     return found
 
 
-def _lost_lines(lost: Sequence[Unlocked]) -> list[str]:
+def lost_lines(lost: Sequence[Unlocked]) -> list[str]:
     """What could not be had, and what can be done."""
     shown = [f"  {each.name} {each.version}: {each.why}" for each in lost[:_SHOWN]]
     hidden = [each.name for each in lost[_SHOWN:]]
@@ -160,10 +162,20 @@ def _lost_lines(lost: Sequence[Unlocked]) -> list[str]:
     return [f"Packages lost: {len(lost)}", *shown, *rest]
 
 
+def differing_lines(differing: Sequence[Stored]) -> list[str]:
+    """What is in the wheelhouse, and is not what was captured."""
+    lines = []
+    for each in differing:
+        notes = [note for note in each.notes if note.startswith(_NOT_CAPTURED)]
+        lines.append(f"  {each.name} {each.version}: {'; '.join(notes)}")
+    return [f"Packages that are not as captured: {len(lines)}", *lines] if lines else []
+
+
 def _noted(files: Sequence[Stored]) -> list[tuple[str, str]]:
     """The files that differ from what one may expect, and how; why none was fetched was said."""
     found = []
     for each in files:
-        notes = [note for note in each.notes if not note.startswith("not fetched: ")]
+        said_elsewhere = ("not fetched: ", _NOT_CAPTURED)
+        notes = [note for note in each.notes if not note.startswith(said_elsewhere)]
         found += [(each.filename, "; ".join(notes))] if notes else []
     return found

@@ -9,11 +9,12 @@ from envsnap.cli._lock_files import add_file_options, asked_files, refuse_names,
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
 from envsnap.cli._wheelhouse import add_wheelhouse_options, fill_aloud
-from envsnap.errors import ExitCode
+from envsnap.errors import ExitCode, UsageError
 from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
+from envsnap.lock._proof import MADE_HERE, is_proved
 from envsnap.lock._trust import host_counts
-from envsnap.manifest import Manifest, find, save
-from envsnap.sections import Artifact, Unknown, Unlocked
+from envsnap.manifest import Manifest, canonical_name, find, save
+from envsnap.sections import Artifact, Package, Packages, Unknown, Unlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,10 +82,16 @@ def run(args: argparse.Namespace) -> ExitCode:
     refuse_names(args)
     path = args.manifest or find()
     output = args.output or path
+    if output.lower().endswith(".zip"):
+        raise UsageError(
+            f"A pack is not locked in place: {clean(output)}",
+            hint=f"Say where the manifest goes: envsnap lock {clean(path)} -o envsnap.lock.json",
+        )
     files = asked_files(args, output)  # a file that may not be replaced is said before it is asked
     options = lock_options(args)
-    manifest = load_and_lock(path, options, quiet=args.quiet)
-    if args.wheelhouse is not None and output != "-":
+    is_filled = args.wheelhouse is not None
+    manifest = lock_aloud(load(path), options, quiet=args.quiet, is_filled=is_filled)
+    if is_filled and output != "-":
         save(manifest, output)  # a wheelhouse takes its time, and the lock is worth keeping
     filled = fill_aloud(manifest, args, options)
     save(filled.manifest, output)
@@ -94,20 +101,20 @@ def run(args: argparse.Namespace) -> ExitCode:
     return filled.code
 
 
-def load_and_lock(path: str, options: LockOptions, *, quiet: bool) -> Manifest:
-    """The manifest of a file, locked anew; who is asked is said before, the outcome after."""
-    return lock_aloud(load(path), options, quiet=quiet)
+def lock_aloud(
+    manifest: Manifest, options: LockOptions, *, quiet: bool, is_filled: bool = False
+) -> Manifest:
+    """The manifest locked anew; who is asked is said before, the outcome after.
 
-
-def lock_aloud(manifest: Manifest, options: LockOptions, *, quiet: bool) -> Manifest:
-    """The manifest locked anew; who is asked is said before, the outcome after."""
+    Where a wheelhouse is filled next, what has no file yet is only counted.
+    """
     from envsnap._lock import lock
 
     asked = hosts(options.indexes, os.environ, locker=options.locker)
     talks_to(asked, quiet=quiet)
     with Progress("Asking the package index ...", quiet=quiet):
         found = lock(manifest, options)
-    for line in _lines(found):
+    for line in [*_lines(found), *_without_file(found, is_filled=is_filled)]:
         say(folded(line, columns(sys.stderr)), quiet=quiet)
     return found
 
@@ -120,33 +127,42 @@ def talks_to(names: Sequence[str], *, quiet: bool) -> None:
 
 
 def _lines(manifest: Manifest) -> list[str]:
-    """What became of every package: what is not the installed file, or has none, by its name."""
+    """What is known of the files: how each was found, and what nothing proves, by its name."""
     lock = manifest.lock
     if lock is None:
         return []
-    count, exact = len(lock.artifacts), [each for each in lock.artifacts if _is_exact(each)]
-    found = [
-        f"Locked {count} of {count + len(lock.unlocked)} packages by {clean(lock.locker)}",
-        f"  {len(exact)} of {count} are the very files that were installed, each with its SHA-256",
+    ours = [each for each in lock.artifacts if each.how in MADE_HERE]
+    others = [each for each in lock.artifacts if each.how not in MADE_HERE]
+    count, active = len(lock.artifacts), _active(manifest)
+    proved = {e.name for e in others if e.name in active and is_proved(e, active[e.name])}
+    matched = [each for each in others if each.is_installed is True and each.name not in proved]
+    hidden = [each for each in others if each.url is None]
+    whole = f"{count} of {count + len(lock.unlocked)} packages"
+    found = [f"Locked {whole} by {clean(lock.locker)}, each with its SHA-256"]
+    counted = [
+        (len(proved), "proved to be what is installed, by hash or content"),
+        (len(matched), "matched by name, version, build and tags, not fetched"),
+        (len(ours), f"made or built for a wheelhouse: {_names(ours)}"),
+        (len(lock.conda), "conda packages, each with its hash"),
     ]
-    if lock.conda:
-        found.append(f"  {len(lock.conda)} conda packages, each with its hash")
-    found += _doubts(lock.artifacts)
-    hidden = [each for each in lock.artifacts if each.url is None]
+    found += [f"  {number} {what}" for number, what in counted if number]
+    found += _doubts([each for each in others if each.name not in proved])
     if hidden:
-        why = "without an address, as in a folder of this machine or behind a token"
+        why = "without an address: in a folder here, on an inner host or behind a token"
         found.append(f"  {len(hidden)} {why}: {_names(hidden)}")
     addresses = [*(each.url for each in lock.artifacts), *(each.url for each in lock.conda)]
     counts = host_counts(addresses)
     if counts:
         found.append(f"  files on {', '.join(f'{clean(host)} ({each})' for host, each in counts)}")
-    for each in lock.unlocked[:_SHOWN]:
-        found.append(f"  not locked: {clean(each.name)} {clean(each.version)}: {clean(each.why)}")
-        if each.candidates:
-            found.append(f"    nearest: {clean(', '.join(each.candidates))}")
-    if len(lock.unlocked) > _SHOWN:
-        found.append(f"  and {len(lock.unlocked) - _SHOWN} more: {_names(lock.unlocked[_SHOWN:])}")
     return found
+
+
+def _active(manifest: Manifest) -> dict[str, Package]:
+    """The packages that import would use, by canonical name."""
+    section = manifest.section(Packages)
+    installed = section if isinstance(section, Unknown) else section.installed
+    known = () if isinstance(installed, Unknown) else installed
+    return {canonical_name(each.name): each for each in known if each.active}
 
 
 def _doubts(artifacts: Sequence[Artifact]) -> list[str]:
@@ -163,8 +179,27 @@ def _doubts(artifacts: Sequence[Artifact]) -> list[str]:
     ]
 
 
-def _is_exact(artifact: Artifact) -> bool:
-    return artifact.is_installed is True
+def _without_file(manifest: Manifest, *, is_filled: bool) -> list[str]:
+    """One line for each reason why packages have no file, with the names; what comes nearest."""
+    unlocked = manifest.lock.unlocked if manifest.lock is not None else ()
+    if is_filled:
+        return [f"  {len(unlocked)} have no file yet"] if unlocked else []
+    reasons: dict[str, list[Unlocked]] = {}
+    for each in unlocked:
+        reasons.setdefault(each.why, []).append(each)
+    found = []
+    for why, those in list(reasons.items())[:_SHOWN]:
+        found.append(f"  {len(those)} not locked: {clean(why)}: {_names(those)}")
+        near = [each for each in those if each.candidates]
+        for each in near[:_SHOWN]:
+            name = f"{clean(each.name)}: " if len(those) > 1 else ""
+            found.append(f"    nearest: {name}{clean(', '.join(each.candidates))}")
+        if len(near) > _SHOWN:
+            found.append(f"    and of {len(near) - _SHOWN} more, in the manifest")
+    rest = [each for those in list(reasons.values())[_SHOWN:] for each in those]
+    if rest:
+        found.append(f"  {len(rest)} not locked for other reasons: {_names(rest)}")
+    return found
 
 
 def _names(those: Sequence[Artifact | Unlocked]) -> str:

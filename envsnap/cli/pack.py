@@ -21,8 +21,10 @@ from envsnap._pack import (
 )
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, payload, say
+from envsnap.cli._wheelhouse import differing_lines, lost_lines, plan_lines, say_all
 from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to
 from envsnap.errors import ExitCode, UsageError
+from envsnap.lock import hosts
 from envsnap.manifest import Manifest, canonical_name, find
 from envsnap.sections import Fact
 
@@ -92,14 +94,21 @@ def _completed(
     missing = to_make(manifest, options)
     if missing is None:
         return manifest, options
-    from envsnap.wheelhouse._fill import fill
-    from envsnap.wheelhouse._prepare import FillOptions
+    from envsnap.wheelhouse._fill import carry_out
+    from envsnap.wheelhouse._prepare import FillOptions, is_fetched, prepare
 
-    filling = FillOptions(
-        lock=lock_options(args), python=args.python, allow_host=frozenset(args.allow_host)
-    )
+    locking = lock_options(args)
+    if missing.lock is not None and any(map(is_fetched, missing.lock.artifacts)):
+        talks_to(hosts(locking.indexes, os.environ, locker=locking.locker), quiet=args.quiet)
+    filling = FillOptions(lock=locking, python=args.python, allow_host=frozenset(args.allow_host))
+    with Progress("Looking for the files that no index has ...", quiet=args.quiet):
+        prepared = prepare(missing, folder, filling)
+    say_all(plan_lines(prepared), quiet=args.quiet)
     with Progress("Making the files that no index has ...", quiet=args.quiet) as progress:
-        filled = fill(missing, folder, filling, progress.update)
+        filled = carry_out(prepared, progress.update)
+    if filled.failed:
+        say_all(lost_lines(filled.failed), quiet=args.quiet)
+    say_all(differing_lines(filled.differing), quiet=False)
     lock = filled.manifest.lock
     found = manifest if lock is None else with_made(manifest, lock)
     return found, replace(options, wheelhouses=(*options.wheelhouses, folder))

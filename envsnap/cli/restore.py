@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _SHOWN = 10
 DESCRIPTION = """Make a manifest's environment again, natively, every file checked by its hash.
 
-The new environment is captured and compared with the manifest before it is said to be done."""
+The new environment is captured and compared with the manifest before it is said to be done. That
+starts none of its packages: lines of .pth files do not run. Of conda, its own Python is started."""
 EPILOG = """examples:
   envsnap restore .venv                              from the manifest here, over the network
   envsnap restore .venv --wheelhouse wheels          what the folder has, without a network
@@ -119,19 +120,19 @@ def _tell_before(prepared: Prepared, *, quiet: bool) -> None:
     ]
     for text in lines:
         say(folded(clean(text), columns(sys.stderr)), quiet=quiet)
-    if prepared.to_fetch or prepared.sources:
-        _tell_hosts(prepared, quiet=quiet)
+    _tell_hosts(prepared, quiet=quiet)
 
 
 def _tell_hosts(prepared: Prepared, *, quiet: bool) -> None:
     """Who is asked for the files, and where the manifest says that they lie."""
     locking = prepared.options.lock
-    talks_to(hosts(locking.indexes, os.environ, locker=locking.locker), quiet=quiet)
-    named = host_counts(each.url for each in prepared.to_fetch)
-    told = ", ".join(f"{host} ({count})" for host, count in named)
-    if not told:
-        return  # only the tools that build sources are fetched
-    say(folded(f"The manifest names {told}", columns(sys.stderr)), quiet=quiet)
+    if prepared.to_fetch or prepared.sources:
+        talks_to(hosts(locking.indexes, os.environ, locker=locking.locker), quiet=quiet)
+    named = [each.url for each in prepared.to_fetch]
+    named += [each.url for each in prepared.conda_to_fetch]
+    told = ", ".join(f"{host} ({count})" for host, count in host_counts(named))
+    if told:  # else no more than the tools that build sources are fetched
+        say(folded(clean(f"The manifest names {told}"), columns(sys.stderr)), quiet=quiet)
 
 
 def _tell_after(prepared: Prepared, restored: Restored, *, quiet: bool) -> ExitCode:

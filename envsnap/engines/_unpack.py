@@ -11,13 +11,12 @@ import csv
 import hashlib
 import io
 import os
-import posixpath
 import re
-import stat
 import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from envsnap.engines._archives import ZIP_FAULTS, bad_name, is_plain_file, swells
 from envsnap.errors import FileError, ToolError
 
 TYPE_CHECKING = False
@@ -64,8 +63,8 @@ def unpack(wheel: str, into: Schemes) -> None:
     shown = os.path.basename(wheel)
     try:
         with zipfile.ZipFile(wheel) as opened:
-            _unpack(_Wheel(opened, shown), into)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+            _unpack(_Wheel(opened, shown, os.path.getsize(wheel)), into)
+    except ZIP_FAULTS as error:
         raise ToolError(f"{shown} is no wheel: {error}") from error
     except OSError as error:
         raise FileError(f"Cannot install {shown}: {error.strerror}") from error
@@ -74,11 +73,13 @@ def unpack(wheel: str, into: Schemes) -> None:
 class _Wheel:
     """A wheel whose members were looked at, and whose RECORD was read."""
 
-    def __init__(self, opened: zipfile.ZipFile, shown: str) -> None:
+    def __init__(self, opened: zipfile.ZipFile, shown: str, size: int) -> None:
         self.opened, self.shown = opened, shown
         infos = [each for each in opened.infolist() if not each.is_dir()]
         if len(infos) > _MEMBERS:
             raise ToolError(f"{shown} holds {len(infos)} files, more than any wheel")
+        if swells(infos, size):
+            raise ToolError(f"{shown} unpacks to more bytes than a wheel of {size >> 10} KiB can")
         for info in infos:
             _refuse(info, shown)
         self.infos = {each.filename: each for each in infos}
@@ -109,12 +110,10 @@ def _is_record(name: str) -> bool:
 
 def _refuse(info: zipfile.ZipInfo, shown: str) -> None:
     """Refuse a member that leads out of the wheel's folders, or is no plain file."""
-    name, kind = info.filename, stat.S_IFMT(info.external_attr >> 16)
-    outside = name.startswith("/") or "\\" in name or "\0" in name or ":" in name.split("/")[0]
-    if outside or name != posixpath.normpath(name) or name.split("/")[0] == "..":
-        raise ToolError(f"{shown} has a file that leads out of its folder: {name[:200]!a}")
-    if kind not in {0, stat.S_IFREG}:
-        raise ToolError(f"{shown} has a link or device in it: {name[:200]!a}")
+    if bad_name(info.filename):
+        raise ToolError(f"{shown} has a file that leads out of its folder: {info.filename[:200]!a}")
+    if not is_plain_file(info):
+        raise ToolError(f"{shown} has a link or device in it: {info.filename[:200]!a}")
 
 
 def _rows(record: str) -> Mapping[str, str]:

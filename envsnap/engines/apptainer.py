@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import shutil
 
+from envsnap.engines._archives import file_hash
 from envsnap.engines._command import run, stream
 from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
@@ -42,7 +42,7 @@ class Apptainer:
             )
             if status:
                 raise ToolError(f"{program} build ended with status {status}")
-            digest = _sha256(part)
+            digest = file_hash(part)
             os.replace(part, target)
         except OSError as error:
             raise FileError(f"Cannot write {job.image}: {error.strerror}") from error
@@ -68,11 +68,3 @@ def _program() -> tuple[str, str]:
         "Neither apptainer nor singularity is on PATH",
         hint="Load your site's module (module load apptainer), or leave out --image",
     )
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -7,7 +7,6 @@ anything is written, and its scripts (post-link) are not run.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from envsnap.engines._archives import file_hash, leads_out
 from envsnap.errors import FileError, ManifestError, MissingExtraError, ToolError
 from envsnap.sections import CondaArtifact
 
@@ -26,11 +26,13 @@ _SUBDIR = re.compile(r"\A(?:noarch|[a-z0-9]{1,20}-[a-z0-9_]{1,20})\Z")
 _FILE = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.!+~-]{0,249}\.(?:conda|tar\.bz2)\Z")
 _URL = re.compile(r"\Ahttps?://[A-Za-z0-9.\[\]:-]+/[A-Za-z0-9._~:/@!*+,=%-]+\Z")
 _HASHES = {"sha256": re.compile(r"\A[0-9a-f]{64}\Z"), "md5": re.compile(r"\A[0-9a-f]{32}\Z")}
+_PANIC = "PanicException"
+"""What a fault inside py-rattler arrives as; its class has no module to be imported from."""
 _LOCAL = ("package_tarball_full_path", "extracted_package_dir", "link")
 """What conda-meta says of this machine's cache, which is gone after an installation."""
+_SITE = re.compile(r"\Alib/python[0-9]{1,2}\.[0-9]{1,2}t?/site-packages\Z")
 Listener = Callable[[str], None]
 """Gets one line of what is going on."""
-_BLOCK_BYTES = 1 << 20
 
 
 def fault(artifact: CondaArtifact) -> str | None:
@@ -86,15 +88,6 @@ def is_right(path: str, artifact: CondaArtifact) -> bool:
     return isinstance(artifact.md5, str) and file_hash(path, "md5") == artifact.md5
 
 
-def file_hash(path: str, algorithm: str) -> str:
-    """A file's hash, hex."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while piece := file.read(_BLOCK_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def install(
     artifacts: Sequence[CondaArtifact], wheelhouse: str, prefix: str, listen: Listener
 ) -> tuple[str, ...]:
@@ -114,8 +107,10 @@ def install(
     cache = tempfile.mkdtemp(prefix=".envsnap-conda-", dir=os.path.dirname(prefix))
     try:
         asyncio.run(_install(archives, prefix, cache, listen))
-    except _faults(rattler) as error:
-        raise ToolError(f"py-rattler could not install the conda packages: {error}") from error
+    except BaseException as error:
+        if isinstance(error, _faults(rattler)) or type(error).__name__ == _PANIC:
+            raise ToolError(f"py-rattler could not install the conda packages: {error}") from error
+        raise
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     return _settle(artifacts, prefix)
@@ -170,12 +165,18 @@ def _archive(artifact: CondaArtifact, wheelhouse: str) -> _Archive:
 
 async def _install(archives: Sequence[_Archive], prefix: str, cache: str, listen: Listener) -> None:
     rattler = import_module("rattler")
-    records, members = [], []
+    records = []
     for each in archives:
-        members += await _members(each)
         record = await rattler.RepoDataRecord.from_package_archive(each.path)
         _refuse_other(record, each)
         records.append(record)
+    sites = {_site_of(record) for record in records if record.name.normalized == "python"}
+    members = []
+    for each, record in zip(archives, records, strict=True):
+        found = await _members(each)
+        members += found
+        if record.noarch.python:
+            members += [_moved(member, site) for site in sorted(sites) for member in found]
     _refuse_outside(members)
     await rattler.install(
         records, prefix, cache_dir=cache, installed_packages=[], execute_link_scripts=False,
@@ -205,16 +206,39 @@ async def _members(archive: _Archive) -> list[_Member]:
             found.append(_Member(archive.path, str(target), None))
             target = None
         found.append(_Member(archive.path, entry.name.removeprefix("./"), target))
-    return found
+    return [each for each in found if each.name not in {"", "."}]  # the archive's own root
+
+
+def _site_of(record: Any) -> str:  # noqa: ANN401 - py-rattler's
+    """Where this Python has its packages: the files of noarch ones are moved there."""
+    said = record.python_site_packages_path
+    return str(said or f"lib/python{'.'.join(str(record.version).split('.')[:2])}/site-packages")
+
+
+def _moved(member: _Member, site: str) -> _Member:
+    """A file of a noarch package where the installer puts it.
+
+    >>> _moved(_Member("a.conda", "site-packages/a.py", None), "lib/python3.11/site-packages").name
+    'lib/python3.11/site-packages/a.py'
+    """
+    top, slash, rest = member.name.partition("/")
+    to = {"site-packages": site, "python-scripts": "bin"}.get(top, top)
+    return member._replace(name=f"{to}{slash}{rest}")
 
 
 def _refuse_other(record: Any, archive: _Archive) -> None:  # noqa: ANN401 - py-rattler's
-    """Refuse an archive that says it is another package: its name becomes part of paths."""
+    """Refuse an archive that says it is another package, or moves others' files elsewhere.
+
+    Its name becomes part of paths, and so does the folder that a Python names for packages.
+    """
     wanted = archive.artifact
     found = (record.name.normalized, str(record.version), str(record.build))
     if found != (wanted.name.lower(), wanted.version, wanted.build):
         said = " ".join(found)[:120]
         raise FileError(f"{archive.path} says that it is {said!a}, which the lock does not")
+    site = record.python_site_packages_path
+    if site is not None and not _SITE.match(site):
+        raise FileError(f"{archive.path} has packages in a folder of no Python: {site[:120]!a}")
 
 
 def _refuse_outside(members: Sequence[_Member]) -> None:
@@ -227,14 +251,10 @@ def _refuse_outside(members: Sequence[_Member]) -> None:
     for archive, name, target in members:
         parts = name.rstrip("/").split("/")
         parents = {"/".join(parts[:count]) for count in range(1, len(parts))}
-        if not _stays(name) or parents & links:
+        if leads_out(name.rstrip("/")) or parents & links:
             raise FileError(f"{archive} would write outside the environment: {name[:120]!a}")
         if target is not None and not _points_inside(target, len(parts) - 1):
             raise FileError(f"{archive} has a link out of the environment: {name[:120]!a}")
-
-
-def _stays(name: str) -> bool:
-    return name[:1] not in {"", "/"} and ".." not in name.split("/") and "\0" not in name
 
 
 def _points_inside(target: str, depth: int) -> bool:

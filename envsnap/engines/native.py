@@ -83,14 +83,17 @@ def make_environment(base: Base, folder: str) -> Schemes:
     return schemes_of(folder)
 
 
-def schemes_of(folder: str) -> Schemes:
+def schemes_of(folder: str, *, site: bool = True) -> Schemes:
     """Where the files of an environment go, by its own interpreter's word.
+
+    Without `site`, none of its packages has its say: a virtual environment then tells its base's.
 
     Raises:
         ToolError: It does not say.
     """
     python = os.path.join(folder, "bin", "python")
-    told = run([python, "-I", "-c", _SCHEMES], timeout_s=_MAKE_S, variables=_plain_python())
+    flags = ["-I"] if site else ["-I", "-S"]
+    told = run([python, *flags, "-c", _SCHEMES], timeout_s=_MAKE_S, variables=_plain_python())
     if told.status:
         raise ToolError(f"The environment's Python does not start: {_last(told)}")
     return Schemes(*json.loads(told.stdout))

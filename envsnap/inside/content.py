@@ -301,7 +301,7 @@ def _travelling(outside: "Pairs", wrappers: "Iterable[bytes]") -> "tuple[Pairs, 
     refusal = None
     names = frozenset(wrappers)
     for path, digest in outside:
-        name = b"\n" + _from_prefix(path[1:])
+        name = b"\n" + from_prefix(path[1:])
         folder, _, script = name.rpartition(b"/")
         script = script.replace(b"-script.py", b"").replace(b".exe", b"")  # Windows has these
         if name.endswith(b".pyc") or (folder == b"\nbin" and script in names):
@@ -311,7 +311,7 @@ def _travelling(outside: "Pairs", wrappers: "Iterable[bytes]") -> "tuple[Pairs, 
     return sorted(found.items()), refusal
 
 
-def _from_prefix(path: bytes) -> bytes:
+def from_prefix(path: bytes) -> bytes:
     """A path that leaves the folder, relative to the prefix; an absolute one as it is."""
     path = posixpath.normpath(path)
     while path.startswith(b"../"):

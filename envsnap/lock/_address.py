@@ -6,15 +6,17 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from envsnap.lock._pylock import File
+from envsnap.lock._trust import host_of, is_inside
 
 _PUBLIC = re.compile(r"\Ahttps?://[!-~]+\Z")
 _UNFIT = re.compile(r"[\"'<>\\^`{|}@]")
 
 
 def public_address(file: File) -> str | None:
-    """Where anybody could fetch the file; None for a folder of this machine, or behind a token.
+    """Where anybody could fetch the file; None where only this machine or its network can.
 
-    A user and password before the host are left out: the address without them stays an address.
+    So it is for a folder, behind a token, and on a host that is another one elsewhere. A user and
+    password before the host are left out: the address without them stays an address.
     """
     from envsnap.probes._urls import clean_url  # the rules for what an address gives away are there
 
@@ -30,4 +32,5 @@ def public_address(file: File) -> str | None:
         return None
     if cleaned != plain or not _PUBLIC.match(cleaned + name) or _UNFIT.search(cleaned + name):
         return None
-    return cleaned + name
+    host = host_of(cleaned + name)
+    return None if host is None or is_inside(host) else cleaned + name

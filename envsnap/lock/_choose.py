@@ -29,10 +29,12 @@ class Target(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """A file, and whether it is the very one that was installed."""
+    """A file, and whether it is the one that was installed, by its tags or its bytes."""
 
     file: File
     is_installed: Fact[bool]
+    content: Fact[str | None] = None
+    """The digest of what it installs; None where it was not looked into."""
 
 
 class _Wheel(NamedTuple):

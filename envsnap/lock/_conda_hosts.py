@@ -6,21 +6,21 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
-from envsnap.lock._trust import host_of
+from envsnap.lock._trust import own_of
 
-_DEFAULTS = frozenset({"conda.anaconda.org", "repo.anaconda.com"})
+_DEFAULTS = own_of(("https://conda.anaconda.org", "https://repo.anaconda.com"))
 """Of conda-forge and every other channel that is named without an address, and of `defaults`."""
 _ADDRESS = re.compile(r"""https?://[^\s'"\[\]{},<>]+""")
 _LIMIT_BYTES = 1 << 20
 
 
 def conda_hosts(environ: Mapping[str, str]) -> frozenset[str]:
-    """Hosts that the user's conda, mamba or pixi would ask. Addresses are read and not kept."""
+    """Whom the user's conda, mamba or pixi would ask, for `Trust.own`; addresses are not kept."""
     texts = [environ.get(name, "") for name in ("CONDA_CHANNELS", "CONDA_CHANNEL_ALIAS")]
     texts += [_text(path) for path in _settings(environ)]
     lines = "\n".join(texts).splitlines()
     said = [url for line in lines for url in _ADDRESS.findall(_without_comment(line))]
-    return _DEFAULTS | {host for url in said if (host := host_of(url)) is not None}
+    return _DEFAULTS | own_of(said)
 
 
 def _without_comment(line: str) -> str:

@@ -88,8 +88,9 @@ def _package(artifact: Artifact, place: str) -> dict[str, Any]:
 def requirements(manifest: Manifest, paths: Mapping[str, str]) -> Exported:
     """The lock as requirements.txt, every file with its hash; `paths` are files beside it.
 
-    What an index has stands as `name==version`, so that whoever installs asks their own; local
-    versions (`+cu128`) and what came from an address stand with it, as no index need have them.
+    What an index has stands as `name==version`, so that whoever installs asks their own, also
+    where its address is of a mirror inside a network; local versions (`+cu128`) and what came
+    from an address stand with it, as no index need have them.
 
     Raises:
         PlanError: The manifest has no lock.
@@ -116,8 +117,11 @@ def _requirement(artifact: Artifact, place: str | None) -> str | None:
         is_local = Version(artifact.version).local is not None
     except InvalidVersion:
         return None  # neither pip nor uv takes it
-    if place is None or not can_be_asked(artifact.name, artifact.version):
-        return None
+    if place is None:
+        can_be_there = artifact.how == "index" and artifact.url is None and not is_local
+        return (
+            f"{artifact.name}=={artifact.version}" if can_be_there and _is_plain(artifact) else None
+        )
     if not place.startswith(("https://", "http://")):
         return f"./{place}"
     if is_local or artifact.how == "address":
@@ -130,9 +134,7 @@ def _place(artifact: Artifact, paths: Mapping[str, str]) -> str | None:
 
     A value of another form than such a thing has, which only a tampered lock holds, is none.
     """
-    if not _FILENAME.match(artifact.filename) or not _SHA256.match(artifact.sha256):
-        return None
-    if not can_be_asked(artifact.name, artifact.version):
+    if not _is_plain(artifact):
         return None
     if artifact.url is not None:
         address = quote(artifact.url, safe="%/:=&?~#+!$,;'@()*[]")
@@ -140,6 +142,12 @@ def _place(artifact: Artifact, paths: Mapping[str, str]) -> str | None:
     path = paths.get(artifact.sha256)
     fits = path is not None and all(map(_FILENAME.match, path.replace("../", "").split("/")))
     return path if fits else None
+
+
+def _is_plain(artifact: Artifact) -> bool:
+    """Whether its words are such as a list can have."""
+    named = _FILENAME.match(artifact.filename) and _SHA256.match(artifact.sha256)
+    return bool(named) and can_be_asked(artifact.name, artifact.version)
 
 
 def _known(manifest: Manifest) -> tuple[Lock, Python]:

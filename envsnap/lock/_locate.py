@@ -16,6 +16,7 @@ from envsnap.lock._hosts import Indexes, hosts_of, indexes, settings_of
 from envsnap.lock._lock import wanted_of
 from envsnap.lock._pins import can_be_asked
 from envsnap.lock._pylock import File
+from envsnap.lock._trust import own_of
 from envsnap.manifest import Manifest
 from envsnap.sections import Artifact
 
@@ -27,6 +28,8 @@ class Offered(NamedTuple):
     """Addresses can hold credentials, and be folders of this machine (file://): never written."""
     hosts: tuple[str, ...]
     """Every host that the settings name or that their indexes' answers lead to, credentials not."""
+    own: frozenset[str]
+    """The same as `Trust.own` has them."""
 
 
 def locate(manifest: Manifest, options: LockOptions) -> Offered:
@@ -44,11 +47,10 @@ def locate(manifest: Manifest, options: LockOptions) -> Offered:
     for lane in dict.fromkeys(filter(None, (places.remote, places))):
         left = [each for each in artifacts if each.sha256 not in by_sha256]
         by_sha256.update(_offered(left, wanted, lane))
-    hosts = hosts_of((*settings, *(file.url for file in by_sha256.values())))
+    addresses = (*settings, *(file.url for file in by_sha256.values()))
     known = _credentials(settings)
-    return Offered(
-        {key: file._replace(url=_opened(file.url, known)) for key, file in by_sha256.items()}, hosts
-    )
+    opened = {key: file._replace(url=_opened(file.url, known)) for key, file in by_sha256.items()}
+    return Offered(opened, hosts_of(addresses), own_of(addresses))
 
 
 def _offered(artifacts: Sequence[Artifact], wanted: Wanted, places: Indexes) -> dict[str, File]:

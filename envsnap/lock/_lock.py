@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from envsnap.errors import PlanError
 from envsnap.lock._address import public_address
@@ -12,10 +13,14 @@ from envsnap.lock._ask import OVERRULED, LockOptions, Pins, Wanted, ask
 from envsnap.lock._candidates import nearest_versions
 from envsnap.lock._choose import Chosen, Target, choose, nearest
 from envsnap.lock._conda import CondaLocked, conda_artifacts
-from envsnap.lock._folders import lies_in, may_be_in
+from envsnap.lock._content import Looks
+from envsnap.lock._folders import Folders, is_wheel, local_path, may_be_in
 from envsnap.lock._hosts import Indexes, indexes
 from envsnap.lock._pins import MOST_CANDIDATES, OWN_ARCHIVE, Pin, sort_out, unlocked_of
+from envsnap.lock._proof import is_proved, kept, kept_archives
+from envsnap.lock._pylock import Release
 from envsnap.lock._uv import ANSWERED, Answer
+from envsnap.lock._uv_settings import uv_indexes
 from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.sections import (
     Artifact,
@@ -33,13 +38,17 @@ from envsnap.sections import (
 _PYTHON = re.compile(r"\A[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?\Z")
 _DEFAULT_GLIBC = (2, 17)
 _DEFAULT_MUSL = (1, 2)
-_LONGEST_WHY = 300
+_LONGEST_WHY = 120
 _GONE = "it was removed from there, or came from another one"
 _NO_SUCH_NAME = "no index has a package of this name"
 _NO_SUCH_FILE = (
     "the index has this version, but no file that can be the installed one: "
     "it was removed from there, or built elsewhere"
 )
+_OTHER_FILES = (
+    "{} on this machine has its name, version and tags, and installs other files than are installed"
+)
+_NO_ANSWER = "the index gave no answer about it"
 
 
 def make_lock(manifest: Manifest, options: LockOptions) -> Lock:
@@ -54,15 +63,20 @@ def make_lock(manifest: Manifest, options: LockOptions) -> Lock:
     places = indexes(options.indexes, os.environ)
     sorted_out = sort_out(packages)
     locker, found = _found(sorted_out.pins, wanted, places)
-    artifacts = [each for each in found.values() if isinstance(each, Artifact)]
-    missed = [each for each in found.values() if isinstance(each, Unlocked)]
-    unlocked = [*_with_candidates(missed, wanted, places)]
     conda = conda_artifacts(manifest)
-    others = _without_conda(sorted_out.unlocked, packages, conda)
-    unlocked += _with_files(others, sorted_out.unproved, wanted, places)
+    new = [each for each in found.values() if isinstance(each, Artifact)]
+    artifacts = kept((*new, *sorted_out.artifacts), packages, manifest.lock, environment)
+    had = {each.name for each in artifacts}
+    missed = [each for each in found.values() if each.name not in had]
+    unlocked = _with_candidates([each for each in missed if isinstance(each, Unlocked)],
+                                wanted, places)  # fmt: skip
+    others = [each for each in sorted_out.unlocked if each.name not in had]
+    unproved = [each for each in sorted_out.unproved if each.name not in had]
+    unlocked += _with_files(_without_conda(others, packages, conda), unproved, wanted, places)
     return Lock(
-        environment=environment, locker=locker, conda=conda.artifacts,
-        artifacts=tuple(sorted((*artifacts, *sorted_out.artifacts), key=lambda each: each.name)),
+        environment=environment, locker=locker,
+        conda=kept_archives(conda.artifacts, manifest.lock, environment),
+        artifacts=tuple(sorted(artifacts, key=lambda each: each.name)),
         unlocked=tuple(sorted(unlocked, key=lambda each: each.name)),
     )  # fmt: skip
 
@@ -98,46 +112,59 @@ def _found(
     """The locker, and the file of every pin or why there is none.
 
     Folders of this machine count only for what no index proves: an address serves others, a
-    folder does not. A local version (`+cu121`) that lies in one is on few indexes: both are asked
-    at once.
+    folder does not. A local version (`+cu121`) that lies in one is on few indexes, and never on
+    the one that uv has built in.
     """
-    remote = places.remote
+    remote, looks = places.remote, Looks()
     if remote is None or remote == places:
         (answer,) = ask([Pins(_versions(pins), places)], wanted)
-        return answer.locker, {pin.name: _locked(pin, answer, wanted.target) for pin in pins}
-    here_too = may_be_in(places, [pin.name for pin in pins])
-    local = [pin for pin in pins if "+" in pin.version and lies_in(places, pin.name, pin.version)]
-    answer, here = ask([Pins(_versions(pins), remote), Pins(_versions(local), places)], wanted)
-    found = {pin.name: _locked(pin, answer, wanted.target) for pin in pins}
-    _prove(found, local, here, wanted.target)
-    left = [
-        pin
-        for pin in pins
-        if pin.name in here_too and pin not in local and not _is_proved(found[pin.name])
-    ]
+        judge = _Judge(answer, wanted.target, looks)
+        return answer.locker, {pin.name: judge.locked(pin) for pin in pins}
+    folders = Folders(places, pins, looks)
+    known = folders.builds if _is_built_in(remote, wanted.options.locker) else frozenset()
+    asked = [pin for pin in pins if pin.name not in known]
+    (answer,) = ask([Pins(_versions(asked), remote)], wanted)
+    here = _Judge(Answer("", folders.found(), {}), wanted.target, looks)
+    judge = _Judge(answer, wanted.target, looks)
+    found = {pin.name: judge.locked(pin) for pin in pins}
+    _prove(found, [pin for pin in pins if pin.name in here.answer.releases], here)
+    left = [pin for pin in pins if not _is_matched(found[pin.name])]
+    may_be = may_be_in(places, left)
+    left = [pin for pin in left if pin.name in may_be]
     if left:
-        (here,) = ask([Pins(_versions(left), places)], wanted)
-        _prove(found, left, here, wanted.target)
+        (again,) = ask([Pins(_versions(left), places)], wanted)
+        _prove(found, left, _Judge(again, wanted.target, looks))
     return answer.locker, found
 
 
-def _prove(
-    found: dict[str, Artifact | Unlocked], pins: Sequence[Pin], here: Answer, target: Target
-) -> None:
+def _is_built_in(remote: Indexes, locker: str) -> bool:
+    """Whether nothing but uv's own default index is asked."""
+    named = remote.default or remote.extra or remote.find_links
+    return locker == "uv" and not named and uv_indexes(os.environ) is None
+
+
+def _prove(found: dict[str, Artifact | Unlocked], pins: Sequence[Pin], here: _Judge) -> None:
     """Put in what the folders of this machine have, where that is better."""
     for pin in pins:
-        again = _locked(pin, here, target)
-        if not _is_proved(found[pin.name]) and (
-            _is_proved(again) or isinstance(found[pin.name], Unlocked)
-        ):
+        had, again = found[pin.name], here.locked(pin)
+        if isinstance(had, Artifact) and isinstance(again, Artifact):
+            if had.sha256 == again.sha256:
+                found[pin.name] = replace(again, url=had.url)
+            elif _rank(again, pin) > _rank(had, pin):
+                found[pin.name] = again
+        elif isinstance(had, Unlocked) or had.sha256 in here.hashes(pin):
             found[pin.name] = again
+
+
+def _rank(artifact: Artifact, pin: Pin) -> tuple[bool, bool]:
+    return is_proved(artifact, pin.package), artifact.is_installed is True
 
 
 def _versions(pins: Sequence[Pin]) -> Mapping[str, str]:
     return {pin.name: pin.version for pin in pins}
 
 
-def _is_proved(found: Artifact | Unlocked) -> bool:
+def _is_matched(found: Artifact | Unlocked) -> bool:
     return isinstance(found, Artifact) and found.is_installed is True
 
 
@@ -219,18 +246,49 @@ def _target(manifest: Manifest, python: Python) -> Target:
     return Target((major, minor), machine, "musl" if musl else "glibc", version)
 
 
-def _locked(pin: Pin, answer: Answer, target: Target) -> Artifact | Unlocked:
-    if pin.name in answer.rejected:
-        return unlocked_of(pin.package, _why_rejected(pin, answer.rejected[pin.name]))
-    release = answer.releases.get(pin.name)
-    if release is None:
-        return unlocked_of(pin.package, "the locker does not say anything about it")
-    chosen = choose(pin.package, release, target)
-    own = pin.package.origin.kind == "archive"
-    if chosen is None or (own and chosen.is_installed is not True):
-        why = OWN_ARCHIVE if own else _NO_SUCH_FILE
-        return unlocked_of(pin.package, why, nearest(pin.package, release.files))
-    return _artifact(pin, chosen)
+class _Judge(NamedTuple):
+    """Says of a package which file of an answer it came from."""
+
+    answer: Answer
+    target: Target
+    looks: Looks
+
+    def hashes(self, pin: Pin) -> frozenset[str]:
+        """The SHA-256 of every file that the answer has of a package."""
+        release = self.answer.releases.get(pin.name)
+        return frozenset(each.sha256 for each in release.files) if release else frozenset()
+
+    def locked(self, pin: Pin) -> Artifact | Unlocked:
+        """The file, or why there is none."""
+        if pin.name in self.answer.rejected:
+            return unlocked_of(pin.package, _why_rejected(pin, self.answer.rejected[pin.name]))
+        release = self.answer.releases.get(pin.name)
+        if release is None:
+            return unlocked_of(pin.package, "the locker does not say anything about it")
+        chosen, others = self._chosen(pin, release)
+        own = pin.package.origin.kind == "archive"
+        if chosen is None or (own and chosen.is_installed is not True):
+            why = OWN_ARCHIVE if own else _OTHER_FILES.format(*others) if others else _NO_SUCH_FILE
+            return unlocked_of(pin.package, why, nearest(pin.package, release.files))
+        return _artifact(pin, chosen)
+
+    def _chosen(self, pin: Pin, release: Release) -> tuple[Chosen | None, list[str]]:
+        """The file of a release, and the wheels here that were looked into and are not it.
+
+        Their tags can be those of the installed wheel, and their files others.
+        """
+        others: list[str] = []
+        while (chosen := choose(pin.package, release, self.target)) is not None:
+            path = local_path(chosen.file.url) if is_wheel(chosen.file.filename) else None
+            seen = self.looks.into(path, pin.package) if path else None
+            if seen is None or seen.is_it is None:
+                break
+            if seen.is_it:
+                return chosen._replace(is_installed=True, content=seen.content), others
+            others.append(chosen.file.filename)
+            left = tuple(each for each in release.wheels if each != chosen.file)
+            release = release._replace(wheels=left)
+        return chosen, others
 
 
 def _artifact(pin: Pin, chosen: Chosen) -> Artifact:
@@ -239,7 +297,7 @@ def _artifact(pin: Pin, chosen: Chosen) -> Artifact:
     return Artifact(
         name=pin.name, version=pin.version, filename=chosen.file.filename,
         url=public_address(chosen.file), sha256=chosen.file.sha256,
-        is_installed=chosen.is_installed,
+        is_installed=chosen.is_installed, content=chosen.content,
         size=Unknown(Reason.NOT_SUPPORTED, "the index does not say") if size is None else size,
     )  # fmt: skip
 
@@ -253,11 +311,14 @@ def _why_rejected(pin: Pin, complaint: str) -> str:
         )
     if local:
         return f"no index has the build {local}; name the one it came from with --extra-index-url"
-    short = complaint if len(complaint) <= _LONGEST_WHY else complaint[:_LONGEST_WHY] + "..."
     if "was not found in" in complaint:
-        return f"{_NO_SUCH_NAME}: {_GONE} ({short})"
+        return f"{_NO_SUCH_NAME}: {_GONE}"
     if complaint.startswith(OVERRULED):
         return f"{complaint}; see override-dependencies in them"
     if not complaint.startswith(ANSWERED):
-        return f"the index gave no answer about it ({short})"
-    return f"the index has no such version: {_GONE} ({short})"
+        return f"{_NO_ANSWER}: {_cut(complaint)}"
+    return f"the index has no such version: {_GONE}"
+
+
+def _cut(complaint: str) -> str:
+    return complaint if len(complaint) <= _LONGEST_WHY else complaint[:_LONGEST_WHY] + "..."

@@ -12,7 +12,6 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote
 
@@ -44,6 +43,8 @@ def ask_pip_tools(versions: Mapping[str, str], target: Target, indexes: Indexes)
         )
     if importlib.util.find_spec("piptools") is None:
         raise MissingExtraError("pip-tools", "lock")
+    from importlib.metadata import version  # it loads the mail library, which uv's way spares
+
     locker = f"pip-tools {version('pip-tools')}"
     with tempfile.TemporaryDirectory(prefix="envsnap-lock-") as folder:
         wanted = os.path.join(folder, "requirements.in")

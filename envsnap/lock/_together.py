@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -57,7 +58,7 @@ def _run(commands: Sequence[Command], timeout_s: float) -> list[Ended]:
             children.append(_start(command, stdout, stderr))
         try:
             for child in children:
-                child.wait(max(ends - time.monotonic(), 0.01))
+                _wait(child, max(ends - time.monotonic(), 0.01))
         except subprocess.TimeoutExpired:
             raise ToolError(
                 f"{os.path.basename(commands[0].argv[0])} did not answer within {timeout_s:g} s",
@@ -67,6 +68,23 @@ def _run(commands: Sequence[Command], timeout_s: float) -> list[Ended]:
             Ended(child.returncode, _text(stderr))
             for child, stderr in zip(children, said, strict=True)
         ]
+
+
+def _wait(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Wait until it has ended: where Linux tells that, at once, and not at the next look."""
+    try:
+        handle = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        handle = None
+    if handle is not None:
+        try:
+            poll = select.poll()
+            poll.register(handle, select.POLLIN)
+            poll.poll(timeout_s * 1000)
+        finally:
+            os.close(handle)
+        timeout_s = 0.01
+    child.wait(timeout_s)
 
 
 def _start(command: Command, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -12,30 +12,41 @@ import ipaddress
 import re
 import socket
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from envsnap.errors import ToolError
 
 _LONGEST_ADDRESS = 4096
 _LONGEST_SHOWN = 120
+_SHOWN = 5
 _HOST = re.compile(r"\A[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\Z")
 _INNER_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa")
 """Last parts of names that no public name server answers for."""
+_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _CREDENTIALS = re.compile(r"\A([^:/]*://)?[^/]*@")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class Trust(NamedTuple):
-    """Whom the user has chosen to talk to. Hosts are lower case, without ports."""
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """Whom the user has chosen to talk to; hosts in any case, with or without the last dot."""
 
     own: frozenset[str] = frozenset()
-    """Hosts of the user's own settings and flags, and where their indexes' answers lead."""
+    """Hosts and origins of the user's settings and flags: what `own_of` makes of addresses.
+
+    A host inside a network counts by its origin alone: behind its other ports stand others.
+    """
     allowed: frozenset[str] = frozenset()
     """Hosts allowed by name (--allow-host)."""
+
+    def __post_init__(self) -> None:
+        """Spell hosts as they are compared."""
+        object.__setattr__(self, "own", frozenset(map(_plain, self.own)))
+        object.__setattr__(self, "allowed", frozenset(map(_plain, self.allowed)))
 
 
 class RefusedError(ToolError):
@@ -56,21 +67,65 @@ def refusal(url: str, trust: Trust) -> str | None:
         return f"{shown(url)} is neither http:// nor https://"
     if host is None:
         return f"{shown(url)} names no host"
-    if host not in trust.own and is_inside(host):
+    if origin_of(url) not in trust.own and is_inside(host):
         return f"{host} is an address of this machine or its network"
     known = host in trust.own or host in trust.allowed
     return None if known else f"{host} is neither in your own settings nor allowed"
 
 
-def peer_refusal(host: str, peer: str, trust: Trust) -> str | None:
-    """Why a connection to this host may not be used, now that its peer is known; None if it may.
+def peer_refusal(url: str, peer: str, trust: Trust) -> str | None:
+    """Why a connection for this address may not be used, now that its peer is known; else None.
 
-    >>> peer_refusal("files.example", "169.254.169.254", Trust())
+    >>> peer_refusal("https://files.example/", "169.254.169.254", Trust())
     'files.example resolves to 169.254.169.254, an address of this machine or its network'
     """
-    if _plain(host) in trust.own or not is_inside(peer.partition("%")[0]):
+    if origin_of(url) in trust.own or not is_inside(peer.partition("%")[0]):
         return None
-    return f"{host} resolves to {peer}, an address of this machine or its network"
+    return f"{host_of(url)} resolves to {peer}, an address of this machine or its network"
+
+
+def refuse_strangers(urls: Iterable[str], own_files: Collection[str], trust: Trust) -> None:
+    """Refuse before anything is fetched, naming every host that would have to be allowed.
+
+    Raises:
+        RefusedError: An address may not be fetched, and is none of the user's own files.
+    """
+    refused = [(url, why) for url in urls if url not in own_files and (why := refusal(url, trust))]
+    if not refused:
+        return
+    counts = host_counts(url for url, _ in refused)
+    named = ", ".join(f"{host} ({count})" for host, count in counts[:_SHOWN])
+    noun = "1 file is" if len(refused) == 1 else f"{len(refused)} files are"
+    outside = [host for host, _ in counts if not is_inside(host)]
+    flags = " ".join(f"--allow-host {host}" for host in outside[:_SHOWN])
+    raise RefusedError(
+        f"{noun} not fetched, from {named}: {refused[0][1]}",
+        hint=f"If you trust it, allow it: {flags}"
+        if len(outside) == len(counts)
+        else "If it is your own index, name it: --index-url URL",
+    )
+
+
+def own_of(urls: Iterable[str]) -> frozenset[str]:
+    """The hosts and origins of the user's own addresses, for `Trust.own`.
+
+    >>> sorted(own_of(["http://Localhost:3141/simple", "file:///wheels"]))
+    ['http://localhost:3141', 'localhost']
+    """
+    pairs = [(host_of(url), origin_of(url)) for url in urls]
+    return frozenset(each for pair in pairs for each in pair if each is not None)
+
+
+def origin_of(url: str) -> str | None:
+    """The scheme, host and port of an address of the web; None for any other.
+
+    >>> origin_of("https://user@FILES.example./a")
+    'https://files.example:443'
+    """
+    parts, host = _split(url), host_of(url)
+    if parts is None or host is None or parts.scheme not in _PORTS:
+        return None
+    return f"{parts.scheme}://{host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def host_of(url: str) -> str | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from envsnap.engines import run
+from envsnap.engines._pythons import find_uv as uv_here
 from envsnap.errors import MissingExtraError, ToolError
 from envsnap.lock._choose import Target
 from envsnap.lock._hosts import Indexes
@@ -81,6 +83,7 @@ def ask_uv(parts: Sequence[Part]) -> list[Answer]:
     """
     program = find_uv()
     found: list[Answer] = [Answer("", {}, {}) for _ in parts]
+    version = _Version(program)
     groups = [(place, group) for place, part in enumerate(parts) for group in _split(part)]
     rounds = 0
     while groups:
@@ -94,7 +97,7 @@ def ask_uv(parts: Sequence[Part]) -> list[Answer]:
                 left += [(place, each) for each in _parted(rest, rounds)]
         groups = left
     _refuse_silence(found)
-    locker = _version(program)
+    locker = version.told()
     return [each._replace(locker=locker) for each in found]
 
 
@@ -229,18 +232,37 @@ def find_uv() -> str:
     Raises:
         MissingExtraError: There is none.
     """
-    beside = os.path.join(os.path.dirname(sys.executable), "uv")
-    found = beside if os.access(beside, os.X_OK) else shutil.which("uv")
+    found = uv_here()
     if found is None:
         raise MissingExtraError("uv", "lock")
     return found
 
 
-def _version(program: str) -> str:
-    found = _VERSION.match(run([program, "--version"], timeout_s=30).stdout)
-    if found is None:
-        raise ToolError(f"{program} does not say which uv it is")
-    return found[1]
+class _Version(threading.Thread):
+    """Asks a program for its version while others are waited for."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(daemon=True)
+        self._program = program
+        self._said = ""
+        self.start()
+
+    def run(self) -> None:
+        """Ask; a program that cannot be started says nothing."""
+        with contextlib.suppress(ToolError):
+            self._said = run([self._program, "--version"], timeout_s=30).stdout
+
+    def told(self) -> str:
+        """As 'uv 0.9.1'.
+
+        Raises:
+            ToolError: It told no version.
+        """
+        self.join()
+        found = _VERSION.match(self._said)
+        if found is None:
+            raise ToolError(f"{self._program} does not say which uv it is")
+        return found[1]
 
 
 def _complaint(stderr: str, indexes: Indexes) -> str:

@@ -15,7 +15,7 @@ from envsnap.probes._texts import unparsable
 from envsnap.probes._urls import clean_url
 from envsnap.sections import Fact, Git, Reason, Unknown
 
-_SAFE = (
+SAFE = (
     "--no-optional-locks",
     "-c", "core.fsmonitor=false",
     "-c", "core.hooksPath=/dev/null",
@@ -24,6 +24,7 @@ _SAFE = (
     "-c", "protocol.https.allow=never",
     "-c", "protocol.ssh.allow=never",
 )  # fmt: skip
+"""What keeps git from starting or fetching anything; whoever fetches allows one way after it."""
 _STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--no-renames")
 _TIME = ("log", "-1", "--format=%ct")
 _REMOTES = ("config", "--get-regexp", r"^remote\..*\.url$")
@@ -88,7 +89,7 @@ def _state(look: Look, root: str) -> Fact[Git | None]:
 
 def run_git(look: Look, root: str, command: tuple[str, ...]) -> Fact[Ran]:
     """What git answers there, kept from starting anything of the repository's own."""
-    return look.host.run(["git", "-C", root, *_SAFE, *command], timeout_s=_DEADLINE_S)
+    return look.host.run(["git", "-C", root, *SAFE, *command], timeout_s=_DEADLINE_S)
 
 
 def _refused(ran: Ran) -> Unknown | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from envsnap.errors import EnvsnapError
+from envsnap.errors import EnvsnapError, FileError
 from envsnap.lock._trust import Trust
 from envsnap.wheelhouse._fetch import AT_ONCE, Source, fetch, way
 
@@ -56,6 +56,9 @@ def bring(
             fetch(errand.source, errand.target, by)
         except EnvsnapError as error:
             return Failed(errand.name, error)
+        except OSError as error:
+            why = FileError(f"Cannot write {errand.target}: {error.strerror or error}")
+            return Failed(errand.name, why)
         return None
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -64,6 +67,7 @@ def bring(
             while not all(each.done() for each in running):
                 listen(total[0])
                 stop.wait(_LOOK_UP_S)
+                _ = [each.result() for each in running if each.done()]  # a fault of ours ends all
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -1,16 +1,13 @@
-"""Builds a wheel of one's own source, by its own backend, from the commit that was recorded.
+"""Builds a wheel of one's own source, by its own backend.
 
-A clean folder under git is cloned, so that what is built is the commit and nothing else; one with
-changes is copied as it is, and said to be so. Where no backend can run, as without a network, the
-importable files are packed instead.
+Where no backend can run, as without a network, the importable files are packed instead.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -18,35 +15,22 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from envsnap.engines import run
-from envsnap.errors import FileError, ToolError
+from envsnap.engines._archives import ZIP_FAULTS
+from envsnap.engines._pythons import find_uv
+from envsnap.errors import FileError
 from envsnap.probes._located import Located
-from envsnap.sections import Git, Package
+from envsnap.sections import Package
 from envsnap.wheelhouse._installed import read
 from envsnap.wheelhouse._make import Made, pack
 from envsnap.wheelhouse._member import Gathered, Home, Member, is_member_name
 from envsnap.wheelhouse._tags import stem_of
+from envsnap.wheelhouse._tree import BuildError, Folder, Tree, tree_of
 
 _TIMEOUT_S = 1800.0
-_GIT_S = 300.0
-_TREE_LIMIT_BYTES = 4 * 1024**3
 _MEMBER_LIMIT_BYTES = 8 * 1024**3
 _LIMIT_BYTES = 1024 * 1024
-_LEFT_OUT = frozenset(
-    {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".mypy_cache"}
-)
 _BEGINNING = "315532800"
 """1980, when zip's times begin: backends write it instead of the time of the build."""
-
-
-class BuildError(ToolError):
-    """No wheel came of a source."""
-
-
-class Tree(NamedTuple):
-    """A folder to build from, which is not the user's own."""
-
-    path: str
-    notes: tuple[str, ...]
 
 
 def source_of(located: Located) -> str | None:
@@ -70,8 +54,8 @@ def source_of(located: Located) -> str | None:
     return folder if os.path.isdir(folder) else None
 
 
-def build_own(located: Located, home: Home, python: str, folder: str) -> Made:
-    """A wheel of the user's own source, built in a folder of its own.
+def build_own(located: Located, recorded: Package, builder: Builder) -> Made:
+    """A wheel of the user's own source as it was recorded, built in a folder of its own.
 
     Raises:
         BuildError: Its backend could not run, or failed.
@@ -81,8 +65,8 @@ def build_own(located: Located, home: Home, python: str, folder: str) -> Made:
     if source is None:
         raise BuildError("the folder that it was installed from is not there any more")
     with tempfile.TemporaryDirectory(prefix="envsnap-build-") as temporary:
-        tree = _tree(source, located.package, temporary)
-        return build(tree, located.package, Builder(home, python, folder), temporary)
+        folder = Folder(source, recorded.origin, located.package.origin)
+        return build(tree_of(folder, temporary), recorded, builder, temporary)
 
 
 class Builder(NamedTuple):
@@ -105,10 +89,21 @@ def build(tree: Tree, package: Package, builder: Builder, temporary: str) -> Mad
     done = run(argv, timeout_s=_TIMEOUT_S, variables=_variables(package))
     wheels = [each for each in _names(out) if each.endswith(".whl")]
     if done.status != 0 or len(wheels) != 1:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise BuildError(f"its backend failed: {(said or ['it said nothing'])[-1][:200]}")
+        raise BuildError(f"its backend failed: {reason(done.stderr)}")
     notes = ("built from its source by its own backend", *tree.notes)
     return repack(os.path.join(out, wheels[0]), package, builder, notes)
+
+
+def reason(said: str) -> str:
+    r"""Why a build failed, in the backend's own words: not in those of the tool that ran it.
+
+    >>> reason("a.c:3: error: no b.h\nninja: stopped\nerror: Failed to build `a`\nhint: Look at it")
+    'a.c:3: error: no b.h'
+    """
+    lines = [line.strip() for line in said.splitlines()]
+    own = [line for line in lines if line and not _OF_TOOLS.match(line)]
+    errors = [line for line in own if _ERROR.search(line)]
+    return (errors or own or ["it said nothing"])[-1][:200]
 
 
 def repack(path: str, package: Package, builder: Builder, notes: Sequence[str]) -> Made:
@@ -127,7 +122,7 @@ def repack(path: str, package: Package, builder: Builder, notes: Sequence[str]) 
                 if not is_member_name(row.filename) or total > _MEMBER_LIMIT_BYTES:
                     raise BuildError(f"its wheel has an unusable file: {row.filename[:120]!a}")
                 members.append(Member(row.filename, data=wheel.read(row)))
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, *ZIP_FAULTS) as error:
         raise BuildError(f"its wheel cannot be read: {error}") from error
     infos = {each.name.split("/")[0] for each in members if each.name.count("/") == 1}
     stems = [each.removesuffix(".dist-info") for each in infos if each.endswith(".dist-info")]
@@ -142,12 +137,17 @@ def repack(path: str, package: Package, builder: Builder, notes: Sequence[str]) 
     return pack(Gathered(stems[0], kept, tuple(notes)), builder.home, builder.folder, named)
 
 
+_OF_TOOLS = re.compile(
+    r"hint: |cause: |error: Failed to build|Building |\[(?:stdout|stderr)\]|[\u00d7\u251c\u2570]|"
+    r"error: (?:subprocess|metadata)|note: This|ERROR: Failed|Failed to build"
+)
+"""Lines of uv and pip, which say that it failed and not why."""
+_ERROR = re.compile(r"(?i)\berror\b|\w(?:error|exception)\b")
 _OF_RECORD = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
 def _command(source: str, out: str, python: str) -> list[str]:
-    beside = os.path.join(os.path.dirname(sys.executable), "uv")
-    uv = beside if os.access(beside, os.X_OK) else shutil.which("uv")
+    uv = find_uv()
     if uv is not None:
         return [uv, "build", "--wheel", "--python", python, "--out-dir", out, source]
     return [python, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", out, source]
@@ -163,94 +163,6 @@ def _variables(package: Package) -> Mapping[str, str]:
         "PDM_BUILD_SCM_VERSION": version,
         "POETRY_DYNAMIC_VERSIONING_BYPASS": version,
     }
-
-
-def _tree(source: str, package: Package, temporary: str) -> Tree:
-    """The source as it was recorded, in the temporary folder."""
-    target = os.path.join(temporary, "tree")
-    top = _git(source, "rev-parse", "--show-toplevel")
-    if top is None:
-        _copy(source, target, _walked(source))
-        return Tree(target, ("its folder is under no version control: taken as it is",))
-    below = os.path.relpath(os.path.realpath(source), os.path.realpath(top))
-    head = _git(top, "rev-parse", "HEAD")
-    changed = _changed(top)
-    notes = _other_commit(package, head)
-    if head is None or changed is None or changed > 0:
-        listed = _git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard") or ""
-        names = [each for each in listed.split("\0") if each]
-        _copy(top, target, names)
-        return Tree(os.path.join(target, below), (*notes, _changes(package, changed, head)))
-    cloned = _git(
-        temporary, "-c", "core.hooksPath=/dev/null", "clone", "--quiet", "--shared", top, target
-    )
-    if cloned is None or _git(target, "checkout", "--quiet", "--detach", head) is None:
-        raise BuildError("git could not clone its folder")
-    return Tree(os.path.join(target, below), (*notes, f"built from commit {head}"))
-
-
-def _other_commit(package: Package, head: str | None) -> tuple[str, ...]:
-    git = package.origin.git
-    recorded = git.commit if isinstance(git, Git) else None
-    if isinstance(recorded, str) and recorded != head:
-        return (f"its folder is at another commit than was recorded, {recorded[:12]}",)
-    return ()
-
-
-def _changed(top: str) -> int | None:
-    """How many files differ from the commit, without what editable installs write beside them."""
-    said = _git(top, "status", "--porcelain", "--untracked-files=all")
-    if said is None:
-        return None
-    own = (".egg-info/", "__pycache__/")
-    lines = [line for line in said.splitlines() if line]
-    return sum(not (line.startswith("??") and any(each in line for each in own)) for line in lines)
-
-
-def _changes(package: Package, changed: int | None, head: str | None) -> str:
-    """What there is to say of a folder that differs from its commit."""
-    digest = package.origin.difference
-    of = f", difference {digest}" if isinstance(digest, str) else ""
-    where = f"commit {head[:12]}" if head else "no commit yet"
-    return f"built from its folder as it is: {changed or 0} changed files on {where}{of}"
-
-
-def _git(folder: str, *words: str) -> str | None:
-    """What git answers; None where it fails, or is not there."""
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_NOSYSTEM": "1"}
-    try:
-        done = run(["git", "-C", folder, *words], timeout_s=_GIT_S, variables=quiet)
-    except ToolError:
-        return None
-    return done.stdout.strip("\n") if done.status == 0 else None
-
-
-def _walked(source: str) -> list[str]:
-    found = []
-    for folder, folders, files in os.walk(source):
-        folders[:] = sorted(each for each in folders if each not in _LEFT_OUT)
-        found += [os.path.relpath(os.path.join(folder, name), source) for name in sorted(files)]
-    return found
-
-
-def _copy(source: str, target: str, names: Sequence[str]) -> None:
-    """Copy regular files; a link is followed only where it stays in the source.
-
-    Raises:
-        BuildError: They are too large together.
-    """
-    root, total = os.path.realpath(source), 0
-    for name in names:
-        path = os.path.join(source, name)
-        real = os.path.realpath(path)
-        if not os.path.isfile(real) or not real.startswith(f"{root}/"):
-            continue
-        total += os.path.getsize(real)
-        if total > _TREE_LIMIT_BYTES:
-            raise BuildError(f"its folder is larger than {_TREE_LIMIT_BYTES >> 30} GiB")
-        place = os.path.join(target, name)
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        shutil.copy2(real, place)
 
 
 def _names(folder: str) -> list[str]:

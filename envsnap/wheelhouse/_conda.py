@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from envsnap.engines.conda import archive_path, checked, file_hash, is_right
+from envsnap.engines._archives import file_hash
+from envsnap.engines.conda import archive_path, checked, is_right
 from envsnap.errors import FileError, ToolError
 from envsnap.sections import CondaArtifact, Unlocked, replace
 from envsnap.wheelhouse._conda_make import Remade, make_archive, pack_cached

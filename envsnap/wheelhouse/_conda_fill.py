@@ -33,10 +33,7 @@ def fill_archives(prepared: Prepared, listen: Callable[[str], None]) -> Archives
     by = way(prepared.trust)
 
     def get(artifact: CondaArtifact, path: str) -> None:
-        size = artifact.size if isinstance(artifact.size, int) else None
-        sha256 = artifact.sha256 if isinstance(artifact.sha256, str) else None
-        md5 = artifact.md5 if isinstance(artifact.md5, str) else None
-        fetch(Source(artifact.url or "", sha256, size, md5), path, by)
+        fetch(archive_source(artifact), path, by)
 
     prefix = prepared.here.interpreter.prefix if prepared.here is not None else None
     filled = fill_conda(prepared.lock.conda, prepared.folder, get, listen, prefix=prefix)
@@ -47,6 +44,14 @@ def fill_archives(prepared: Prepared, listen: Callable[[str], None]) -> Archives
         if each.name not in lost
     )
     return Archives(stored, filled.artifacts, filled.failed)
+
+
+def archive_source(artifact: CondaArtifact) -> Source:
+    """Where an archive is fetched, and what its bytes must be."""
+    size = artifact.size if isinstance(artifact.size, int) else None
+    sha256 = artifact.sha256 if isinstance(artifact.sha256, str) else None
+    md5 = artifact.md5 if isinstance(artifact.md5, str) else None
+    return Source(artifact.url or "", sha256, size, md5)
 
 
 def _stored(artifact: CondaArtifact, folder: str, notes: tuple[str, ...]) -> Stored:

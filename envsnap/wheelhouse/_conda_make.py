@@ -18,7 +18,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from envsnap.engines.conda import file_hash
+from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
 
 _GENERATED = frozenset({

@@ -1,37 +1,22 @@
-"""What a wheel would install, told by the RECORD in it; hostile ones are bounded."""
+"""What a wheel would install, told by the files in it; hostile ones are bounded."""
 
 from __future__ import annotations
 
 import zipfile
 
-from envsnap.inside.content import RECORD_LIMIT, stated
+from envsnap.engines._archives import ZIP_FAULTS
+from envsnap.inside.wheel import from_wheel
+
+_LIMIT_BYTES = 64 * 1024**3
+"""The most that is unpacked to look at it."""
 
 
-def stated_content(path: str) -> str | None:
-    """The envsnap-content-1 digest that a wheel's own RECORD states; None where it states none."""
+def content_of(path: str) -> str | None:
+    """The envsnap-content-1 digest of a wheel's own files; None of what is no usable wheel."""
     try:
         with zipfile.ZipFile(path) as wheel:
-            names = [name for name in wheel.namelist() if name.endswith(".dist-info/RECORD")]
-            own = [name for name in names if name.count("/") == 1]
-            if len(own) != 1 or wheel.getinfo(own[0]).file_size > RECORD_LIMIT:
+            if sum(each.file_size for each in wheel.infolist()) > _LIMIT_BYTES:
                 return None
-            folder = own[0].partition("/")[0]
-            record = _without_data(wheel.read(own[0]), folder)
-            return stated(record, folder.encode()).content
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError):
+        return from_wheel(path).content
+    except (OSError, *ZIP_FAULTS):
         return None
-
-
-def _without_data(record: bytes, folder: str) -> bytes:
-    """The rows of what goes into the folder of packages, under the names that it has there."""
-    data = folder.removesuffix(".dist-info").encode() + b".data/"
-    rows = []
-    for row in record.split(b"\n"):
-        bare = row.removeprefix(b'"')
-        if not bare.startswith(data):
-            rows.append(row)
-            continue
-        scheme, _, rest = bare[len(data) :].partition(b"/")
-        if scheme in {b"purelib", b"platlib"}:
-            rows.append(row[: len(row) - len(bare)] + rest)
-    return b"\n".join(rows)

@@ -1,7 +1,7 @@
 """Fetches files by their hash: streamed, resumed, bounded, from nowhere that may not be asked.
 
 A file is named right only when its bytes are: until then it is NAME.part, which a later run goes
-on with. The user's credentials go to the host that they are for and to no other.
+on with. The user's credentials go to the origin that they are for and to no other.
 """
 
 from __future__ import annotations
@@ -10,11 +10,21 @@ import hashlib
 import os
 import stat
 import time
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from envsnap.errors import FileError, MissingExtraError, ToolError
-from envsnap.lock._trust import RefusedError, Trust, host_of, is_inside, refusal, shown
+from envsnap.lock._trust import (
+    RefusedError,
+    Trust,
+    host_of,
+    is_inside,
+    origin_of,
+    own_of,
+    refusal,
+    shown,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -27,6 +37,7 @@ _CHUNK_BYTES = 1 << 20
 _REDIRECTS = 8
 _DIGITS = 19
 _OTHER_BYTES = "has other bytes than those that were locked"
+_UNREADABLE = "Not fetched: {} redirects to an address that cannot be read"
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _LATER = frozenset({408, 425, 429})
 _PARTIAL, _NOT_THAT_RANGE, _OK, _FAULTS_OF_SERVER = 206, 416, 200, 500
@@ -176,6 +187,10 @@ def _once(source: Source, target: str, by: Way) -> int:
             digest = source.digest()
             _remove(part)
         size = _pour(_Body(answer, part, digest, have), source, by)
+    if have and not _is_right(source, digest):  # what an earlier run has left was another file's
+        _remove(part)
+        by.listen(-size)
+        return _once(source, target, by)
     _name_it(source, digest, part, target)
     return size
 
@@ -186,10 +201,13 @@ def _asked(url: str, by: Way, have: int) -> requests.Response:
     Where the user's own host leads, on the public internet, is the user's own, too.
     """
     import requests
+    from urllib3.exceptions import HTTPError
+
+    from envsnap.wheelhouse._session import credentials, proxies
 
     trust, (client, patience) = by.trust, by.client
-    address, auth = _without_user(url)
-    first = _origin(address)
+    address, stated = _without_user(url)
+    first = origin_of(address)
     for _ in range(_REDIRECTS):
         why = refusal(address, trust)
         if why is not None:
@@ -199,14 +217,18 @@ def _asked(url: str, by: Way, have: int) -> requests.Response:
                 address, stream=True, allow_redirects=False,
                 timeout=(patience.connect_s, patience.silent_s),
                 headers={"Range": f"bytes={have}-"} if have else {},
-                auth=auth if _origin(address) == first else None,
+                auth=(stated if origin_of(address) == first else None)
+                or credentials(address, by.trust),
+                proxies=proxies(address),
             )  # fmt: skip
-        except requests.RequestException as error:
+        except ValueError:  # the library reads a redirect although it does not follow it
+            raise RefusedError(_UNREADABLE.format(shown(address))) from None
+        except (requests.RequestException, HTTPError) as error:
             raise _AgainError(_told(error)) from None
         if answer.status_code not in _MOVED:
             return answer
         answer.close()
-        onward = _without_user(urljoin(address, answer.headers.get("Location", "")))[0]
+        onward = _onward(address, answer.headers.get("Location", ""))
         trust = _led(address, onward, trust)
         address = onward
     raise GoneError(f"{shown(url)} redirects more than {_REDIRECTS} times")
@@ -216,18 +238,21 @@ def _led(address: str, onward: str, trust: Trust) -> Trust:
     """The trust, with where a host of the user's own leads to, unless that is an inner one."""
     here, there = host_of(address), host_of(onward)
     if here in trust.own and there is not None and not is_inside(there):
-        return trust._replace(own=trust.own | {there})
+        return replace(trust, own=trust.own | own_of([onward]))
     return trust
+
+
+def _onward(address: str, said: str) -> str:
+    """Where a redirect leads, without any name and password."""
+    try:
+        return _without_user(urljoin(address, said))[0]
+    except ValueError:
+        raise RefusedError(_UNREADABLE.format(shown(address))) from None
 
 
 def _hint(address: str) -> str | None:
     host = host_of(address)
     return f"Allow it if you know it: --allow-host {host}" if host and not is_inside(host) else None
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
 
 
 def _without_user(url: str) -> tuple[str, tuple[str, str] | None]:
@@ -311,11 +336,15 @@ def _told(error: Exception) -> str:
 
 
 def _name_it(source: Source, digest: hashlib._Hash, part: str, target: str) -> None:
-    wanted = source.sha256 or source.md5
-    if not wanted or digest.hexdigest() != wanted:
+    if not _is_right(source, digest):
         _remove(part)
         raise GoneError(f"{shown(source.url)} {_OTHER_BYTES}")
     os.replace(part, target)
+
+
+def _is_right(source: Source, digest: hashlib._Hash) -> bool:
+    wanted = source.sha256 or source.md5
+    return bool(wanted) and digest.hexdigest() == wanted
 
 
 def _hash_part(part: str, digest: hashlib._Hash) -> int:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from envsnap.errors import EnvsnapError, FileError, ToolError
@@ -13,15 +14,19 @@ from envsnap.lock._trust import RefusedError
 from envsnap.manifest import Manifest
 from envsnap.sections import Artifact, Lock, Reason, Unknown, Unlocked, replace
 from envsnap.wheelhouse._bring import Errand, bring
-from envsnap.wheelhouse._build import BuildError, build_own
+from envsnap.wheelhouse._build import Builder, build_own, source_of
 from envsnap.wheelhouse._conda_fill import fill_archives
-from envsnap.wheelhouse._content import stated_content
+from envsnap.wheelhouse._content import content_of
 from envsnap.wheelhouse._fetch import GoneError
 from envsnap.wheelhouse._importable import pack_importable
+from envsnap.wheelhouse._legacy import Known
 from envsnap.wheelhouse._make import Made, home_of, make_wheel
 from envsnap.wheelhouse._prepare import FillOptions, Job, Prepared, is_fetched, prepare
+from envsnap.wheelhouse._public import public
+from envsnap.wheelhouse._stand_in import covered_content
 from envsnap.wheelhouse._store import Stored, Wheelhouse, write_list
 from envsnap.wheelhouse._stranger import build_stranger
+from envsnap.wheelhouse._tree import NOT_CAPTURED, BuildError, Folder, differences
 
 _SPARE_BYTES = 256 * 1024 * 1024
 Listener = Callable[[str], None]
@@ -35,6 +40,25 @@ class Filled(NamedTuple):
     manifest: Manifest
     failed: tuple[Unlocked, ...]
     """Packages that could not be had, and what can be done."""
+
+    @property
+    def differing(self) -> tuple[Stored, ...]:
+        """Files that install something else than was captured; their notes say how."""
+        return tuple(
+            each
+            for each in self.wheelhouse.files
+            if any(note.startswith(NOT_CAPTURED) for note in each.notes)
+        )
+
+
+class _Task(NamedTuple):
+    """One package to be had."""
+
+    job: Job
+    prepared: Prepared
+    known: Known
+    contents: Mapping[str, str | None]
+    """What the wheels that are there install, by their place."""
 
 
 class _Had(NamedTuple):
@@ -63,27 +87,59 @@ def carry_out(prepared: Prepared, listen: Listener) -> Filled:
     """
     _make_room(prepared)
     failed_to_fetch = _fetched(prepared, listen)
-    had: list[_Had] = []
-    failed: list[Unlocked] = []
+    found: list[_Had | Unlocked] = []
+    known, contents = Known(), _contents(prepared, listen)
     for number, job in enumerate(prepared.jobs, 1):
         listen(f"Looking at {number} of {len(prepared.jobs)}: {job.name}")
-        found = _had(job, prepared, failed_to_fetch.get(job.name))
-        if isinstance(found, Unlocked):
-            failed.append(found)
-        else:
-            had.append(found)
+        found.append(_had(_Task(job, prepared, known, contents), failed_to_fetch.get(job.name)))
     archives = fill_archives(prepared, listen)
-    files = tuple(stored for each in had for stored in each.stored) + archives.stored
+    anchors = _anchors(prepared)
+    had = [each for each in found if isinstance(each, _Had)]
+    lost = [each for each in found if isinstance(each, Unlocked)]
+    files = (*(stored for each in had for stored in each.stored), *archives.stored)
+    told = [e._replace(notes=tuple(public(note, anchors) for note in e.notes)) for e in files]
+    failed = [replace(e, why=public(e.why, anchors)) for e in (*lost, *archives.failed)]
     wheelhouse = Wheelhouse(
         prepared.folder,
         prepared.lock.environment,
-        tuple(sorted(files, key=lambda each: each.filename)),
+        tuple(sorted(told, key=lambda each: each.filename)),
     )
     write_list(wheelhouse)
     lock = replace(
-        _updated(prepared.lock, [each.artifact for each in had], failed), conda=archives.artifacts
+        _updated(prepared.lock, [each.artifact for each in had], failed[: len(lost)]),
+        conda=archives.artifacts,
     )
-    return Filled(wheelhouse, prepared.manifest.with_lock(lock), (*failed, *archives.failed))
+    return Filled(wheelhouse, prepared.manifest.with_lock(lock), tuple(failed))
+
+
+def _contents(prepared: Prepared, listen: Listener) -> Mapping[str, str | None]:
+    """The content of every wheel that is there, by its place: several are read at a time."""
+    names = [
+        job.filename
+        for job in prepared.jobs
+        if job.filename.endswith(".whl")
+        and os.path.isfile(os.path.join(prepared.folder, job.filename))
+    ]
+    found: dict[str, str | None] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            paths = [os.path.join(prepared.folder, name) for name in names]
+            for name, content in zip(names, pool.map(content_of, paths), strict=True):
+                found[name] = content
+                listen(f"Looking into {len(found)} of {len(names)} wheels")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
+
+
+def _anchors(prepared: Prepared) -> Mapping[str, str]:
+    """The folders of this machine that a reader of the wheelhouse knows by another name."""
+    found = {os.path.abspath(prepared.folder): "{wheelhouse}", os.path.expanduser("~"): "{home}"}
+    if prepared.here is not None:
+        said = prepared.here.interpreter
+        found |= {said.base_prefix: "{base}", said.prefix: "{env}"}
+    return found | {os.path.realpath(path): name for path, name in found.items()}
 
 
 def _make_room(prepared: Prepared) -> None:
@@ -134,63 +190,82 @@ def progress_line(files: tuple[int, int], sizes: tuple[int, int], speed: float) 
     return f"{files[0]} of {files[1]} files, {size}, {speed / 1e6:.0f} MB/s"
 
 
-def _had(job: Job, prepared: Prepared, fault: EnvsnapError | None) -> _Had | Unlocked:
+def _had(task: _Task, fault: EnvsnapError | None) -> _Had | Unlocked:
     """One package's files, or why there is none."""
-    artifact = job.artifact
+    job, artifact = task.job, task.job.artifact
     if artifact is None:
-        return _without_file(job, prepared, job.why)
+        return _without_file(task, job.why)
     if fault is not None:
         is_gone = isinstance(fault, (GoneError, RefusedError))
         if isinstance(fault, FileError) or not (is_gone or job.here):
             return _lost(job, fault.message, fault.hint)
-        return _without_file(job, prepared, fault.message)
+        return _without_file(task, fault.message)
     if not (job.is_there or job.source is not None):
-        return _without_file(job, prepared, "only its wheelhouse had it")
+        return _without_file(task, "only its wheelhouse had it")
     if not artifact.filename.endswith(".whl"):
-        return _of_source(job, artifact, prepared)
-    return _of_wheel(job, artifact, prepared)
+        return _of_source(task, artifact)
+    return _of_wheel(task, artifact)
 
 
-def _of_wheel(job: Job, artifact: Artifact, prepared: Prepared) -> _Had | Unlocked:
+def _of_wheel(task: _Task, artifact: Artifact) -> _Had | Unlocked:
     """A wheel that lies there. One that would install other files is no use where the others are.
 
     Tags and version can be equal and the files not: a wheel that was built here has the tags of
     the index's, too.
     """
-    content = stated_content(os.path.join(prepared.folder, job.filename))
-    wanted = job.package.content
-    differs = isinstance(wanted, str) and content is not None and content != wanted
-    if differs and job.here is not None and is_fetched(artifact):
-        os.unlink(os.path.join(prepared.folder, job.filename))
+    job, prepared = task.job, task.prepared
+    path = os.path.join(prepared.folder, job.filename)
+    content, wanted = task.contents[job.filename], job.package.content
+    if not is_fetched(artifact):
+        stored = _stored(job, artifact, prepared)._replace(content=content)
+        return _Had((stored,), replace(artifact, content=content))
+    differs = isinstance(wanted, str) and content != wanted
+    if differs and job.here is not None:
+        os.unlink(path)
         why = "the file of that name on the index installs other files than are installed"
-        return _without_file(job, prepared, why)
-    notes = ("it installs other files than were captured",) if differs else ()
+        if content is None:
+            why = "the file of that name on the index is no wheel that can be read"
+        return _without_file(task, why)
+    how = "installs other files" if content else "is no wheel that can be read"
+    notes = (f"{NOT_CAPTURED}it {how}",) if differs else ()
     stored = _stored(job, artifact, prepared)._replace(content=content, notes=notes)
-    return _Had((stored,), replace(artifact, content=content))
+    proved = not differs if isinstance(wanted, str) else artifact.is_installed
+    return _Had((stored,), replace(artifact, content=content, is_installed=proved))
 
 
-def _of_source(job: Job, artifact: Artifact, prepared: Prepared) -> _Had | Unlocked:
-    """A source that lies there, as bytes, and beside it the wheel that came of it."""
+def _of_source(task: _Task, artifact: Artifact) -> _Had | Unlocked:
+    """A source that lies there, as bytes, and beside it the wheel that came of it.
+
+    A wheel that installs what was captured and no more needs nobody's word for it; another one, as
+    of files that were edited or with scripts, is what the lock names from now on.
+    """
+    job, prepared = task.job, task.prepared
     source = _stored(job, artifact, prepared)
     if job.here is None and job.name not in prepared.options.allow_build:
         note = "a source: it is built where it is restored, which runs its code (--allow-build)"
         return _Had((source._replace(notes=(note,)),), artifact)
-    made = _without_file(job, prepared, "the index has its source alone")
+    made = _without_file(task, "the index has its source alone")
     if isinstance(made, Unlocked):
         return _Had((source._replace(notes=(made.why,)),), artifact)
-    return _Had((source, *made.stored), artifact)
+    wheel = os.path.join(prepared.folder, made.artifact.filename)
+    covered = covered_content(wheel)
+    stands_in = covered is not None and covered == job.package.content
+    return _Had((source, *made.stored), artifact if stands_in else made.artifact)
 
 
-def _without_file(job: Job, prepared: Prepared, why: str) -> _Had | Unlocked:
+def _without_file(task: _Task, why: str) -> _Had | Unlocked:
     """The package made again or built, for nobody has its file."""
+    job = task.job
     try:
-        how, made = _remade(job, prepared)
+        how, made = _remade(task)
     except (EnvsnapError, OSError) as error:
         return _lost(job, f"{why}; {error}" if str(error) else why, None)
     if made is None:
         return _lost(job, why, _what_can_be_done(job))
     version = job.package.version
     equal = made.content == job.package.content
+    differs = any(note.startswith(NOT_CAPTURED) for note in made.notes)
+    unknown = Unknown(Reason.NOT_SUPPORTED, "it was " + _HOW[how])
     stored = Stored(
         job.name, version, os.path.basename(made.path), made.sha256, made.size, how,
         made.content, (*made.notes, f"not fetched: {_first_part(why)}"),
@@ -198,7 +273,7 @@ def _without_file(job: Job, prepared: Prepared, why: str) -> _Had | Unlocked:
     artifact = Artifact(
         name=job.name, version=version, filename=stored.filename, url=None, sha256=made.sha256,
         size=made.size, how=how, content=made.content,
-        is_installed=equal or Unknown(Reason.NOT_SUPPORTED, "it was " + _HOW[how]),
+        is_installed=False if differs else equal or unknown,
     )  # fmt: skip
     return _Had((stored,), artifact)
 
@@ -215,16 +290,14 @@ _NOT_HERE = (
 
 
 def _what_can_be_done(job: Job) -> str:
-    can_be_built = job.package.origin.kind == "vcs"
-    return (
-        f"{_NOT_HERE}, or build its commit here: --allow-build {job.name}"
-        if can_be_built
-        else (_NOT_HERE)
-    )
+    if job.package.origin.kind == "vcs":
+        return f"{_NOT_HERE}, or build its commit here: --allow-build {job.name}"
+    return _NOT_HERE
 
 
-def _remade(job: Job, prepared: Prepared) -> tuple[str, Made | None]:
+def _remade(task: _Task) -> tuple[str, Made | None]:
     """How a package could be had although nobody has its file, and the wheel."""
+    job, prepared, known, _ = task
     here, located = prepared.here, job.here
     if here is None or located is None:
         if job.name not in prepared.options.allow_build:
@@ -232,12 +305,17 @@ def _remade(job: Job, prepared: Prepared) -> tuple[str, Made | None]:
         return "built", build_stranger(job, prepared)
     home = home_of(here.interpreter)
     if job.package.origin.kind != "editable":
-        return "made", make_wheel(located, home, prepared.folder)
+        return "made", make_wheel(located, home, prepared.folder, known)
     try:
-        made = build_own(located, home, here.interpreter.executable, prepared.folder)
+        builder = Builder(home, here.interpreter.executable, prepared.folder)
+        return "built", build_own(located, job.package, builder)
     except (BuildError, ToolError, FileError) as error:
-        return "made", pack_importable(located, home, prepared.folder, error.message)
-    return "built", made
+        made = pack_importable(located, home, prepared.folder, error.message)
+    source = source_of(located)
+    if source is None:
+        return "made", made
+    folder = Folder(source, job.package.origin, located.package.origin)
+    return "made", made._replace(notes=(*made.notes, *differences(folder)))
 
 
 def _lost(job: Job, why: str, hint: str | None) -> Unlocked:

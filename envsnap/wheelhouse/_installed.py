@@ -10,7 +10,7 @@ from envsnap.errors import FileError
 from envsnap.inside.content import (
     RECORD_LIMIT,
     Refusal,
-    _from_prefix,
+    from_prefix,
     is_of_installers,
     rows_of,
     wrappers_of,
@@ -108,7 +108,7 @@ def _found(row: Row, area: Area) -> str:
     """
     path = os.path.normpath(os.path.join(area.folder, row.path))
     if area.prefix == area.folder and not is_below(path, area.folder):
-        moved = os.path.join(area.folder, os.fsdecode(_from_prefix(os.fsencode(row.path))))
+        moved = os.path.join(area.folder, os.fsdecode(from_prefix(os.fsencode(row.path))))
         if is_below(moved, area.folder) and os.path.isfile(moved):
             return moved
     return path
@@ -122,7 +122,7 @@ def _name_in_wheel(path: str, area: Area, stem: str) -> str | None:
     if is_below(path, area.folder) and not moved:
         return os.path.relpath(path, area.folder)
     rest = os.path.relpath(path, area.prefix)
-    travelling = os.fsdecode(_from_prefix(os.fsencode(rest)))
+    travelling = os.fsdecode(from_prefix(os.fsencode(rest)))
     top, _, below = travelling.partition("/")
     if top == "bin" and below and "/" not in below:
         return f"{stem}.data/scripts/{below}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
+from envsnap.engines._archives import ZIP_FAULTS
 from envsnap.errors import FileError
 from envsnap.wheelhouse._egg_metadata import metadata
 from envsnap.wheelhouse._installed import Row, read, recorded, sort_out, walked, wrappers
@@ -14,7 +15,7 @@ from envsnap.wheelhouse._member import Area, Gathered, Member, is_below, is_memb
 from envsnap.wheelhouse._tags import stem_of
 
 _LIMIT_BYTES = 16 * 1024 * 1024
-_ZIP_LIMIT_BYTES = 512 * 1024 * 1024
+_ZIP_LIMIT_BYTES = 8 * 1024**3
 _KEPT = ("entry_points.txt", "top_level.txt", "namespace_packages.txt", "dependency_links.txt")
 _SUFFIXES = (".py", ".so", ".abi3.so", ".pyd")
 DPKG = "/var/lib/dpkg/info"
@@ -47,7 +48,7 @@ class Said:
     def text(self, name: str) -> bytes:
         """One of its files; empty where it has none."""
         if self.zip is not None:
-            return zipped(self.zip).get(f"{self.inner}/{name}", b"")
+            return _read_in(self.zip, f"{self.inner}/{name}")
         folder = self.path if self.egg != self.path else f"{self.path}/EGG-INFO"
         if os.path.isfile(folder):
             return read(folder, _LIMIT_BYTES) if name == "PKG-INFO" else b""
@@ -55,7 +56,19 @@ class Said:
         return read(path, _LIMIT_BYTES) if os.path.isfile(path) else b""
 
 
-def gather_legacy(path: str, area: Area, named: tuple[str, str], dpkg: str = DPKG) -> Gathered:
+class Known:
+    """What is looked up once while a wheelhouse is filled: which package brought which metadata."""
+
+    def __init__(self, dpkg: str = DPKG) -> None:
+        self._dpkg = dpkg
+
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """Dpkg's list of the package that owns each distribution's metadata, by its path."""
+        return _dpkg_lists(self._dpkg)
+
+
+def gather_legacy(path: str, area: Area, named: tuple[str, str], known: Known) -> Gathered:
     """The members of a distribution by the metadata there is; `named` are name and version.
 
     Raises:
@@ -63,7 +76,7 @@ def gather_legacy(path: str, area: Area, named: tuple[str, str], dpkg: str = DPK
     """
     stem = stem_of(*named)
     said = Said(path)
-    members, notes = _files(said, area, stem, dpkg)
+    members, notes = _files(said, area, stem, known)
     info = f"{stem}.dist-info"
     own = [Member(f"{info}/METADATA", data=_metadata(said))]
     own += [Member(f"{info}/{name}", data=raw) for name in _KEPT if (raw := said.text(name))]
@@ -78,7 +91,7 @@ def _metadata(said: Said) -> bytes:
 
 
 def _files(
-    said: Said, area: Area, stem: str, dpkg: str
+    said: Said, area: Area, stem: str, known: Known
 ) -> tuple[tuple[Member, ...], tuple[str, ...]]:
     if said.zip is not None:
         return _of_zip(said.zip, said.inner, stem), ("made from a zip",)
@@ -88,20 +101,20 @@ def _files(
         found = sort_out(rows, inner, stem)
         scripts = _egg_scripts(said.egg, stem)
         return (*found.members, *scripts), ("made from an egg", *found.notes)
-    rows, note = _rows(said, area, dpkg)
+    rows, note = _rows(said, area, known)
     rows = [row for row in rows if not _is_metadata(row, said.path, area)]
     found = sort_out(rows, area, stem, wrappers(said.path))
     return found.members, (note, *found.notes)
 
 
-def _rows(said: Said, area: Area, dpkg: str) -> tuple[list[Row], str]:
+def _rows(said: Said, area: Area, known: Known) -> tuple[list[Row], str]:
     """Which files are its own, by the best witness there is; and which that was."""
     listed = said.text("installed-files.txt").decode("utf-8", "surrogateescape")
     if listed:
         relative = os.path.relpath(said.path, area.folder)
         rows = [Row(os.path.normpath(f"{relative}/{line}")) for line in listed.splitlines() if line]
         return rows, "its files are those of installed-files.txt"
-    owner = dpkg_lists(dpkg).get(os.path.realpath(said.path))
+    owner = known.owners.get(os.path.realpath(said.path))
     if owner is not None:
         rows = [Row(os.path.relpath(each, area.folder)) for each in _paths_in(owner, area)]
         return rows, f"its files are those that dpkg lists in {os.path.basename(owner)}"
@@ -138,9 +151,7 @@ def _is_metadata(row: Row, own: str, area: Area) -> bool:
     return path == own or is_below(path, own) or path.endswith(".pyc")
 
 
-@cache
-def dpkg_lists(folder: str) -> dict[str, str]:
-    """The list of the package that owns each distribution's metadata, by the path of that."""
+def _dpkg_lists(folder: str) -> dict[str, str]:
     found: dict[str, str] = {}
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for name in names:
@@ -177,22 +188,21 @@ def _egg_scripts(egg: str, stem: str) -> Sequence[Member]:
 
 def _of_zip(path: str, inner: str, stem: str) -> tuple[Member, ...]:
     """The files of a zip that are no metadata; those of RECORD alone where it has one."""
-    files = zipped(path)
-    recorded_ones = {row.path for row in recorded(files.get(f"{inner}/RECORD", b""))}
+    recorded_ones = {row.path for row in recorded(_read_in(path, f"{inner}/RECORD"))}
     found: list[Member] = []
-    for name, data in files.items():
+    for name in _names_in(path):
         if name.startswith(f"{inner}/scripts/"):
-            found.append(Member(f"{stem}.data/scripts/{os.path.basename(name)}", data=data))
+            script = f"{stem}.data/scripts/{os.path.basename(name)}"
+            found.append(Member(script, path, inner=name))
         elif name.startswith(f"{inner}/") or name.endswith(".pyc"):
             continue
         elif not recorded_ones or name in recorded_ones:
-            found.append(Member(name, data=data))
+            found.append(Member(name, path, inner=name))
     return tuple(found)
 
 
-@cache
-def zipped(path: str) -> dict[str, bytes]:
-    """The files of a zipped egg by name.
+def _names_in(path: str) -> list[str]:
+    """The files of a zipped egg.
 
     Raises:
         FileError: It is no zip, names a file outside itself, or is too large unpacked.
@@ -200,14 +210,32 @@ def zipped(path: str) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as egg:
             rows = [each for each in egg.infolist() if not each.is_dir()]
-            wrong = [each.filename for each in rows if not is_member_name(each.filename)]
-            if wrong:
-                raise FileError(f"{path} has a file called {wrong[0][:120]!a}")
-            if sum(each.file_size for each in rows) > _ZIP_LIMIT_BYTES:
-                raise FileError(f"{path} is larger than {_ZIP_LIMIT_BYTES >> 20} MiB unpacked")
-            return {each.filename: egg.read(each) for each in rows}
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, *ZIP_FAULTS) as error:
         raise FileError(f"Cannot read {path}: {error}") from error
+    wrong = [each.filename for each in rows if not is_member_name(each.filename)]
+    if wrong:
+        raise FileError(f"{path} has a file called {wrong[0][:120]!a}")
+    if sum(each.file_size for each in rows) > _ZIP_LIMIT_BYTES:
+        raise FileError(f"{path} is larger than {_ZIP_LIMIT_BYTES >> 30} GiB unpacked")
+    return list(dict.fromkeys(each.filename for each in rows))
+
+
+def _read_in(path: str, name: str) -> bytes:
+    """A small file of a zip, whole; empty where it has none.
+
+    Raises:
+        FileError: It cannot be read, or is larger.
+    """
+    try:
+        with zipfile.ZipFile(path) as egg, egg.open(name) as file:
+            raw = file.read(_LIMIT_BYTES + 1)
+    except KeyError:
+        return b""
+    except (OSError, *ZIP_FAULTS) as error:
+        raise FileError(f"Cannot read {path}: {error}") from error
+    if len(raw) > _LIMIT_BYTES:
+        raise FileError(f"{name} in {path} is larger than {_LIMIT_BYTES >> 20} MiB")
+    return raw
 
 
 def _upward(path: str) -> Iterator[str]:

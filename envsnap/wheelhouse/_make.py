@@ -19,7 +19,7 @@ from envsnap.probes._located import Located
 from envsnap.probes.packages import is_valid_version
 from envsnap.sections import Unknown
 from envsnap.wheelhouse._installed import gather, read, sort_out, walked, wrappers
-from envsnap.wheelhouse._legacy import gather_legacy
+from envsnap.wheelhouse._legacy import Known, gather_legacy
 from envsnap.wheelhouse._member import Gathered, Home, Member, area_of, listed
 from envsnap.wheelhouse._store import sha256_of
 from envsnap.wheelhouse._tags import file_name, made_tags, stem_of, wheel_text
@@ -55,21 +55,22 @@ def home_of(interpreter: Interpreter) -> Home:
     )
 
 
-def make_wheel(located: Located, home: Home, folder: str) -> Made:
+def make_wheel(located: Located, home: Home, folder: str, known: Known | None = None) -> Made:
     """A wheel of the installed files, in the folder.
 
     Raises:
         FileError: The files cannot be told or read, or the wheel is not what is installed.
     """
+    known = known or Known()
     area = area_of(located.folder, home.prefix)
     package = located.package
     named = (package.name, package.version)
     if os.path.isfile(f"{located.path}/RECORD"):
         gathered = gather(located.path, area)
     elif located.path.endswith(".dist-info"):
-        gathered = _without_record(located, home)
+        gathered = _without_record(located, home, known)
     else:
-        gathered = gather_legacy(located.path, area, named)
+        gathered = gather_legacy(located.path, area, named, known)
     made = pack(gathered, home, folder, named)
     untouched = not any(note.startswith(_CHANGED) for note in made.notes)
     stated = package.content
@@ -139,11 +140,11 @@ def _read_back(path: str, hexes: Mapping[str, str], stem: str) -> str:
     return found
 
 
-def _without_record(located: Located, home: Home) -> Gathered:
+def _without_record(located: Located, home: Home, known: Known) -> Gathered:
     """A dist-info without RECORD, as distributions' packages have it."""
     area = area_of(located.folder, home.prefix)
     package = located.package
-    found = gather_legacy(located.path, area, (package.name, package.version))
+    found = gather_legacy(located.path, area, (package.name, package.version), known)
     stem = os.path.basename(located.path).removesuffix(".dist-info")
     own = sort_out(walked(located.path, area), area, stem, wrappers(located.path))
     skipped = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")

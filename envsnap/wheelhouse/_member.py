@@ -26,6 +26,8 @@ class Member(NamedTuple):
     data: bytes = b""
     stated: str | None = None
     """The SHA-256 that RECORD states of the installed file, hex."""
+    inner: str = ""
+    """Its name in `source` where that is a zip."""
 
 
 class Home(NamedTuple):

@@ -13,13 +13,18 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from envsnap.engines._archives import ZIP_FAULTS
 from envsnap.errors import FileError, ManifestError
 from envsnap.manifest import FILE_NAME
-from envsnap.wheelhouse._store import LIST_NAME, is_plain, open_wheelhouse
+from envsnap.wheelhouse._store import LIST_NAME, open_wheelhouse
 
 WHEELS = "wheels"
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
+_END_64 = struct.Struct("<4s36xQ8x4s16x")
+"""The end of a zip of more than 4 GiB, and behind it what says where that end is."""
+_MARK_64 = b"PK\x06\x07"
+_TAIL_BYTES = 65536 + _END.size + _END_64.size
 _TABLE_BYTES = 32 * 1024 * 1024
 """The table of contents; that of a thousand files has a tenth of a megabyte."""
 _LIST_BYTES = 64 * 1024 * 1024
@@ -52,24 +57,33 @@ def wheels_of(path: str) -> Iterator[str | None]:
     Raises:
         FileError: A wheel in it has a name or size that its list does not say.
     """
-    with tempfile.TemporaryDirectory(prefix="envsnap-pack-") as folder, _opened(path) as pack:
-        listed = _read(pack, f"{WHEELS}/{LIST_NAME}", path)
-        if listed is None:
-            yield None
-            return
-        with open(os.path.join(folder, LIST_NAME), "xb") as file:
-            file.write(listed)
-        files = open_wheelhouse(folder).files
-        if sum(each.size for each in files) > os.path.getsize(path):
-            raise FileError(
-                f"{path} has fewer bytes than the wheels that its list names",
-                hint="Unzip it, and name its folder wheels with --wheelhouse",
-            )
-        for each in files:
-            if not is_plain(each.filename):
-                raise FileError(f"{path} names {each.filename[:120]!a}, which is no file of a pack")
-            _extract(pack, each.filename, os.path.join(folder, each.filename), each.size)
-        yield folder
+    with tempfile.TemporaryDirectory(prefix="envsnap-pack-") as folder:
+        with _opened(path) as pack:
+            found = _unpacked(pack, path, folder)
+        yield found  # outside: what the block raises is no fault of the pack
+
+
+def _unpacked(pack: zipfile.ZipFile, path: str, folder: str) -> str | None:
+    """The folder, once it holds the pack's wheels; no more bytes than the pack itself has."""
+    listed = _read(pack, f"{WHEELS}/{LIST_NAME}", path)
+    if listed is None:
+        return None
+    with open(os.path.join(folder, LIST_NAME), "xb") as file:
+        file.write(listed)
+    files = open_wheelhouse(folder).files
+    there = set(pack.namelist())
+    infos = [pack.getinfo(name) for each in files if (name := f"{WHEELS}/{each.filename}") in there]
+    size = os.path.getsize(path)
+    if max(sum(each.size for each in files), sum(each.file_size for each in infos)) > size:
+        raise FileError(
+            f"{path} has fewer bytes than the wheels that its list names",
+            hint="Unzip it, and name its folder wheels with --wheelhouse",
+        )
+    if len({each.filename for each in files}) < len(files):
+        raise FileError(f"{path} names one file twice in its list of wheels")
+    for each in files:
+        _extract(pack, each.filename, os.path.join(folder, each.filename), each.size)
+    return folder
 
 
 @contextmanager
@@ -81,20 +95,25 @@ def _opened(path: str) -> Iterator[zipfile.ZipFile]:
                 yield pack
     except FileNotFoundError:
         raise ManifestError(f"No pack at {path}", hint="Make one: envsnap pack") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except ZIP_FAULTS as error:
         raise ManifestError(f"{path} is no pack that can be read: {error}") from error
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
 
 
 def _refuse_large_table(handle: int, path: str) -> None:
-    """Look at the zip's last record: how much would have to be read to know what is in it."""
+    """Look at the zip's last records: how much would have to be read to know what is in it."""
     size = os.fstat(handle).st_size
-    tail = os.pread(handle, 65536 + _END.size, max(size - 65536 - _END.size, 0))
+    tail = os.pread(handle, _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
     at = tail.rfind(_END_MARK)
     if at < 0 or len(tail) < at + _END.size:
         raise ManifestError(f"{path} is no zip: it may be cut short")
     table = _END.unpack_from(tail, at)[5]
+    if (
+        at >= _END_64.size
+        and (found := _END_64.unpack_from(tail, at - _END_64.size))[2] == _MARK_64
+    ):
+        table = found[1]  # a large zip says it there, and this number does not count
     if table > _TABLE_BYTES:
         raise ManifestError(f"{path} has a table of contents of {table >> 20} MiB: no pack has")
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from envsnap.errors import ManifestError, PlanError, ToolError
+from envsnap.errors import ManifestError, PlanError
 from envsnap.host import LocalHost
 from envsnap.lock import LockOptions
 from envsnap.lock._conda_hosts import conda_hosts
 from envsnap.lock._locate import Offered, locate
 from envsnap.lock._pylock import File
-from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
+from envsnap.lock._trust import Trust, host_counts, own_of, refuse_strangers
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.probes import Options
 from envsnap.probes._located import Environment, Located, located
 from envsnap.sections import Artifact, Lock, Package, Packages, Unknown
 from envsnap.wheelhouse._fetch import Source
 from envsnap.wheelhouse._store import SOURCES, is_plain, sha256_of
-
-_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +102,7 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     places = _same(packages, here)
     there = {each.name: _is_there(each, folder) for each in lock.artifacts}
     needed = [each for each in lock.artifacts if not there[each.name] and is_fetched(each)]
-    offered = locate(manifest, options.lock) if needed else Offered({}, ())
+    offered = locate(manifest, options.lock) if needed else Offered({}, (), frozenset())
     artifacts = {each.name: each for each in lock.artifacts}
     reasons = {each.name: each.why for each in lock.unlocked}
     jobs = []
@@ -121,7 +119,7 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     trust = Trust(own=own, allowed=options.allow_host)
     urls = [job.source.url for job in jobs if job.source is not None]
     urls += [each.url for each in lock.conda if each.url and not each.url.startswith("file:")]
-    _refuse_strangers(urls, _locals(offered), trust)
+    refuse_strangers(urls, _locals(offered), trust)
     counts = host_counts(url for url in urls if not url.startswith("file:"))
     return Prepared(manifest, lock, folder, options, tuple(jobs), here, trust, counts)
 
@@ -211,7 +209,7 @@ def _source(artifact: Artifact, offered: File | None) -> Source | None:
 def _own_hosts(
     offered: Offered, places: Mapping[str, Located], here: Environment | None
 ) -> frozenset[str]:
-    """The hosts of the user's settings, and those that what is installed here came from.
+    """Whom the user's settings name, and where what is installed here came from.
 
     Of the packages here only those count that are the manifest's; conda's by their addresses.
     """
@@ -220,30 +218,11 @@ def _own_hosts(
         conda = here.section.conda_only
         urls += [] if isinstance(conda, Unknown) else [each.url for each in conda]
         urls += [each.package.conda.url for each in here.packages if each.package.conda]
-    found = {host_of(url) for url in urls if isinstance(url, str)}
-    return frozenset(offered.hosts) | frozenset(host for host in found if host is not None)
+    return offered.own | own_of(url for url in urls if isinstance(url, str))
 
 
 def _locals(offered: Offered) -> frozenset[str]:
     """Folders of the user's own --find-links, which no manifest can name."""
     return frozenset(
         file.url for file in offered.by_sha256.values() if file.url.startswith("file:")
-    )
-
-
-def _refuse_strangers(urls: Iterable[str], own_files: frozenset[str], trust: Trust) -> None:
-    """Refuse before anything is fetched, naming every host that would have to be allowed."""
-    refused = [(url, why) for url in urls if url not in own_files and (why := refusal(url, trust))]
-    if not refused:
-        return
-    counts = host_counts(url for url, _ in refused)
-    named = ", ".join(f"{host} ({count})" for host, count in counts[:_SHOWN])
-    noun = "1 file is" if len(refused) == 1 else f"{len(refused)} files are"
-    outside = [host for host, _ in counts if not is_inside(host)]
-    flags = " ".join(f"--allow-host {host}" for host in outside[:_SHOWN])
-    raise ToolError(
-        f"{noun} not fetched, from {named}: {refused[0][1]}",
-        hint=f"If you trust it, allow it: {flags}"
-        if len(outside) == len(counts)
-        else "If it is your own index, name it: --index-url URL",
     )

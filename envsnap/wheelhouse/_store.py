@@ -6,14 +6,13 @@ is hashed before it is handed out.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
 from envsnap.manifest import write_whole
 
@@ -22,7 +21,6 @@ VERSION = "1"
 SOURCES = "sources"
 CONDA = "conda"
 _LIMIT_BYTES = 64 * 1024 * 1024
-_CHUNK_BYTES = 1 << 20
 _SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 _PART = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.+!~=-]{0,240}\Z")
 _HOW = frozenset({"index", "address", "built", "made", "conda"})
@@ -123,22 +121,17 @@ def list_bytes(wheelhouse: Wheelhouse) -> bytes:
 
 
 def sha256_of(path: str) -> str | None:
-    """The SHA-256 of a regular file, hex; None if there is no such file."""
+    """The SHA-256 of a regular file, hex; None if there is no such file.
+
+    Raises:
+        FileError: It cannot be read, or is no regular file.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return file_hash(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
-    with open(handle, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise FileError(f"{path} is no regular file")
-        digest = hashlib.sha256()
-        buffer = bytearray(_CHUNK_BYTES)
-        view = memoryview(buffer)
-        while count := file.readinto(buffer):
-            digest.update(view[:count])
-    return digest.hexdigest()
 
 
 def is_plain(filename: str) -> bool:
@@ -176,7 +169,7 @@ def _stored(row: object, path: str) -> Stored:
     how = _text(row, "how", path)
     if not is_plain(filename):
         raise FileError(f"{path} names {filename[:120]!a}, which is no name of a file below it")
-    if not _SHA256.match(sha256) or type(size) is not int or how not in _HOW:
+    if type(size) is not int or size < 0 or not _SHA256.match(sha256) or how not in _HOW:
         raise FileError(f"{path} does not say the hash, size and origin of {filename}")
     return Stored(
         name=_text(row, "name", path), version=_text(row, "version", path), filename=filename,

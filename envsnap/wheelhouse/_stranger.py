@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from envsnap.engines import run
-from envsnap.errors import FileError
-from envsnap.lock._trust import RefusedError, Trust, refusal
-from envsnap.wheelhouse._build import Builder, BuildError, Tree, build
+from envsnap.engines._pythons import Wanted, find_python
+from envsnap.lock._trust import RefusedError, Trust, origin_of, refusal
+from envsnap.probes._git import SAFE
+from envsnap.sections import Origin, Python, Unknown
+from envsnap.wheelhouse._build import Builder, build
 from envsnap.wheelhouse._make import Made
-from envsnap.wheelhouse._member import Home, is_member_name
+from envsnap.wheelhouse._member import Home, is_member_name, listed
 from envsnap.wheelhouse._prepare import Job, Prepared
+from envsnap.wheelhouse._tree import QUIET, BuildError, Tree, submodules
+from envsnap.wheelhouse._tree import git as run_git
 from envsnap.wheelhouse._unpack import unpack_source
 
 _COMMIT = re.compile(r"\A[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _CLONE_S = 1800.0
+_WEB = (
+    "-c", "protocol.https.allow=always",
+    "-c", "protocol.http.allow=always",
+    "-c", "http.followRedirects=false",
+)  # fmt: skip
+"""A redirect would lead where nobody has looked."""
 
 
 def build_stranger(job: Job, prepared: Prepared) -> Made:
     """The wheel of a package that is not here, from its commit or its source archive.
 
     Raises:
-        BuildError: It cannot be fetched or built.
+        ToolError: There is no Python to build it with; or, a BuildError, it failed.
         RefusedError: Its repository is on a host that may not be asked.
     """
+    builder = _builder(prepared)
     with tempfile.TemporaryDirectory(prefix="envsnap-build-") as temporary:
         tree = os.path.join(temporary, "tree")
         artifact = job.artifact
@@ -34,13 +46,17 @@ def build_stranger(job: Job, prepared: Prepared) -> Made:
             root = unpack_source(os.path.join(prepared.folder, *job.filename.split("/")), tree)
             source = Tree(root, ("built from its source archive, as allowed",))
         else:
-            source = _cloned(job, prepared.trust, tree)
-        return build(source, job.package, _builder(prepared), temporary)
+            source = cloned(job.package.origin, prepared.trust, tree)
+        return build(source, job.package, builder, temporary)
 
 
-def _cloned(job: Job, trust: Trust, tree: str) -> Tree:
-    """The commit that was recorded, cloned without anything of the repository being run."""
-    origin = job.package.origin
+def cloned(origin: Origin, trust: Trust, tree: str) -> Tree:
+    """The commit that was recorded, cloned without anything of the repository being run.
+
+    Raises:
+        BuildError: None was recorded, or it cannot be fetched.
+        RefusedError: It is on a host that may not be asked.
+    """
     url, commit = origin.url, origin.commit
     if origin.kind != "vcs" or origin.vcs != "git" or not isinstance(url, str):
         raise BuildError("nobody recorded a repository of it")
@@ -50,34 +66,50 @@ def _cloned(job: Job, trust: Trust, tree: str) -> Tree:
     why = refusal(url, trust)
     if why is not None:
         raise RefusedError(f"Not cloned: {why}")
-    safe = ("-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never")
-    allowed = ("-c", "protocol.https.allow=always", "-c", "protocol.http.allow=always")
-    for words in (
-        ("clone", "--quiet", "--no-checkout", "--", url, tree),
-        ("-C", tree, "checkout", "--quiet", "--detach", commit),
-    ):
-        quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1"}
-        done = run(["git", *safe, *allowed, *words], timeout_s=_CLONE_S, variables=quiet)
-        if done.status != 0:
-            raise BuildError(f"git could not fetch commit {commit[:12]} of it")
+    clone = ("clone", "--quiet", "--no-checkout", "--no-recurse-submodules", "--", url, tree)
+    git = ["git", *SAFE, *_WEB, *_pinned(url, trust)]
+    done = run([*git, *clone], timeout_s=_CLONE_S, variables=_variables(url, trust))
+    checkout = ("-c", "submodule.recurse=false", "checkout", "--quiet", "--detach", commit)
+    if done.status != 0 or run_git(tree, *checkout) is None:
+        raise BuildError(f"git could not fetch commit {commit[:12]} of it")
     below = origin.subdirectory if isinstance(origin.subdirectory, str) else ""
     if below and not is_member_name(below):
         raise BuildError(f"its folder {below[:60]!a} is none of its repository")
-    return Tree(os.path.join(tree, below), (f"built from commit {commit}, as allowed",))
+    left_out = [path for path, _ in submodules(tree, commit)]
+    notes = (f"without its submodules: {listed(left_out)}",) if left_out else ()
+    return Tree(os.path.join(tree, below), (f"built from commit {commit}, as allowed", *notes))
+
+
+def _pinned(url: str, trust: Trust) -> tuple[str, ...]:
+    """Options that hold git to the addresses that were judged; older ones of it ignore that.
+
+    What helpers know of a host is for the user's own origins alone.
+    """
+    from envsnap.wheelhouse._session import judged
+
+    peers, parts = judged(url, trust), urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    pinned = f"http.curloptResolve={parts.hostname}:{port}:{','.join(peers)}"
+    helpers = () if origin_of(url) in trust.own else ("-c", "credential.helper=")
+    return (*helpers, "-c", pinned) if peers and ":" not in str(parts.hostname) else helpers
+
+
+def _variables(url: str, trust: Trust) -> Mapping[str, str | None]:
+    """The environment of git: without the user's credentials for a host that is not theirs."""
+    if origin_of(url) in trust.own:
+        return QUIET
+    settings = os.environ.get("GIT_CONFIG_GLOBAL") or os.path.expanduser("~/.gitconfig")
+    no_home = {"GIT_CONFIG_GLOBAL": settings, "HOME": os.devnull}
+    return {**QUIET, **no_home, "GIT_ASKPASS": None, "SSH_ASKPASS": None}
 
 
 def _builder(prepared: Prepared) -> Builder:
     """What it is built for: the Python that the manifest names, if this machine has one."""
-    from envsnap.sections import Python, Unknown
-
     python = prepared.manifest.section(Python)
     if isinstance(python, Unknown):
         raise BuildError("the manifest does not know its Python")
-    minor = ".".join(python.version.split(".")[:2])
-    asked = prepared.options.python
-    found = asked or shutil.which(f"python{minor}")
-    if found is None:
-        raise FileError(f"No Python {minor} to build with", hint="Name one: --python EXE")
     soabi = python.soabi if isinstance(python.soabi, str) else None
+    wanted = Wanted(python.implementation, python.version, soabi)
+    found = find_python(wanted, prepared.options.python).executable
     home = Home("/", python.version, soabi, f"linux_{os.uname().machine}")
     return Builder(home, found, prepared.folder)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from envsnap.engines._archives import ZIP_FAULTS, is_plain_file
 from envsnap.errors import FileError
 from envsnap.wheelhouse._member import is_member_name
 
 _LIMIT_BYTES = 4 * 1024**3
 _MOST_FILES = 200_000
 _CHUNK_BYTES = 1 << 20
-_FAULTS = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
+_FAULTS = (OSError, tarfile.TarError, *ZIP_FAULTS)
 
 
 def unpack_source(path: str, target: str) -> str:
@@ -55,10 +55,9 @@ def _members(path: str) -> Iterator[tuple[str, bool, IO[bytes]]]:
     if path.endswith(".zip"):
         with zipfile.ZipFile(path) as packed:
             for info in packed.infolist():
-                mode = info.external_attr >> 16
-                if not info.is_dir() and (not mode or stat.S_ISREG(mode)):
+                if is_plain_file(info):
                     with packed.open(info) as file:
-                        yield info.filename, bool(mode & 0o100), file
+                        yield info.filename, bool(info.external_attr >> 16 & 0o100), file
         return
     with tarfile.open(path, "r|*") as archive:
         for member in archive:

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NamedTuple
 
+from envsnap.engines._archives import ZIP_FAULTS
 from envsnap.errors import FileError
 from envsnap.wheelhouse._member import FILE_LIMIT_BYTES, Member
 
@@ -65,6 +66,8 @@ def _order(dist_info: str) -> Callable[[Member], tuple[bool, str]]:
 
 def _add(wheel: zipfile.ZipFile, member: Member) -> tuple[str, str, int]:
     """One member, written; its name, SHA-256 and size."""
+    if member.inner:
+        return _add_inner(wheel, member)
     if not member.source:
         wheel.writestr(_info(member.name, _mode_of_data(member)), member.data)
         return member.name, hashlib.sha256(member.data).hexdigest(), len(member.data)
@@ -72,14 +75,32 @@ def _add(wheel: zipfile.ZipFile, member: Member) -> tuple[str, str, int]:
         status = os.fstat(file.fileno())
         info = _info(member.name, 0o755 if status.st_mode & 0o100 else 0o644)
         info.file_size = status.st_size  # large ones need the longer form from the start
-        digest, size = hashlib.sha256(), 0
-        with wheel.open(info, "w") as out:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                out.write(chunk)
-                size += len(chunk)
-                if size > FILE_LIMIT_BYTES:
-                    raise FileError(f"{member.source} grows while it is read")
+        return _pour(wheel, info, file, member)
+
+
+def _add_inner(wheel: zipfile.ZipFile, member: Member) -> tuple[str, str, int]:
+    """One member that lies in a zip, which is never whole in memory."""
+    info = _info(member.name, _mode_of_data(member))
+    try:
+        with zipfile.ZipFile(member.source) as egg, egg.open(member.inner) as file:
+            info.file_size = egg.getinfo(member.inner).file_size
+            return _pour(wheel, info, file, member)
+    except (KeyError, *ZIP_FAULTS) as error:
+        raise FileError(f"Cannot read {member.inner} in {member.source}: {error}") from error
+
+
+def _pour(
+    wheel: zipfile.ZipFile, info: zipfile.ZipInfo, file: IO[bytes], member: Member
+) -> tuple[str, str, int]:
+    """A file into the wheel, hashed while it goes."""
+    digest, size = hashlib.sha256(), 0
+    with wheel.open(info, "w") as out:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            out.write(chunk)
+            size += len(chunk)
+            if size > FILE_LIMIT_BYTES:
+                raise FileError(f"{member.source} grows while it is read")
     return member.name, digest.hexdigest(), size
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from envsnap.cli import main
 from envsnap.errors import MissingExtraError
 from envsnap.lock._uv import find_uv
-from envsnap.manifest import load, save
+from envsnap.manifest import load, parse, save
 from tests import made
 from tests.lock.index import AUTHORIZATION, PASSWORD, USER, index_of, sdist, wheel
 from tests.serving import served
@@ -26,6 +27,7 @@ def has_uv() -> bool:
 
 pytestmark = pytest.mark.skipif(not has_uv(), reason="uv is not installed (the extra 'lock')")
 FROM_SOURCE = "it was built from source, and no installer records from which archive"
+GONE = "the index has no such version: it was removed from there, or came from another one"
 FILES = dict([
     wheel("demo", "1.0"), wheel("gone", "0.9"), wheel("gone", "1.1"), sdist("source", "2.0", ""),
 ])  # fmt: skip
@@ -45,8 +47,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     )  # fmt: skip
     save(made.manifest(packages).with_lock(None), "m.json")
     with served(index_of(FILES, authorization=AUTHORIZATION)) as address:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{USER}:{PASSWORD}@{address}/simple")
-        yield address
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"http://{address}")
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{USER}:{PASSWORD}@index.example/simple")
+        yield "index.example"
 
 
 def test_every_package_that_is_not_the_installed_file_is_named(
@@ -55,17 +61,19 @@ def test_every_package_that_is_not_the_installed_file_is_named(
     assert main(["lock", "m.json"]) == 0
     out, said = capsys.readouterr()
     assert out == ""
-    lines = said.replace("\n    ", " ").splitlines()
-    assert lines[0] == "Talks to: 127.0.0.1"
+    lines = said.replace("\n    ", " ").replace(" nearest", "\n    nearest").splitlines()
+    assert lines[0] == "Talks to: index.example"
     assert lines[1].startswith("Locked 2 of 3 packages by uv ")
-    assert lines[2:5] == [
-        "  1 of 2 are the very files that were installed, each with its SHA-256",
+    assert lines[1].endswith(", each with its SHA-256")
+    assert lines[2:] == [
+        "  1 matched by name, version, build and tags, not fetched",
         f"  1 not proved: {FROM_SOURCE}: source 2.0",
-        "  files on 127.0.0.1 (2)",
+        "  files on index.example (2)",
+        f"  1 not locked: {GONE}: gone 1.0",
+        "    nearest: 0.9, 1.1",
+        "Wrote m.json",
     ]
-    assert lines[5].startswith("  not locked: gone 1.0: the index has no such version: it was ")
-    assert "nearest: 0.9, 1.1" in said
-    assert lines[-1] == "Wrote m.json"
+    assert max(map(len, said.splitlines())) < 80
     assert PASSWORD not in said + Path("m.json").read_text()
     assert index in Path("m.json").read_text()
 
@@ -120,3 +128,55 @@ def test_a_list_can_go_to_standard_output(index: str, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert out.startswith("# Written by envsnap lock from environment ")
     assert index not in out  # what an index has is asked of the reader's own
+
+
+@pytest.mark.usefixtures("index")
+def test_equal_reasons_are_one_line_and_a_wheelhouse_to_fill_needs_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    packages = (
+        made.package("demo", "1.0"), made.package("absent", "1.0"), made.package("lost", "2.0"),
+        made.package("gone", "1.0"),
+    )  # fmt: skip
+    save(made.manifest(packages).with_lock(None), "m.json")
+    assert main(["lock", "m.json"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    name = "no index has a package of this name: it was removed from there, or came from another"
+    assert f" 2 not locked: {name} one: absent 1.0, lost 2.0 1 not locked: {GONE}: gone" in said
+    assert main(["lock", "m.json", "--wheelhouse", "wheels"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "  3 have no file yet" in lines
+    assert not [line for line in lines if "not locked" in line]
+    assert "Packages lost: 3" in lines
+
+
+@pytest.mark.usefixtures("index")
+def test_a_manifest_can_come_and_go_by_standard_input_and_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path("m.json").read_text()
+    for argv, code in (["lock", "-"], 0), (["lock", "-", "--wheelhouse", "wheels"], 1):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert main([*argv, "-q"]) == code
+        out = capsys.readouterr().out
+        lock = parse(out.encode(), "-").lock
+        assert lock is not None
+        assert [each.name for each in lock.artifacts] == ["demo", "source"]
+    assert Path("m.json").read_text() == text
+    assert "demo-1.0-py3-none-any.whl" in os.listdir("wheels")
+    assert main(["lock", "m.json", "-o", "-", "--wheelhouse", "wheels", "-q"]) == 1
+    assert '"lock": {' in capsys.readouterr().out
+    assert Path("m.json").read_text() == text
+
+
+def test_a_pack_is_not_replaced_by_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("environment.zip").write_bytes(b"PK")
+    assert main(["lock", "environment.zip"]) == 2
+    assert capsys.readouterr().err == (
+        "error: A pack is not locked in place: environment.zip\n"
+        "hint: Say where the manifest goes: envsnap lock environment.zip -o envsnap.lock.json\n"
+    )
+    assert Path("environment.zip").read_bytes() == b"PK"

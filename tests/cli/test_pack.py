@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import sys
@@ -200,3 +201,73 @@ def test_a_pack_whose_list_promises_more_bytes_than_it_has_is_refused(project: P
             "hint: Unzip it, and name its folder wheels with --wheelhouse\n"
         ),
     )
+
+
+def test_sizes_of_a_list_do_not_outweigh_each_other(project: Path) -> None:
+    """A file of negative size cannot make room for one that swells."""
+    rows = [
+        {"name": name, "version": "1", "filename": f"{name}-1-py3-none-any.whl", "sha256": "0" * 64,
+         "size": size, "how": "made"}
+        for name, size in (("a", 10**12), ("b", -(10**12)))
+    ]  # fmt: skip
+    listed = json.dumps({"wheelhouse": "1", "environment": "x", "files": rows}).encode()
+    members = {FILE_NAME: (project / FILE_NAME).read_bytes(), "wheels/wheelhouse.json": listed}
+    hostile(members, project / "x.zip")
+    ended = envsnap("restore", "env", "--manifest", "x.zip", cwd=project)
+    assert ended.code == 7
+    assert ended.err.endswith("does not say the hash, size and origin of b-1-py3-none-any.whl\n")
+
+
+def test_a_member_that_swells_is_not_unpacked_whatever_the_list_says(project: Path) -> None:
+    row = {"name": "a", "version": "1", "filename": "a-1-py3-none-any.whl", "sha256": "0" * 64,
+           "size": 1, "how": "made"}  # fmt: skip
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(FILE_NAME, (project / FILE_NAME).read_bytes())
+        listed = {"wheelhouse": "1", "environment": "x", "files": [row]}
+        opened.writestr("wheels/wheelhouse.json", json.dumps(listed))
+        opened.writestr("wheels/a-1-py3-none-any.whl", bytes(5_000_000))
+    (project / "x.zip").write_bytes(target.getvalue())
+    ended = envsnap("restore", "env", "--manifest", "x.zip", cwd=project)
+    said = "error: x.zip has fewer bytes than the wheels that its list names"
+    assert (ended.code, ended.err.splitlines()[0]) == (7, said)
+
+
+def test_a_pack_with_spoiled_bytes_is_no_fault_of_envsnap(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(FILE_NAME, (project / FILE_NAME).read_bytes())
+    raw = target.getvalue()
+    at = 30 + len(FILE_NAME)
+    (project / "x.zip").write_bytes(raw[:at] + b"\xff\xff" + raw[at + 2 :])
+    assert main(["show", "x.zip"]) == 3
+    said = "error: x.zip is no pack that can be read: Error -3 while decompressing data: "
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_the_table_of_contents_of_a_large_zip_is_bounded_too(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 9, 9, 1 << 30, 0)
+    where = struct.pack("<4sLQL", b"PK\x06\x07", 0, 100, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, 100, 0, 0)
+    (project / "x.zip").write_bytes(bytes(100) + large + where + end)
+    assert main(["show", "x.zip"]) == 3
+    said = capsys.readouterr().err
+    assert said == "error: x.zip has a table of contents of 1024 MiB: no pack has\n"
+
+
+def test_a_file_on_an_inner_host_is_one_that_others_cannot_fetch(project: Path) -> None:
+    artifacts = (
+        wheels.artifact(LARGE, url=f"http://10.1.2.3/{LARGE.filename}", how="index"),
+        wheels.artifact(SMALL, url=f"http://localhost:3141/{SMALL.filename}", how="index"),
+    )
+    packages = (wheels.packaged(LARGE), wheels.packaged(SMALL))
+    save(made.manifest(packages, artifacts, python=wheels.PYTHON), str(project / FILE_NAME))
+    ended = pack(project)
+    assert ended.code == 0
+    with zipfile.ZipFile("environment.zip") as opened:
+        names = [name for name in opened.namelist() if name.endswith(".whl")]
+    assert names == [f"wheels/{LARGE.filename}", f"wheels/{SMALL.filename}"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from envsnap.engines._folder import MARK
-from envsnap.manifest import save
-from envsnap.sections import replace
+from envsnap.manifest import environment_id, save
+from envsnap.sections import CondaArtifact, CondaRecord, Packages, replace
 from tests import made, wheels
 from tests.cli.processes import BASE, Ended, command, envsnap, names_in, site_packages, variables
 
@@ -31,6 +31,7 @@ ODD = wheels.wheel(
     points="[console_scripts]\nodd = odd:main\n",
 )  # fmt: skip
 ALL = (ALPHA, BETA, ODD)
+PLAIN = wheels.wheel("alpha", "1.0")
 
 
 @pytest.fixture
@@ -315,3 +316,108 @@ def test_a_package_without_a_file_is_left_out_where_that_is_allowed(project: Pat
             "To use it:",
         ],
     )
+
+
+def of_source(content: str, folder: Path, *files: wheels.Wheel) -> None:
+    """A manifest whose lock names the source of alpha, beside a wheelhouse with these wheels."""
+    artifacts = (made.artifact("alpha", "1.0", "alpha-1.0.tar.gz", sha256="a" * 64, how="index"),)
+    packages = (wheels.packaged(ALPHA, content=content),)
+    manifest = made.manifest(packages, artifacts, python=wheels.PYTHON)
+    save(manifest, str(folder / "envsnap.lock.json"))
+    wheels.wheelhouse(folder / "wh", manifest, *files)
+
+
+def test_a_wheel_of_what_was_captured_stands_in_for_a_source(tmp_path: Path) -> None:
+    of_source(PLAIN.content, tmp_path, PLAIN)
+    ended = restore(tmp_path, "--wheelhouse", "wh")
+    assert (ended.code, ended.err.splitlines()[1:]) == (
+        0,
+        ["Restored 1 of 1 packages; all as captured", "To use it:"],
+    )
+
+
+def test_a_wheel_that_only_its_list_calls_the_captured_one_does_not(tmp_path: Path) -> None:
+    """The list that came with it states the content of the captured package."""
+    evil = wheels.wheel("alpha", "1.0", {"alpha.py": b"VERSION = 'evil'\n"})
+    of_source(PLAIN.content, tmp_path, evil._replace(content=PLAIN.content))
+    ended = restore(tmp_path, "--wheelhouse", "wh")
+    assert (ended.code, ended.err.splitlines()[0]) == (
+        6,
+        "error: Only their source is there, and building it runs its code here: alpha",
+    )
+    assert not (tmp_path / "env").exists()
+
+
+def test_what_was_made_is_compared_with_the_lock_and_not_with_its_list(tmp_path: Path) -> None:
+    manifest = wheels.manifest(ALPHA, content="0" * 64)
+    save(manifest, str(tmp_path / "envsnap.lock.json"))
+    wheels.wheelhouse(tmp_path / "wh", manifest, ALPHA)
+    ended = restore(tmp_path, "--wheelhouse", "wh")
+    assert (ended.code, ended.err.splitlines()[-1]) == (
+        1,
+        "  alpha: alpha 1.0: other files under the same version",
+    )
+
+
+def test_a_source_under_the_name_of_a_wheel_is_not_installed(project: Path) -> None:
+    """The list calls the bytes of the locked source a wheel."""
+    fake = ALPHA._replace(filename="alpha-1.0-py3-none-any.whl")
+    artifacts = (
+        made.artifact("alpha", "1.0", "alpha-1.0.tar.gz", sha256=fake.sha256, how="index"),
+    )
+    manifest = made.manifest(
+        (wheels.packaged(ALPHA, content="0" * 64),), artifacts, python=wheels.PYTHON
+    )
+    save(manifest, str(project / "envsnap.lock.json"))
+    ended = restore(project, "--wheelhouse", "wh")
+    assert (ended.code, ended.err.splitlines()[0]) == (
+        6,
+        "error: Only their source is there, and building it runs its code here: alpha",
+    )
+
+
+def test_nothing_of_the_environment_runs_while_it_is_restored(tmp_path: Path) -> None:
+    """Python runs the lines of .pth files whenever it starts as usual."""
+    mark = tmp_path / "ran"
+    line = f"import pathlib; pathlib.Path({str(mark)!r}).touch()\n".encode()
+    hook = wheels.wheel("hook", "1.0", {"hook.pth": line, "hook.py": b""})
+    manifest = wheels.manifest(hook)
+    save(manifest, str(tmp_path / "envsnap.lock.json"))
+    wheels.wheelhouse(tmp_path / "wh", manifest, hook)
+    ended = restore(tmp_path, "--wheelhouse", "wh")
+    assert (ended.code, ended.err.splitlines()[-2:]) == (
+        0,
+        ["Restored 1 of 1 packages; all as captured", "To use it:"],
+    )
+    assert not mark.exists()
+    assert python(tmp_path, "import hook; print(1)") == "1\n"
+    assert mark.exists()
+
+
+def test_conda_s_hosts_are_told_and_strangers_refused_before_the_folder_is_begun(
+    tmp_path: Path,
+) -> None:
+    archive = CondaArtifact(
+        name="python", version="3.11.7", build="0", subdir="noarch", sha256="a" * 64, md5=None,
+        filename="python-3.11.7-0.conda", size=1,
+        url="https://conda.example/lab/noarch/python-3.11.7-0.conda",
+    )  # fmt: skip
+    record = CondaRecord(
+        name="python", version="3.11.7", build="0", channel="lab", url=archive.url,
+        subdir="noarch", sha256="a" * 64, md5=None,
+    )  # fmt: skip
+    base = made.manifest((), (), python=wheels.PYTHON)
+    packages = replace(base.section(Packages), conda_only=(record,))
+    manifest = replace(base, sections={**base.sections, "packages": packages})
+    assert base.lock is not None
+    lock = replace(base.lock, environment=str(environment_id(manifest)), conda=(archive,))
+    save(manifest.with_lock(lock), str(tmp_path / "envsnap.lock.json"))
+    ended = envsnap("restore", "env", cwd=tmp_path, env=variables(HOME=str(tmp_path)))
+    assert ended == Ended(
+        5, "",
+        "The manifest names conda.example (1)\n"
+        "error: 1 file is not fetched, from conda.example (1): conda.example is neither in your "
+        "own settings nor allowed\n"
+        "hint: If you trust it, allow it: --allow-host conda.example\n",
+    )  # fmt: skip
+    assert not (tmp_path / "env").exists()

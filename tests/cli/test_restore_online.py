@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, ClassVar
@@ -163,3 +164,31 @@ def test_a_manifest_sends_us_nowhere(
         [f"error: 2 files are not fetched, from {host} (2): {said[0]}", f"hint: {said[1]}"],
     )
     assert names_in(tmp_path) == ["cache", "envsnap.lock.json"]
+
+
+def test_a_pack_takes_what_only_the_users_own_index_has_and_says_who_is_asked_before(
+    tmp_path: Path, index: str
+) -> None:
+    locked(tmp_path, index)
+    path = f"{os.path.dirname(sys.executable)}:/usr/bin:/bin"
+    env = variables(
+        PATH=path, UV_NO_CONFIG="1", UV_CACHE_DIR=str(tmp_path / "cache"),
+        https_proxy="http://127.0.0.1:9", DOCKER_HOST="tcp://127.0.0.1:9",
+    )  # fmt: skip
+    own = ["--python", BASE.path, "--index-url", f"http://{index}/simple"]
+    ended = envsnap("pack", *own, cwd=tmp_path, env=env)
+    size = f"{(len(ALPHA.raw) + len(BETA.raw)) / 1e6:.1f} MB"
+    assert (ended.code, ended.err.splitlines()[:3]) == (
+        0,
+        [
+            "Talks to: 127.0.0.1",
+            "Fetches from: 127.0.0.1 (2)",
+            f"2 files to fetch ({size}); 0 are there already",
+        ],
+    )
+    with zipfile.ZipFile(tmp_path / "environment.zip") as opened:
+        names = [name for name in opened.namelist() if name.endswith(".whl")]
+    assert names == [f"wheels/{ALPHA.filename}", f"wheels/{BETA.filename}"]
+    Index.files.clear()
+    words = ["restore", "env", "--manifest", "environment.zip", "--python", BASE.path]
+    assert envsnap(*words, cwd=tmp_path, env=env).code == 0

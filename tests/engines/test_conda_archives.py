@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsnap.engines.conda import archive_path, file_hash, install
+from envsnap.engines._archives import file_hash
+from envsnap.engines.conda import archive_path, install
 from envsnap.errors import FileError, ManifestError, ToolError
 from envsnap.sections import CondaArtifact, replace
 from tests.torture.conda_packages import Link, Made, write
@@ -126,6 +127,56 @@ def test_no_command_is_a_path(tmp_path: Path) -> None:
     made = package(noarch="python", entry_points=["../../evil = toy:main"])
     assert refused([stored(made, tmp_path)], tmp_path) == (
         "DIR/conda/noarch/toy-1.0-0.conda would write outside the environment: '../../evil'"
+    )
+
+
+def python(site: str | None = None) -> Made:
+    files: dict[str, bytes | Link] = {"bin/python3.11": b"", "d1/keep": b""}
+    return package(name="python", version="3.11.7", files=files, site_packages=site)
+
+
+@pytest.mark.parametrize(
+    "site", ["../../outside", "/opt/outside", "lib/python3.11/site-packages/../../..", "d1", ""]
+)
+def test_no_python_moves_the_packages_of_others_out(tmp_path: Path, site: str) -> None:
+    other = package(noarch="python", files={"site-packages/toy.py": b""})
+    artifacts = [stored(each, tmp_path) for each in (python(site), other)]
+    assert refused(artifacts, tmp_path) == (
+        f"DIR/conda/noarch/python-3.11.7-0.conda has packages in a folder of no Python: {site!a}"
+    )
+
+
+@pytest.mark.parametrize("site", [None, "lib/python3.11/site-packages"])
+def test_a_noarch_package_is_judged_by_where_it_goes(tmp_path: Path, site: str | None) -> None:
+    """A link of a second one lies below a link of the first, and so two folders higher up."""
+    one = package(
+        name="one", files={"lib/python3.11/site-packages/x": Link(target="../../../d1")},
+        unlisted=frozenset({"lib/python3.11/site-packages/x"}),
+    )  # fmt: skip
+    two = package(
+        name="two", noarch="python", files={"site-packages/x/l": Link(target="../../out")},
+        unlisted=frozenset({"site-packages/x/l"}),
+    )  # fmt: skip
+    artifacts = [stored(each, tmp_path) for each in (python(site), one, two)]
+    assert refused(artifacts, tmp_path) == (
+        "DIR/conda/noarch/two-1.0-0.conda would write outside the environment: "
+        "'lib/python3.11/site-packages/x/l'"
+    )
+
+
+def test_a_noarch_package_goes_to_the_packages_of_its_python(tmp_path: Path) -> None:
+    toy = package(noarch="python", files={"site-packages/toy.py": b"", "python-scripts/t": b""})
+    artifacts = [stored(each, tmp_path) for each in (python(), toy)]
+    install(artifacts, str(tmp_path), str(tmp_path / "env"), SAID.append)
+    assert (tmp_path / "env" / "lib" / "python3.11" / "site-packages" / "toy.py").exists()
+    assert (tmp_path / "env" / "bin" / "t").exists()
+
+
+def test_no_path_is_spelled_around_a_link(tmp_path: Path) -> None:
+    one = package(name="one", files={"a": Link(target="b"), "b": b""})
+    two = package(name="two", files={"./a/evil": b""})
+    assert refused([stored(each, tmp_path) for each in (one, two)], tmp_path) == (
+        "DIR/conda/noarch/two-1.0-0.conda would write outside the environment: 'a/evil'"
     )
 
 

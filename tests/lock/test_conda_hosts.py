@@ -9,7 +9,12 @@ from envsnap.lock._conda_hosts import conda_hosts
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEFAULTS = {"conda.anaconda.org", "repo.anaconda.com"}
+DEFAULTS = {
+    "conda.anaconda.org",
+    "https://conda.anaconda.org:443",
+    "https://repo.anaconda.com:443",
+    "repo.anaconda.com",
+}
 
 
 def test_without_settings_the_channels_are_the_programs_own() -> None:
@@ -25,7 +30,10 @@ def test_a_sites_mirror_is_the_users_own(tmp_path: Path) -> None:
         "# - https://old.example/forge\n"
     )
     found = conda_hosts({"HOME": str(tmp_path), "CONDA_CHANNELS": "https://env.example/x,y"})
-    own = {"conda.lab.example", "10.0.0.7", "mirror.example", "env.example"}
+    own = {
+        "conda.lab.example", "https://conda.lab.example:443", "10.0.0.7", "http://10.0.0.7:8080",
+        "mirror.example", "https://mirror.example:443", "env.example", "https://env.example:443",
+    }  # fmt: skip
     assert found == DEFAULTS | own
 
 

@@ -42,7 +42,8 @@ DEMO = made.artifact("demo", "1.0", "demo-1.0-py3-none-any.whl", sha256="ab" * 3
 SOURCE = made.artifact("source", "2.0", "source-2.0.tar.gz", sha256="cd" * 32)
 LOCAL = made.artifact("torch", "2.0+cpu", "torch-2.0+cpu-cp311-cp311-linux_x86_64.whl")
 DIRECT = made.artifact("six", "1.0", "six-1.0-py3-none-any.whl", sha256="ef" * 32, how="address")
-HERE = replace(DEMO, name="here", filename="here-1.0-py3-none-any.whl", url=None, sha256="12" * 32)
+HERE = replace(DEMO, name="here", filename="here-1.0-py3-none-any.whl", url=None, sha256="12" * 32,
+               how="made")  # fmt: skip
 
 
 def test_a_pylock_has_every_file_with_its_address_and_hash() -> None:
@@ -142,6 +143,17 @@ def test_hostile_words_of_a_lock_end_no_string_and_start_no_line(field: str) -> 
         line for line in text.splitlines() if not line.startswith(("#", "demo==", "    --"))
     ] == []
     assert "\x1b" not in listed.text + text
+
+
+def test_what_an_inner_index_has_is_asked_of_the_readers_own() -> None:
+    inner = replace(DEMO, name="inner", filename="inner-1.0-py3-none-any.whl", url=None)
+    local = replace(
+        inner, name="local", version="1.0+lab", filename="local-1.0+lab-py3-none-any.whl"
+    )
+    assert pylock(manifest_of(inner), {}).left_out == ("mine 0.1", "inner 1.0")
+    exported = requirements(manifest_of(inner, local), {})
+    assert exported.left_out == ("mine 0.1", "local 1.0+lab")
+    assert exported.text.endswith(f"inner==1.0 \\\n    --hash=sha256:{DEMO.sha256}\n")
 
 
 def test_a_path_that_leaves_the_list_of_names_is_no_option_of_pip() -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envsnap.lock._trust import Trust, host_counts, host_of, peer_refusal, refusal, shown
+from envsnap.lock._trust import (
+    Trust,
+    host_counts,
+    host_of,
+    own_of,
+    peer_refusal,
+    refusal,
+    shown,
+)
 
 INNER = (
     "http://localhost/a", "http://LOCALHOST./a", "http://x.localhost/a", "http://127.0.0.1/a",
@@ -46,7 +54,23 @@ def test_only_http_is_fetched(url: str) -> None:
 
 @pytest.mark.parametrize("url", INNER)
 def test_an_own_host_may_be_inside_a_network(url: str) -> None:
-    assert refusal(url, Trust(own=frozenset({host_of(url) or ""}))) is None
+    assert refusal(url, Trust(own=own_of([url]))) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.7:22/", "https://10.0.0.7:8080/", "http://10.0.0.7/"]
+)
+def test_behind_another_port_of_an_inner_host_stands_somebody_else(url: str) -> None:
+    own = Trust(own=own_of(["http://10.0.0.7:8080/simple"]))
+    assert refusal("http://10.0.0.7:8080/files/a.whl", own) is None
+    assert refusal(url, own) == "10.0.0.7 is an address of this machine or its network"
+
+
+def test_a_host_is_the_same_in_any_case_and_with_the_last_dot() -> None:
+    trust = Trust(own=frozenset({"Index.Example."}), allowed=frozenset({"FILES.example."}))
+    assert trust == Trust(own=frozenset({"index.example"}), allowed=frozenset({"files.example"}))
+    assert refusal("https://files.example/a.whl", trust) is None
+    assert refusal("https://index.EXAMPLE./a.whl", trust) is None
 
 
 def test_a_host_that_nobody_chose_is_refused_by_its_name() -> None:
@@ -64,12 +88,13 @@ def test_a_host_that_nobody_chose_is_refused_by_its_name() -> None:
 
 def test_a_name_that_resolves_into_a_network_is_refused_once_it_is_connected() -> None:
     why = "files.example resolves to 10.0.0.8, an address of this machine or its network"
-    assert peer_refusal("files.example", "10.0.0.8", ALLOWED) == why
-    assert (
-        peer_refusal("files.example", "10.0.0.8", Trust(own=frozenset({"files.example"}))) is None
-    )
-    assert peer_refusal("files.example", "9.9.9.9", Trust()) is None
-    assert peer_refusal("files.example", "fe80::1%eth0", ALLOWED) is not None
+    url = "https://files.example/a"
+    own = Trust(own=own_of([url]))
+    assert peer_refusal(url, "10.0.0.8", ALLOWED) == why
+    assert peer_refusal(url, "10.0.0.8", own) is None
+    assert peer_refusal("https://files.example:22/a", "10.0.0.8", own) == why
+    assert peer_refusal(url, "9.9.9.9", Trust()) is None
+    assert peer_refusal(url, "fe80::1%eth0", ALLOWED) is not None
 
 
 def test_no_message_has_a_credential_or_a_query() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import zipfile
@@ -130,3 +131,60 @@ def test_an_entry_point_that_is_code_gets_no_script(tmp_path: Path, place: Schem
     unpack(str(path), place)
     assert os.listdir(os.path.join(place.prefix, "bin")) == ["ok"]
     assert not (tmp_path / "env" / "up").exists()
+
+
+def spoiled(raw: bytes, name: str) -> bytes:
+    """A zip in which this member's compressed bytes are no such thing."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as opened:
+        info = opened.getinfo(name)
+    at = info.header_offset + 30 + len(name)
+    return raw[:at] + b"\xff\xff" + raw[at + 2 :]
+
+
+def encrypted(raw: bytes) -> bytes:
+    """A zip that says of its members that they are encrypted."""
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        parts = raw.split(mark)
+        at = offset - 4
+        raw = mark.join(
+            [parts[0], *(part[:at] + bytes([part[at] | 1]) + part[at + 1 :] for part in parts[1:])]
+        )
+    return raw
+
+
+def deflated(files: Mapping[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as whole:
+        for name, raw in files.items():
+            whole.writestr(name, raw)
+    return target.getvalue()
+
+
+def test_what_the_zip_module_raises_is_told_of_the_wheel(tmp_path: Path, place: Schemes) -> None:
+    files = {**FILES, f"{INFO}/RECORD": record(FILES)}
+    shown = "a-1-py3-none-any.whl is no wheel: "
+    for raw, why in (
+        (spoiled(deflated(files), f"{INFO}/RECORD"), "Error -3 while decompressing data: "),
+        (encrypted(zipped(files)), f"File '{INFO}/RECORD' is encrypted, password required"),
+        (zipped({f"{INFO}/RECORD": b"a" * 200_000 + b",,\n"}), "field larger than field limit"),
+        (b"PK", "File is not a zip file"),
+    ):
+        assert refused(tmp_path, raw, place).startswith(shown + why)
+    assert below(tmp_path / "env") == set()
+
+
+def test_a_wheel_that_swells_is_refused_before_anything_is_written(
+    tmp_path: Path, place: Schemes
+) -> None:
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as whole,
+        whole.open("a.bin", "w", force_zip64=True) as member,
+    ):
+        for _ in range(300):
+            member.write(bytes(1 << 20))
+    raw = target.getvalue()
+    assert refused(tmp_path, raw, place) == (
+        f"a-1-py3-none-any.whl unpacks to more bytes than a wheel of {len(raw) >> 10} KiB can"
+    )
+    assert below(tmp_path / "env") == set()

@@ -46,6 +46,8 @@ class Made:
     executable: frozenset[str] = field(default_factory=frozenset)
     unlisted: frozenset[str] = field(default_factory=frozenset)
     """Files that paths.json does not name."""
+    site_packages: str | None = None
+    """Where a Python says that it has its packages."""
 
     @property
     def filename(self) -> str:
@@ -89,6 +91,8 @@ def _info(package: Made) -> dict[str, bytes | Link]:
         "license": "BSD-3-Clause",
         "timestamp": _TIME * 1000,
     }
+    if package.site_packages is not None:
+        index["python_site_packages_path"] = package.site_packages
     if package.noarch:
         index["noarch"] = package.noarch
     else:

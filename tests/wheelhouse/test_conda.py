@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envsnap.engines.conda import archive_path, file_hash
+from envsnap.engines._archives import file_hash
+from envsnap.engines.conda import archive_path
 from envsnap.errors import ManifestError, ToolError
 from envsnap.sections import CondaArtifact, replace
 from envsnap.wheelhouse._conda import fill_conda

@@ -295,7 +295,7 @@ def test_an_egg_and_a_zipped_one_become_wheels(tmp_path: Path) -> None:
 
 
 def test_a_distributions_own_package_has_the_files_that_dpkg_lists(tmp_path: Path) -> None:
-    from envsnap.wheelhouse._legacy import gather_legacy
+    from envsnap.wheelhouse._legacy import Known, gather_legacy
     from envsnap.wheelhouse._member import area_of
 
     site = tmp_path / "usr" / "lib" / "python3" / "dist-packages"
@@ -307,7 +307,7 @@ def test_a_distributions_own_package_has_the_files_that_dpkg_lists(tmp_path: Pat
     lists.mkdir()
     listed = [located.path, f"{located.path}/PKG-INFO", f"{site}/deb/__init__.py", "/etc/passwd"]
     (lists / "python3-deb.list").write_text("\n".join(listed) + "\n")
-    found = gather_legacy(located.path, area_of(str(site), "/"), ("deb", "1"), str(lists))
+    found = gather_legacy(located.path, area_of(str(site), "/"), ("deb", "1"), Known(str(lists)))
     assert [each.name for each in found.members] == ["deb/__init__.py", "deb-1.dist-info/METADATA"]
     assert found.notes == ("its files are those that dpkg lists in python3-deb.list",)
 

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from envsnap.errors import FileError
-from envsnap.wheelhouse._content import stated_content
+from envsnap.wheelhouse._build import Builder, repack
+from envsnap.wheelhouse._content import content_of
 from envsnap.wheelhouse._store import Stored, Wheelhouse, open_wheelhouse, sha256_of, write_list
+from envsnap.wheelhouse._tree import BuildError
 from envsnap.wheelhouse._unpack import unpack_source
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.made import package
+from tests.wheelhouse.by_hand import HOME
 
 NAME = "a-1-py3-none-any.whl"
 ROW = {
@@ -67,7 +70,7 @@ def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"sha256": "x"}, {"size": "1"}, {"how": "magic"}, {"size": True}]
+    "changes", [{"sha256": "x"}, {"size": "1"}, {"how": "magic"}, {"size": True}, {"size": -1}]
 )
 def test_a_list_that_does_not_say_what_a_file_is_is_refused(
     tmp_path: Path, changes: dict[str, object]
@@ -129,16 +132,58 @@ def test_the_links_of_a_source_are_left_out(tmp_path: Path) -> None:
     assert found == ["out/a", "out/a/link", "out/a/link/x"]
 
 
-@pytest.mark.parametrize(
-    "members", [{}, {"a-1.dist-info/RECORD": "\0"}, {"a-1.dist-info/RECORD": "a.py,md5=1,1\n"}]
-)
-def test_a_wheel_whose_record_states_nothing_has_no_content(
-    tmp_path: Path, members: dict[str, str]
-) -> None:
+def torn(path: Path, name: str) -> str:
+    """A zip with one member that cannot be unpacked."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, "x = 1\n" * 100)
+    raw = path.read_bytes()
+    at = raw.index(name.encode()) + len(name)
+    path.write_bytes(raw[:at] + b"\xff\xff" + raw[at + 2 :])
+    return str(path)
+
+
+def test_a_zipped_source_is_unpacked_whatever_its_members_say_of_their_kind(tmp_path: Path) -> None:
+    modes = {"plain": 0o644, "program": 0o755, "typed": 0o100755, "nothing": 0, "link": 0o120777}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, mode in modes.items():
+            info = zipfile.ZipInfo(f"a-1/{name}")
+            info.external_attr = mode << 16
+            archive.writestr(info, "x")
+    root = Path(unpack_source(str(tmp_path / "a.zip"), str(tmp_path / "out")))
+    found = {each.name: oct(each.stat().st_mode & 0o777) for each in root.iterdir()}
+    assert found == {
+        "plain": "0o644", "program": "0o755", "typed": "0o755", "nothing": "0o644",
+    }  # fmt: skip
+
+
+def test_a_torn_archive_is_one_fault_of_that_file(tmp_path: Path) -> None:
+    why = "Error -3 while decompressing data: invalid block type"
+    path = torn(tmp_path / "a.zip", "a-1/setup.py")
+    with pytest.raises(FileError) as caught:
+        unpack_source(path, str(tmp_path / "out"))
+    assert caught.value.message == f"Cannot unpack {path}: {why}"
+    path = torn(tmp_path / NAME, "a-1.dist-info/RECORD")
+    assert content_of(path) is None
+    with pytest.raises(BuildError) as failed:
+        repack(path, package("a", "1"), Builder(HOME, "python", str(tmp_path)), ())
+    assert failed.value.message == f"its wheel cannot be read: {why}"
+
+
+def test_a_wheels_content_is_that_of_its_files_whatever_its_record_states(tmp_path: Path) -> None:
+    digests = set()
+    for text in ("", "\0", "a.py,md5=1,1\n", "a.py,sha256=AAAA,1\n"):
+        with zipfile.ZipFile(tmp_path / NAME, "w") as wheel:
+            wheel.writestr("a.py", "x = 1\n")
+            wheel.writestr("a-1.dist-info/RECORD", text)
+        digests.add(content_of(str(tmp_path / NAME)))
+    hexed = hashlib.sha256(b"x = 1\n").hexdigest()
+    assert digests == {hashlib.sha256(f"a.py\0{hexed}\n".encode()).hexdigest()}
+
+
+def test_what_is_no_wheel_has_no_content(tmp_path: Path) -> None:
     path = tmp_path / NAME
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in members.items():
-            wheel.writestr(name, text)
-    assert stated_content(str(path)) is None
+        wheel.writestr("a.py", "")
+    assert content_of(str(path)) is None
     path.write_bytes(b"no zip")
-    assert stated_content(str(path)) is None
+    assert content_of(str(path)) is None
