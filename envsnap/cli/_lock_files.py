@@ -32,13 +32,6 @@ class _Form(NamedTuple):
     write: Callable[[Manifest, Mapping[str, str]], Exported]
 
 
-class Written(NamedTuple):
-    """A file to write: whole and checked before anything is."""
-
-    path: str
-    exported: Exported
-
-
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """The options that ask for more files."""
     group = parser.add_argument_group("beside the manifest, for other installers")
@@ -97,24 +90,35 @@ def write_files(
 ) -> None:
     """Write what was asked for. `files` are those of a wheelhouse, by their SHA-256.
 
+    One list that cannot be made costs none of the others.
+
     Raises:
+        PlanError: One cannot be made of this environment; the others were written.
         FileError: One cannot be written.
     """
+    forms = {form.option: form for form in _FORMS}
+    refused: list[PlanError] = []
+    for option, path in asked.items():
+        try:
+            exported = forms[option].write(manifest, _beside(path, files))
+        except PlanError as error:
+            refused.append(error)
+            continue
+        _write(path, exported, quiet=quiet)
+    if refused:
+        raise refused[0]
+
+
+def _write(path: str, exported: Exported, *, quiet: bool) -> None:
     from envsnap.manifest._file import write_whole
 
-    forms = {form.option: form for form in _FORMS}
-    made = [
-        Written(path, forms[option].write(manifest, _beside(path, files)))
-        for option, path in asked.items()
-    ]
-    for each in made:
-        if each.path == "-":
-            payload(each.exported.text)
-            continue
-        write_whole(each.path, each.exported.text.encode("utf-8", "replace"))
-        say(f"Wrote {clean(each.path)}", quiet=quiet)
-        for line in _left_out(each.exported.left_out):
-            say(folded(line, columns()), quiet=quiet)
+    if path == "-":
+        payload(exported.text)
+        return
+    write_whole(path, exported.text.encode("utf-8", "replace"))
+    say(f"Wrote {clean(path)}", quiet=quiet)
+    for line in _left_out(exported.left_out):
+        say(folded(line, columns()), quiet=quiet)
 
 
 def _left_out(names: tuple[str, ...]) -> list[str]:

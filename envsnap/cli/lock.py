@@ -14,7 +14,7 @@ from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
 from envsnap.lock._proof import MADE_HERE, is_proved
 from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest, canonical_name, find, save
-from envsnap.sections import Artifact, Package, Packages, Unknown, Unlocked
+from envsnap.sections import NOT_VERIFIED, Artifact, Package, Packages, Unknown, Unlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def lock_options(args: argparse.Namespace) -> LockOptions:
 def run(args: argparse.Namespace) -> ExitCode:
     """Lock, write the manifest back and the other files asked for, and say what is not in them."""
     refuse_names(args)
+    if args.wheelhouse is not None and not args.wheelhouse.strip():
+        raise UsageError("--wheelhouse names no folder", hint="Name one: --wheelhouse DIR")
     path = args.manifest or find()
     output = args.output or path
     if output.lower().endswith(".zip"):
@@ -135,18 +137,21 @@ def _lines(manifest: Manifest) -> list[str]:
     others = [each for each in lock.artifacts if each.how not in MADE_HERE]
     count, active = len(lock.artifacts), _active(manifest)
     proved = {e.name for e in others if e.name in active and is_proved(e, active[e.name])}
-    matched = [each for each in others if each.is_installed is True and each.name not in proved]
+    edited = [each for each in others if _was_edited(active.get(each.name))]
+    doubted = proved | {each.name for each in edited}
+    matched = [each for each in others if each.is_installed is True and each.name not in doubted]
     hidden = [each for each in others if each.url is None]
     whole = f"{count} of {count + len(lock.unlocked)} packages"
     found = [f"Locked {whole} by {clean(lock.locker)}, each with its SHA-256"]
     counted = [
         (len(proved), "proved to be what is installed, by hash or content"),
         (len(matched), "matched by name, version, build and tags, not fetched"),
+        (len(edited), f"edited since they were installed, which no index has: {_names(edited)}"),
         (len(ours), f"made or built for a wheelhouse: {_names(ours)}"),
         (len(lock.conda), "conda packages, each with its hash"),
     ]
     found += [f"  {number} {what}" for number, what in counted if number]
-    found += _doubts([each for each in others if each.name not in proved])
+    found += _doubts([each for each in others if each.name not in doubted])
     if hidden:
         why = "without an address: in a folder here, on an inner host or behind a token"
         found.append(f"  {len(hidden)} {why}: {_names(hidden)}")
@@ -163,6 +168,12 @@ def _active(manifest: Manifest) -> dict[str, Package]:
     installed = section if isinstance(section, Unknown) else section.installed
     known = () if isinstance(installed, Unknown) else installed
     return {canonical_name(each.name): each for each in known if each.active}
+
+
+def _was_edited(package: Package | None) -> bool:
+    """Whether capture --verify found files that are not as the installer wrote them."""
+    changes = package.changes if package is not None else NOT_VERIFIED
+    return not isinstance(changes, Unknown) and bool(changes.edited or changes.missing)
 
 
 def _doubts(artifacts: Sequence[Artifact]) -> list[str]:

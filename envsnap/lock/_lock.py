@@ -19,13 +19,13 @@ from envsnap.lock._hosts import Indexes, indexes
 from envsnap.lock._pins import MOST_CANDIDATES, OWN_ARCHIVE, Pin, sort_out, unlocked_of
 from envsnap.lock._proof import is_proved, kept, kept_archives
 from envsnap.lock._pylock import Release
+from envsnap.lock._target import target_of
 from envsnap.lock._uv import ANSWERED, Answer
 from envsnap.lock._uv_settings import uv_indexes
 from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.sections import (
     Artifact,
     Lock,
-    Os,
     Package,
     Packages,
     Python,
@@ -36,8 +36,6 @@ from envsnap.sections import (
 )
 
 _PYTHON = re.compile(r"\A[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?\Z")
-_DEFAULT_GLIBC = (2, 17)
-_DEFAULT_MUSL = (1, 2)
 _LONGEST_WHY = 120
 _GONE = "it was removed from there, or came from another one"
 _NO_SUCH_NAME = "no index has a package of this name"
@@ -102,8 +100,8 @@ def wanted_of(manifest: Manifest, options: LockOptions) -> Wanted:
     Raises:
         PlanError: The manifest does not say it, or there is no lock for such a Python.
     """
-    python, _, _ = _known(manifest)
-    return Wanted(python.version, _target(manifest, python), options)
+    python, packages, _ = _known(manifest)
+    return Wanted(python.version, target_of(manifest, python, packages), options)
 
 
 def _found(
@@ -223,27 +221,6 @@ def _known(manifest: Manifest) -> tuple[Python, tuple[Package, ...], str]:
     if python.implementation != "cpython":
         raise PlanError(f"No lock is made for {python.implementation!a}: only for CPython")
     return python, found, environment
-
-
-def _target(manifest: Manifest, python: Python) -> Target:
-    """The platform that the wheels were installed on. Only Linux is asked for: images are Linux."""
-    system = manifest.section(Os)
-    kind = python.platform if isinstance(python.platform, str) else "linux"
-    if not kind.startswith("linux"):
-        raise PlanError(
-            f"This environment is for {kind!a}; a lock for Linux is another resolution",
-            hint="Make the environment on Linux, and capture it there",
-        )
-    machine = python.architecture if isinstance(python.architecture, str) else "x86_64"
-    numbers = python.version.split(".")
-    major, minor = int(numbers[0]), int(numbers[1])
-    musl = not isinstance(system, Unknown) and system.libc == "musl"
-    said = None if isinstance(system, Unknown) else system.libc_version
-    found = re.match(r"\A(\d{1,3})\.(\d{1,3})", said) if isinstance(said, str) else None
-    version = (
-        (int(found[1]), int(found[2])) if found else (_DEFAULT_MUSL if musl else _DEFAULT_GLIBC)
-    )
-    return Target((major, minor), machine, "musl" if musl else "glibc", version)
 
 
 class _Judge(NamedTuple):

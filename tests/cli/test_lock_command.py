@@ -13,6 +13,7 @@ from envsnap.cli import main
 from envsnap.errors import MissingExtraError
 from envsnap.lock._uv import find_uv
 from envsnap.manifest import load, parse, save
+from envsnap.sections import Changes
 from tests import made
 from tests.lock.index import AUTHORIZATION, PASSWORD, USER, index_of, sdist, wheel
 from tests.serving import served
@@ -180,3 +181,32 @@ def test_a_pack_is_not_replaced_by_a_manifest(
         "hint: Say where the manifest goes: envsnap lock environment.zip -o envsnap.lock.json\n"
     )
     assert Path("environment.zip").read_bytes() == b"PK"
+
+
+@pytest.mark.usefixtures("index")
+def test_a_list_that_cannot_be_made_costs_none_of_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["lock", "m.json", "-q", "--conda-explicit", "--requirements"]) == 6
+    assert "conda" in capsys.readouterr().err
+    assert Path("requirements.txt").read_text().startswith("# Written by envsnap lock")
+
+
+@pytest.mark.usefixtures("index")
+def test_an_edited_package_is_not_what_the_index_has(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = Changes(edited=("demo.py",), missing=(), extra=(), files=3)
+    save(made.manifest((made.package("demo", "1.0", changes=changes),)).with_lock(None), "m.json")
+    assert main(["lock", "m.json"]) == 0
+    said = capsys.readouterr().err
+    assert "  1 edited since they were installed, which no index has: demo 1.0\n" in said
+    assert "matched" not in said
+
+
+@pytest.mark.usefixtures("index")
+def test_a_wheelhouse_without_a_name_is_refused_before_anybody_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["lock", "m.json", "--wheelhouse", ""]) == 2
+    assert capsys.readouterr().err == (
+        "error: --wheelhouse names no folder\nhint: Name one: --wheelhouse DIR\n"
+    )
