@@ -11,12 +11,12 @@ from envsnap.engines import Built, Engine, Job, Listener
 from envsnap.errors import PlanError, ToolError, UsageError
 from envsnap.formats import named
 from envsnap.formats._context import Carried, claim, write_context, write_record
-from envsnap.lock._trust import Trust, host_counts, host_of, refusal
+from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import BuildPlan, PlanOptions, Resolve, plan
 from envsnap.plan._model import WHEELS
 from envsnap.plan._safe import reference as image_reference
-from envsnap.sections import Artifact, Fact, Packages, Reason, Unknown, replace
+from envsnap.sections import Fact, Packages, Reason, Unknown, replace
 from envsnap.wheelhouse._store import Wheelhouse, open_wheelhouse
 
 OUTPUT = "envsnap-build"
@@ -39,7 +39,7 @@ class BuildOptions:
     wheelhouse: str | None = None
     """Where the files lie that no index has."""
     own_hosts: frozenset[str] = frozenset()
-    """Hosts of the user's own settings, which may be inside a network."""
+    """Hosts and origins of the user's own settings, as `Trust.own` has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +98,9 @@ def build(
     claim(options.output, force=options.force)
     wheelhouse = open_wheelhouse(options.wheelhouse) if options.wheelhouse is not None else None
     stored = frozenset(each.sha256 for each in wheelhouse.files) if wheelhouse else frozenset()
-    asked = dataclasses.replace(options.plan, stored=stored)
-    refuse_inside(manifest.lock.artifacts if manifest.lock else (), options.own_hosts)
+    travelling = _travelling(manifest, stored)
+    asked = dataclasses.replace(options.plan, stored=stored, alone=travelling)
+    refuse_inside(_addresses(manifest, travelling), options.own_hosts)
     planned = plan(manifest, asked, resolve)
     files: dict[str, str] = {}
     for each in chosen:
@@ -111,21 +112,45 @@ def build(
     return recipes
 
 
-def refuse_inside(artifacts: Iterable[Artifact], own: frozenset[str]) -> None:
-    """Refuse a lock that sends whoever builds into a network: to this machine or its neighbours.
+def addresses(manifest: Manifest, wheelhouse: str | None) -> tuple[str, ...]:
+    """Every address that the recipes of a manifest fetch from; of what travels with them none.
 
     Raises:
-        PlanError: An address of it does, and its host is not the user's own.
+        FileError: The wheelhouse cannot be used.
     """
-    for each in artifacts:
-        host = host_of(each.url) if each.url is not None else None
-        if host is None or host in own:
+    files = open_wheelhouse(wheelhouse).files if wheelhouse is not None else ()
+    stored = frozenset(each.sha256 for each in files)
+    return _addresses(manifest, _travelling(manifest, stored))
+
+
+def _addresses(manifest: Manifest, travelling: frozenset[str]) -> tuple[str, ...]:
+    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
+    return tuple(each.url for each in artifacts if each.url and each.sha256 not in travelling)
+
+
+def _travelling(manifest: Manifest, stored: frozenset[str]) -> frozenset[str]:
+    """The files of a wheelhouse that the lock names at an address of an inner network."""
+    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
+    inside = (each.sha256 for each in artifacts if is_inside(host_of(each.url or "") or ""))
+    return frozenset(inside) & stored
+
+
+def refuse_inside(urls: Iterable[str], own: frozenset[str]) -> None:
+    """Refuse addresses that send whoever builds into a network: to this machine or its neighbours.
+
+    Raises:
+        PlanError: One does, and its origin is not the user's own.
+    """
+    for url in urls:
+        host = host_of(url)
+        if host is None or not is_inside(host):
             continue
-        why = refusal(each.url or "", Trust(own=own, allowed=frozenset({host})))
+        why = refusal(url, Trust(own=own, allowed=frozenset({host})))
         if why is not None:
             raise PlanError(
-                f"{canonical_name(each.name)[:60]!a} is not fetched: {why}",
-                hint="If it is your own index, name it: --index-url URL",
+                f"{url.rpartition('/')[2][:120]!a} is not fetched: {why}",
+                hint="If it is your own index, name it (--index-url URL); or name the wheelhouse "
+                "that has the file: --wheelhouse DIR",
             )
 
 
@@ -215,7 +240,7 @@ def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[
     One more package or another patch release is a difference here, for an image is made of
     nothing but its manifest.
     """
-    from envsnap._check import check
+    from envsnap._check import check, in_a_line
     from envsnap.rules import CheckOptions, Outcome, Scope
 
     options = CheckOptions(scope=Scope.NATIVE, select=_OF_THE_IMAGE)
@@ -226,7 +251,7 @@ def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[
         if each.outcome.reaches(Outcome.NUMERICS) or each.code in _EXACT
     ]
     return (
-        *(f"{each.subject}: {each.what}" for each in counted),
+        *map(in_a_line, counted),
         *(f"not compared: {each.path}: {each.reason}" for each in report.not_checked),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from envsnap.errors import UsageError
 from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.profiles import NO_ENVIRONMENT
-from envsnap.rules import Checked, CheckOptions, Report, Rule, Scope, compare, rules
+from envsnap.rules import Checked, CheckOptions, Finding, Report, Rule, Scope, compare, rules
 from envsnap.rules._core import Side
 from envsnap.rules._cuda import is_machine_alone
 from envsnap.sections import SECTIONS, Artifact, Fact, Packages, Python, Reason, Unknown, replace
@@ -26,20 +26,20 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
             is left.
     """
     asked = _asked(options)
-    is_set_up, why = _set_up(wanted, found)
+    is_here, why = _set_up(wanted, found)
     if options.is_image:
         report = _of_an_image(compare(_as_rebuilt(wanted), found, codes=asked))
         usual, why = Scope.CONTAINER, "an image is the container"
     else:
         report = compare(wanted, found, codes=asked)
-        usual = Scope.NATIVE if is_set_up else Scope.CONTAINER
+        usual = Scope.NATIVE if is_here else Scope.CONTAINER
     scope = options.scope or usual
     return Checked(
         report=report._replace(ignored=dict(options.ignore)),
         scope=scope,
         chosen=f"--for {scope}" if options.scope else why,
         options=options,
-        is_set_up=is_set_up,
+        is_set_up=is_here,
     )
 
 
@@ -126,6 +126,17 @@ def rebuilt_contents(artifacts: Iterable[Artifact]) -> Mapping[str, Fact[str | N
         for each in artifacts
         if each.how in {"made", "built"} or not each.filename.endswith(".whl")
     }
+
+
+def in_a_line(found: Finding) -> str:
+    """A finding in one line, with its subject named once."""
+    subject = f"{found.subject} "
+    return found.what if found.what.startswith(subject) else f"{found.subject}: {found.what}"
+
+
+def is_set_up(wanted: Manifest, found: Manifest) -> bool:
+    """Whether half of the wanted packages are installed on the found side, or may be."""
+    return _set_up(wanted, found)[0]
 
 
 def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:

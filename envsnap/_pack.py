@@ -17,10 +17,10 @@ from envsnap import __version__
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import formats
 from envsnap.formats._context import is_executable
-from envsnap.lock._trust import host_of, is_inside
+from envsnap.lock._trust import host_counts, host_of, is_inside
 from envsnap.manifest import FILE_NAME, Manifest, canonical_name, encode
 from envsnap.plan import PlanOptions, Resolve, plan
-from envsnap.plan._native import native_plan
+from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Lock, Packages, Unknown, replace
 from envsnap.wheelhouse._packed import WHEELS
 from envsnap.wheelhouse._store import LIST_NAME, Stored, Wheelhouse, list_bytes, open_wheelhouse
@@ -78,6 +78,8 @@ class Pack(NamedTuple):
     wheels: tuple[Carried, ...]
     left_out: tuple[str, ...]
     """What is not in it and on no index, as 'torch 2.3.0: why'."""
+    hosts: tuple[tuple[str, int], ...]
+    """How many of the other files lie on each host."""
     without_recipes: str | None
     """Why it has no recipes of containers; None where it has."""
 
@@ -114,8 +116,10 @@ def make_pack(manifest: Manifest, options: PackOptions, resolve: Resolve) -> Pac
     wheels, left_out = _parted(alone, _here(options), options.without)
     left_out += [f"{each.name} {each.version}: {each.why}" for each in planned.left_out]
     stored = frozenset(each.stored.sha256 for each in wheels)
-    recipes, why = _recipes(manifest, PlanOptions(stored=stored, allow_missing=True), resolve)
-    texts = {FILE_NAME: encode(manifest), **recipes, **_locks(manifest, wheels)}
+    inner = frozenset(each.sha256 for each in planned.artifacts if _is_ours_alone(each.url))
+    options_of_plan = PlanOptions(stored=stored, alone=inner, allow_missing=True)
+    recipes, why = _recipes(manifest, options_of_plan, resolve)
+    texts = {FILE_NAME: encode(manifest), **recipes, **_locks(_for_others(manifest), wheels)}
     if wheels:
         listed = Wheelhouse("", planned.environment, tuple(each.stored for each in wheels))
         texts[f"{WHEELS}/{LIST_NAME}"] = list_bytes(listed).decode()
@@ -123,7 +127,7 @@ def make_pack(manifest: Manifest, options: PackOptions, resolve: Resolve) -> Pac
     texts[README] = _readme(manifest, planned.environment, about, left_out)
     return Pack(
         planned.environment, {name: text.encode() for name, text in sorted(texts.items())},
-        tuple(wheels), tuple(left_out), why,
+        tuple(wheels), tuple(left_out), _hosts(planned), why,
     )  # fmt: skip
 
 
@@ -227,6 +231,22 @@ def _recipes(
     except PlanError as error:
         return {}, error.message
     return found, None
+
+
+def _hosts(planned: NativePlan) -> tuple[tuple[str, int], ...]:
+    urls = [each.url for each in planned.artifacts] + [each.url for each in planned.conda]
+    return host_counts(url for url in urls if not _is_ours_alone(url))
+
+
+def _for_others(manifest: Manifest) -> Manifest:
+    """The manifest without the addresses that nobody else can fetch from."""
+    lock = manifest.lock
+    if lock is None:
+        return manifest
+    known = tuple(
+        replace(each, url=None) if _is_ours_alone(each.url) else each for each in lock.artifacts
+    )
+    return manifest.with_lock(replace(lock, artifacts=known))
 
 
 def _locks(manifest: Manifest, wheels: Sequence[Carried]) -> Mapping[str, str]:

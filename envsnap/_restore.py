@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from envsnap._check import check, rebuilt_contents
+from envsnap._check import check, in_a_line, rebuilt_contents
 from envsnap.engines import conda, native
 from envsnap.engines._folder import begin, claim, finish, undo
 from envsnap.engines.native import Base, File, Installed, Schemes, Wanted
 from envsnap.errors import PlanError
 from envsnap.lock import LockOptions
-from envsnap.manifest import Manifest, canonical_name
+from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Fact, Package, Packages, Unknown, replace
+from envsnap.wheelhouse._as_lock import as_lock
 from envsnap.wheelhouse._gather import Places, bring_archives, bring_files, kept, places_of
 from envsnap.wheelhouse._stand_in import stand_in
 from envsnap.wheelhouse._store import Stored, Wheelhouse, open_wheelhouse
@@ -71,6 +72,24 @@ class Restored(NamedTuple):
     """How its Python differs, where that decides nothing; None where it does not."""
     notes: tuple[str, ...]
     """What there is to know of conda's packages."""
+
+
+def locked_by(manifest: Manifest, folders: Sequence[str]) -> Manifest:
+    """The manifest with the lock that one of the wheelhouses is, where it has none of its own.
+
+    Raises:
+        FileError: A wheelhouse cannot be used.
+    """
+    found = (as_lock(manifest, open_wheelhouse(each)) for each in folders)
+    lock = next(filter(None, found), None) if manifest.lock is None else None
+    return manifest if lock is None else manifest.with_lock(lock)
+
+
+def strangers(manifest: Manifest, folders: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The wheelhouses of other environments, each with that environment's id."""
+    own = environment_id(manifest)
+    known = ((each, open_wheelhouse(each).environment) for each in folders)
+    return tuple((folder, other) for folder, other in known if other != own)
 
 
 def prepare(manifest: Manifest, options: RestoreOptions) -> Prepared:
@@ -251,7 +270,7 @@ def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) 
     return Restored(
         installed=installed, alike=_alike(wanted, here),
         differences=(
-            *(f"{each.subject}: {each.what}" for each in counted if each.code != "PYT003"),
+            *(in_a_line(each) for each in counted if each.code != "PYT003"),
             *dict.fromkeys(unseen),
         ),
         python=patch and f"{patch.what} ({patch.code})", notes=notes,

@@ -138,6 +138,7 @@ def test_it_writes_the_recipes_that_the_installed_one_writes(pyz: str, tmp_path:
     save(made.manifest(), f"{tmp_path}/m.json")
     base = f"registry.example/python:3.11.7@sha256:{'ab' * 32}"
     words = ["build", "m.json", "--to", "dockerfile,apptainer,repo2docker", "--base-image", base]
+    words += ["--allow-host", "files.example"]
     programs = {"one-file": [pyz], "installed": ["-m", "envsnap"]}
     for name, program in programs.items():
         done = run([sys.executable, *program, *words, "-q", "-o", name], cwd=str(tmp_path))

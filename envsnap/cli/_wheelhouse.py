@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple
 
 from envsnap.cli._terminal import Progress, clean, columns, folded, say
-from envsnap.errors import ExitCode
+from envsnap.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def add_wheelhouse_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-host",
         metavar="HOST",
+        type=host_name,
         action="append",
         default=[],
         help="fetch from this host too: it is not in your own settings",
@@ -62,6 +63,23 @@ def add_wheelhouse_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="build this package from its source, which runs its code",
     )
+
+
+def host_name(said: str) -> str:
+    """A host as --allow-host takes it: its name alone, in lower case.
+
+    Raises:
+        UsageError: It is an address, has a port, or is no name.
+    """
+    from envsnap.lock._trust import is_host
+
+    host = said.strip().lower().removesuffix(".")
+    if not is_host(host):
+        raise UsageError(
+            f"--allow-host takes the name of a host alone, not {clean(said[:80])!r}",
+            hint="Write it without https://, port and path: --allow-host files.example",
+        )
+    return host
 
 
 def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOptions) -> Filling:
@@ -80,7 +98,7 @@ def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOption
     asked = FillOptions(
         lock=options,
         python=args.python,
-        allow_host=frozenset(each.lower() for each in args.allow_host),
+        allow_host=frozenset(args.allow_host),
         allow_build=frozenset(map(canonical_name, args.allow_build)),
     )
     with Progress("Looking for the files ...", quiet=args.quiet):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,21 +13,26 @@ from envsnap._build import (
     BuildOptions,
     Image,
     Recipes,
+    addresses,
     build,
     build_image,
     engine_of,
     image_hosts,
+    refuse_inside,
     registry_of,
     resolve_digest,
 )
 from envsnap._typing import NamedTuple
 from envsnap.cli._manifest import load
-from envsnap.cli._terminal import add_common, clean, columns, folded, payload, say
+from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, payload, say
+from envsnap.cli._wheelhouse import host_name
 from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to
-from envsnap.errors import ExitCode, UsageError
+from envsnap.errors import ExitCode, ToolError, UsageError
 from envsnap.formats import named
 from envsnap.lock import LockOptions, hosts
-from envsnap.lock._trust import host_counts
+from envsnap.lock._hosts import indexes, settings_of
+from envsnap.lock._locate import locate
+from envsnap.lock._trust import Trust, host_counts, own_of, refusal, refuse_strangers
 from envsnap.manifest import Manifest, environment_id, find, save
 from envsnap.plan import BuildPlan, PlanOptions
 from envsnap.reports._lines import path_word
@@ -79,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="write into a folder with other files in it")
     add("--explain", action="store_true", help="print every decision and its reason")
     _add_image_options(parser)
+    add(
+        "--allow-host", metavar="HOST", type=host_name, action="append", default=[],
+        help="name files on this host, too: it is not in your own settings",
+    )  # fmt: skip
     add_index_options(parser)
     add_common(parser)
 
@@ -104,6 +113,8 @@ class _Asked(NamedTuple):
     manifest: str
     build: BuildOptions
     lock: LockOptions
+    allowed: frozenset[str]
+    """Hosts that the recipes may name beside the user's own."""
     explain: bool
     quiet: bool
 
@@ -119,8 +130,8 @@ def run(args: argparse.Namespace) -> ExitCode:
         talks_to([f"{registry_of(reference)} (digest of {reference})"], quiet=asked.quiet)
         return resolve_digest(reference)
 
-    _tell_files(manifest, quiet=asked.quiet)
     with _wheels(asked) as options:
+        _judge_files(addresses(manifest, options.wheelhouse), manifest, asked)
         recipes = build(manifest, options, resolve_aloud)
     _tell_recipes(recipes, asked)
     if asked.build.image is None:
@@ -147,11 +158,17 @@ def _asked(args: argparse.Namespace) -> _Asked:
         build=BuildOptions(
             formats=tuple(dict.fromkeys(formats)), output=args.output, image=args.image,
             network=args.network, force=args.force, wheelhouse=args.wheelhouse,
-            own_hosts=frozenset(hosts(locking.indexes, os.environ, locker=locking.locker)),
+            own_hosts=_own(locking),
             plan=PlanOptions(base_image=args.base_image, allow_missing=args.allow_missing),
         ),
-        lock=locking, explain=args.explain, quiet=args.quiet,
+        lock=locking, allowed=frozenset(args.allow_host), explain=args.explain, quiet=args.quiet,
     )  # fmt: skip
+
+
+def _own(locking: LockOptions) -> frozenset[str]:
+    """The hosts and origins that the user's settings and flags name."""
+    places = indexes(locking.indexes, os.environ)
+    return own_of(settings_of(places, os.environ, locker=locking.locker))
 
 
 def _locked(asked: _Asked) -> Manifest:
@@ -170,13 +187,37 @@ def _locked(asked: _Asked) -> Manifest:
     return manifest
 
 
-def _tell_files(manifest: Manifest, *, quiet: bool) -> None:
-    """Which hosts the recipes will fetch from, before they are written."""
-    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
-    named = [f"{host} ({count})" for host, count in host_counts(each.url for each in artifacts)]
+def _judge_files(urls: Sequence[str], manifest: Manifest, asked: _Asked) -> None:
+    """Say which hosts the recipes fetch from, and refuse those that the user never chose.
+
+    Where a host is in no setting, the user's own index is asked whether it has its files there.
+
+    Raises:
+        PlanError: An address is inside a network.
+        RefusedError: A host is neither the user's own nor allowed.
+    """
+    named = [f"{host} ({count})" for host, count in host_counts(urls)]
     if named:
         text = f"The image's files come from: {clean(', '.join(named))}"
-        say(folded(text, columns(sys.stderr)), quiet=quiet)
+        say(folded(text, columns(sys.stderr)), quiet=asked.quiet)
+    own = asked.build.own_hosts
+    refuse_inside(urls, own)
+    trust = Trust(own=own, allowed=asked.allowed)
+    if any(refusal(url, trust) for url in urls):
+        trust = Trust(own=own | _answering(manifest, asked), allowed=asked.allowed)
+    refuse_strangers(urls, (), trust)
+
+
+def _answering(manifest: Manifest, asked: _Asked) -> frozenset[str]:
+    """The hosts where the user's own index has files of the lock; none where it does not answer."""
+    locking = asked.lock
+    talks_to(hosts(locking.indexes, os.environ, locker=locking.locker), quiet=asked.quiet)
+    try:
+        with Progress("Asking the package index ...", quiet=asked.quiet):
+            return locate(manifest, locking).own
+    except ToolError as error:
+        say(folded(clean(f"warning: {error.message}"), columns(sys.stderr)))
+        return frozenset()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from envsnap._check import Checked, CheckOptions, check
+from envsnap._check import Checked, CheckOptions, check, is_set_up
 from envsnap.cli._lines import painted
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, Style, add_common, columns, hashing, payload
@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
+    from envsnap.host import Host
+    from envsnap.probes import Options
     from envsnap.reports.check_text import Sides
 
 EPILOG = """examples:
@@ -178,22 +180,28 @@ def _image(reference: str) -> Manifest:
 def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifest:
     """This machine or a recorded one, with content digests where the wanted side has any."""
     from envsnap._capture import capture, own_environment
-    from envsnap.host import Host, LocalHost, RecordedHost
+    from envsnap.host import LocalHost, RecordedHost
     from envsnap.probes import Options
 
     options = Options(
         python=asked.python, ours=own_environment(), host_only=asked.host_only,
-        digests=_has_digests(wanted), verify=_verifies(recording, wanted, asked),
+        digests=_has_digests(wanted), verify=asked.verify,
     )  # fmt: skip
     host: Host = LocalHost() if recording is None else RecordedHost.from_path(recording)
     read = "this machine" if recording is None else recording
     with Progress(f"Reading {read} ...", quiet=asked.quiet) as line:
+        if wanted.captured.verified and recording is None:
+            options = options._replace(verify=asked.verify or _is_here(host, options, wanted))
         return capture(host, options._replace(listen=hashing(line)))
 
 
-def _verifies(recording: str | None, wanted: Manifest, asked: _Asked) -> bool:
-    """Whether all files are hashed: where asked for, or as deep as the wanted side was captured."""
-    return asked.verify or (wanted.captured.verified and recording is None)
+def _is_here(host: Host, options: Options, wanted: Manifest) -> bool:
+    """Whether the wanted environment is, by half of its names: else its files are not hashed."""
+    from envsnap._capture import capture
+
+    sections = frozenset({"python", "packages"})
+    seen = capture(host, options._replace(digests=False, verify=False), sections=sections)
+    return not options.host_only and is_set_up(wanted, seen)
 
 
 def _has_digests(wanted: Manifest) -> bool:

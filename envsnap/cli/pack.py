@@ -21,7 +21,7 @@ from envsnap._pack import (
 )
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, payload, say
-from envsnap.cli._wheelhouse import differing_lines, lost_lines, plan_lines, say_all
+from envsnap.cli._wheelhouse import differing_lines, host_name, lost_lines, plan_lines, say_all
 from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to
 from envsnap.errors import ExitCode, UsageError
 from envsnap.lock import hosts
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--wheelhouse", metavar="DIR", help="take what no index has from here")
     add("--python", metavar="EXE", help="where it is not there: make it of this environment")
     add(
-        "--allow-host", metavar="HOST", action="append", default=[],
+        "--allow-host", metavar="HOST", type=host_name, action="append", default=[],
         help="fetch from this host, too: it is not in your own settings",
     )  # fmt: skip
     add(
@@ -137,6 +137,9 @@ def _tell(pack: Pack, output: str, *, quiet: bool) -> None:
     count = len(pack.wheels)
     files = "1 file" if count == 1 else f"{count} files"
     lines = [f"{output}: {_mb(pack.size)}, with {files} that no index has"]
+    if pack.hosts:
+        named = ", ".join(f"{host} ({number})" for host, number in pack.hosts)
+        lines.append(f"All others come from: {named}")
     if pack.without_recipes is not None:
         lines.append(f"No recipes of containers: {pack.without_recipes}")
     lines += [f"Not in it: {each}" for each in pack.left_out[:_SHOWN]]

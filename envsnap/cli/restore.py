@@ -8,14 +8,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envsnap._restore import Prepared, Restored, RestoreOptions, prepare, restore
+from envsnap._restore import (
+    Prepared,
+    Restored,
+    RestoreOptions,
+    locked_by,
+    prepare,
+    restore,
+    strangers,
+)
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, payload, say
+from envsnap.cli._wheelhouse import host_name
 from envsnap.cli.lock import add_index_options, lock_aloud, lock_options, talks_to
-from envsnap.errors import ExitCode
+from envsnap.errors import ExitCode, ToolError
 from envsnap.lock import hosts
 from envsnap.lock._trust import host_counts
-from envsnap.manifest import canonical_name, find
+from envsnap.manifest import Manifest, canonical_name, find
+from envsnap.reports._lines import manifest_words, path_word
+from envsnap.wheelhouse._gather import with_wheelhouse
 from envsnap.wheelhouse._packed import is_pack, wheels_of
 
 TYPE_CHECKING = False
@@ -48,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--wheelhouse", metavar="DIR", help="take files from here first (envsnap lock wrote it)")
     add("--python", metavar="EXE", help="make it from this Python (default: one is looked for)")
     add(
-        "--allow-host", metavar="HOST", action="append", default=[],
+        "--allow-host", metavar="HOST", type=host_name, action="append", default=[],
         help="fetch from this host, too: it is not in your own settings",
     )  # fmt: skip
     add(
@@ -67,15 +78,42 @@ def run(args: argparse.Namespace) -> ExitCode:
     if manifest.edited:
         say(f"warning: {clean(args.manifest or find())} was edited since it was captured")
     options = _options(args)
+    named = () if args.wheelhouse is None else (args.wheelhouse,)
+    manifest = _told_of_wheelhouses(manifest, named, quiet=args.quiet)
     if manifest.lock is None:
         say("The manifest has no lock yet: locking it first", quiet=args.quiet)
-        manifest = lock_aloud(manifest, options.lock, quiet=args.quiet)
+        try:
+            manifest = lock_aloud(manifest, options.lock, quiet=args.quiet)
+        except ToolError as error:
+            raise with_wheelhouse(error) from error
     with _wheels(args) as wheelhouses:
         prepared = prepare(manifest, dataclasses.replace(options, wheelhouses=wheelhouses))
         _tell_before(prepared, quiet=args.quiet)
         with Progress("", quiet=args.quiet) as progress:
             restored = restore(prepared, progress.update)
-    return _tell_after(prepared, restored, quiet=args.quiet)
+    code = _tell_after(prepared, restored, quiet=args.quiet)
+    if code is ExitCode.NO:
+        _tell_next(args)
+    return code
+
+
+def _told_of_wheelhouses(manifest: Manifest, folders: tuple[str, ...], *, quiet: bool) -> Manifest:
+    """The manifest, locked by its own wheelhouse where it has no lock; others are said to be so."""
+    for folder, other in strangers(manifest, folders):
+        text = f"{folder} is of environment {other[:80]}: files are taken from it only by hash"
+        say(folded(clean(text), columns(sys.stderr)), quiet=quiet)
+    found = locked_by(manifest, folders)
+    if found is not manifest:
+        text = f"The manifest has no lock: {folders[0]} has every file, and nobody is asked"
+        say(folded(clean(text), columns(sys.stderr)), quiet=quiet)
+    return found
+
+
+def _tell_next(args: argparse.Namespace) -> None:
+    """How to see all that differs."""
+    words = "" if args.manifest in {None, "-"} else manifest_words(args.manifest)
+    folder = path_word(args.folder)
+    say(f"hint: See all of it: envsnap check{words} --python {folder} --verify", quiet=args.quiet)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ _MAKE_S = 120.0
 _INSTALL_S = 7200.0
 _UV_OLDEST = (3, 8)
 _TAIL_LINES = 6
+_OF_VENV = ("venv", "'venv'", "ensurepip", "'ensurepip'")
 _SCHEMES = """
 import json, sys, sysconfig
 paths = sysconfig.get_paths()
@@ -75,10 +76,12 @@ def make_environment(base: Base, folder: str) -> Schemes:
         timeout_s=_MAKE_S, variables=_plain_python(),
     )  # fmt: skip
     if done.status:
+        said = done.stdout + done.stderr
+        lacks = any(f"No module named {each}" in said for each in _OF_VENV)
+        hint = "Install its module venv (on Debian: apt install python3-venv), or name"
         raise ToolError(
             f"Python {base.version} makes no environment: {_last(done)}",
-            hint="Install its module venv (on Debian: apt install python3-venv), "
-            "or name another Python with --python",
+            hint=f"{hint if lacks else 'Name'} another Python with --python",
         )
     return schemes_of(folder)
 

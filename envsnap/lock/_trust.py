@@ -141,6 +141,15 @@ def host_of(url: str) -> str | None:
     return host if _HOST.match(host) or _ip(host) is not None else None
 
 
+def is_host(said: str) -> bool:
+    """Whether a text is the name of a host alone, or an address: no port, path or wildcard.
+
+    >>> [is_host(each) for each in ("files.example", "::1", "x:443", "https://x", "*", "")]
+    [True, True, False, False, False, False]
+    """
+    return bool(_HOST.match(said)) or _ip(said) is not None
+
+
 def is_inside(host: str) -> bool:
     """Whether a host is this machine, or of a network that only this machine may reach.
 

@@ -8,7 +8,7 @@ from envsnap.errors import PlanError
 from envsnap.manifest import Manifest, canonical_name, environment_id
 from envsnap.plan import _safe
 from envsnap.plan._model import LeftOut, PlanOptions, Why
-from envsnap.sections import Artifact, Lock, Package
+from envsnap.sections import Artifact, Lock, Package, replace
 
 _SHOWN = 5
 _ANY_MACHINE = "-none-any"
@@ -40,16 +40,21 @@ def installs(
             )
         elif found.version != package.version:
             missing.append(LeftOut(package.name, package.version, f"the lock has {found.version}"))
-        elif found.url is None and found.sha256 not in options.stored:
+        elif _is_alone(found, options) and found.sha256 not in options.stored:
             missing.append(LeftOut(package.name, package.version, _IN_A_WHEELHOUSE))
         elif why := _needs_compiler(package, found):
             missing.append(LeftOut(package.name, package.version, why))
         else:
-            chosen.append(found)
+            chosen.append(replace(found, url=None) if _is_alone(found, options) else found)
     if missing and not options.allow_missing:
         raise _missing(missing)
     chosen.sort(key=lambda each: canonical_name(each.name))
     return tuple(chosen), tuple(sorted(missing)), _reasons(chosen, missing)
+
+
+def _is_alone(found: Artifact, options: PlanOptions) -> bool:
+    """Whether nobody but a wheelhouse has a file for whoever builds."""
+    return found.url is None or found.sha256 in options.alone
 
 
 def _lock(manifest: Manifest) -> Lock:

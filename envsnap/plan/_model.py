@@ -72,6 +72,8 @@ class PlanOptions:
     """Plan an image without the packages that cannot be installed."""
     stored: frozenset[str] = frozenset()
     """The SHA-256 of every file in the caller's wheelhouse, which can travel with the recipe."""
+    alone: frozenset[str] = frozenset()
+    """The SHA-256 of files that travel or are missing, though the lock has an address of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,5 +106,5 @@ class BuildPlan:
 
     @property
     def carried(self) -> tuple[Artifact, ...]:
-        """What no index has: these files travel with the recipe, in its folder `wheels`."""
+        """What whoever builds finds on no index: it travels with the recipe, in `wheels`."""
         return tuple(each for each in (*self.wheels, *self.sources) if each.url is None)

@@ -152,4 +152,5 @@ def _match(pattern: re.Pattern[str], text: str, where: str, expected: str) -> re
 
 
 def _wrong(text: str, where: str, expected: str) -> PlanError:
-    return PlanError(f"Expected {expected}, not {shown(text)}, in '{where}'")
+    hidden = " with a name or password, not shown," if _USER.search(text) else ""
+    return PlanError(f"Expected {expected}, not {shown(text)}{hidden or ','} in '{where}'")

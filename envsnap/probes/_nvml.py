@@ -241,7 +241,8 @@ def _profile(raw: object) -> str | None:
 
 
 def _first_bool(raw: object) -> bool | None:
-    return {0: False, 1: True}.get(raw[0]) if isinstance(raw, list) and raw else None
+    first = raw[0] if isinstance(raw, list) and raw else None
+    return {0: False, 1: True}.get(first) if isinstance(first, int) else None
 
 
 def _mib(raw: object) -> int | None:

@@ -119,8 +119,9 @@ def _newer(manifest: Manifest) -> Iterator[Mend]:
     if isinstance(project, Unknown) or git is None:
         return
     installed, committed = known(project.newest_install), known(git.commit_time)
-    if installed and committed and installed > committed:
-        length = len("2026-11-21") if installed[:10] != committed[:10] else len("2026-11-21T12:34")
+    minute = len("2026-11-21T12:34")  # two programs' clocks: a minute decides nothing
+    if installed and committed and installed[:minute] > committed[:minute]:
+        length = len("2026-11-21") if installed[:10] != committed[:10] else minute
         when, last = (each[:length].replace("T", " ") for each in (installed, committed))
         yield Mend(
             f"the newest package was installed on {when}, after the last commit ({last})",

@@ -109,8 +109,9 @@ def _mend_lines(number: int, thing: Mend, width: int) -> Iterator[str]:
 def steps(manifest: Manifest, path: str, width: int) -> list[str]:
     """The commands that come next, each with what it does where the line has room."""
     name = "" if path == "-" else manifest_words(path)
+    lock = ((f"envsnap lock{name}", "the URL and hash of every package"),)
     rebuild = (
-        (f"envsnap lock{name}", "the URL and hash of every package"),
+        *(() if manifest.lock is not None else lock),
         (f"envsnap build{name} --docker", "or --singularity, --repo2docker"),
     )
     check = (f"envsnap check{name}", "later, here or elsewhere: still the same?")

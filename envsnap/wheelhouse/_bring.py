@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from envsnap.errors import EnvsnapError, FileError
 from envsnap.lock._trust import Trust
-from envsnap.wheelhouse._fetch import AT_ONCE, Source, fetch, way
+from envsnap.wheelhouse._fetch import AT_ONCE, Source, Way, fetch, way
 
 _LOOK_UP_S = 0.2
 
@@ -34,12 +34,21 @@ class _StoppedError(Exception):
     """Nobody waits for the file any more."""
 
 
+def _nothing(target: str, /) -> None:
+    """Leave a file alone that has come."""
+
+
 def bring(
-    errands: Sequence[Errand], trust: Trust, listen: Callable[[int], None]
+    errands: Sequence[Errand],
+    trust: Trust,
+    listen: Callable[[int], None],
+    *,
+    look: Callable[[str], None] = _nothing,
 ) -> tuple[Failed, ...]:
     """Put every file into its place; those that could not be had, in their order.
 
-    `listen` hears how many bytes there are in all, whenever there are more.
+    `listen` hears how many bytes there are in all, whenever there are more. `look` gets the path of
+    each file that has come, in the thread that fetched it, while others are on their way.
     """
     stop, lock, total = threading.Event(), threading.Lock(), [0]
 
@@ -51,18 +60,8 @@ def bring(
 
     by = way(trust, hear)
 
-    def one(errand: Errand) -> Failed | None:
-        try:
-            fetch(errand.source, errand.target, by)
-        except EnvsnapError as error:
-            return Failed(errand.name, error)
-        except OSError as error:
-            why = FileError(f"Cannot write {errand.target}: {error.strerror or error}")
-            return Failed(errand.name, why)
-        return None
-
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        running = [pool.submit(one, each) for each in errands]
+        running = [pool.submit(_one, each, by, look) for each in errands]
         try:
             while not all(each.done() for each in running):
                 listen(total[0])
@@ -73,3 +72,16 @@ def bring(
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return tuple(failed for each in running if (failed := each.result()) is not None)
+
+
+def _one(errand: Errand, by: Way, look: Callable[[str], None]) -> Failed | None:
+    """Put one file into its place; why it could not be had."""
+    try:
+        fetch(errand.source, errand.target, by)
+        look(errand.target)
+    except EnvsnapError as error:
+        return Failed(errand.name, error)
+    except OSError as error:
+        why = FileError(f"Cannot write {errand.target}: {error.strerror or error}")
+        return Failed(errand.name, why)
+    return None

@@ -25,17 +25,25 @@ from envsnap.lock._trust import (
     refusal,
     shown,
 )
+from envsnap.wheelhouse._part import (
+    LIMIT_BYTES,
+    UNSTATED_BYTES,
+    hash_part,
+    judge_room,
+    remove,
+    stated_length,
+    told,
+)
 
 if TYPE_CHECKING:
     import requests
 
 AT_ONCE = 6
 """How many files are fetched at a time."""
-LIMIT_BYTES = 16 * 1024**3
-"""The most that is taken of a file whose size nobody stated."""
 _CHUNK_BYTES = 1 << 20
 _REDIRECTS = 8
-_DIGITS = 19
+_LOOK_BYTES = 64 << 20
+"""How much is written before the room is looked at again."""
 _OTHER_BYTES = "has other bytes than those that were locked"
 _UNREADABLE = "Not fetched: {} redirects to an address that cannot be read"
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -68,14 +76,14 @@ class Listener(Protocol):
 class Patience(NamedTuple):
     """How long a server is waited for."""
 
-    connect_s: float = 20.0
-    silent_s: float = 60.0
+    connect_s: float = 10.0
+    silent_s: float = 20.0
     """How long it may say nothing."""
     slow_s: float = 120.0
     """How long it may send less than a thousand bytes a second."""
     pause_s: float = 1.0
     """Before the second try; longer before each further one."""
-    tries: int = 4
+    tries: int = 3
 
 
 class Client(NamedTuple):
@@ -170,7 +178,7 @@ def _once(source: Source, target: str, by: Way) -> int:
     """One try, which goes on where an earlier one stopped."""
     part = f"{target}.part"
     digest = source.digest()
-    have = _hash_part(part, digest)
+    have = hash_part(part, digest)
     if source.size is not None and have >= source.size:
         have = 0
     answer = _asked(source.url, by, have)
@@ -185,10 +193,10 @@ def _once(source: Source, target: str, by: Way) -> int:
             raise GoneError(f"{shown(source.url)} {_OTHER_BYTES}")
         if not have:
             digest = source.digest()
-            _remove(part)
+            remove(part)
         size = _pour(_Body(answer, part, digest, have), source, by)
     if have and not _is_right(source, digest):  # what an earlier run has left was another file's
-        _remove(part)
+        remove(part)
         by.listen(-size)
         return _once(source, target, by)
     _name_it(source, digest, part, target)
@@ -224,7 +232,7 @@ def _asked(url: str, by: Way, have: int) -> requests.Response:
         except ValueError:  # the library reads a redirect although it does not follow it
             raise RefusedError(_UNREADABLE.format(shown(address))) from None
         except (requests.RequestException, HTTPError) as error:
-            raise _AgainError(_told(error)) from None
+            raise _AgainError(told(error)) from None
         if answer.status_code not in _MOVED:
             return answer
         answer.close()
@@ -277,14 +285,32 @@ def _judge_status(status: int, url: str) -> None:
 
 def _length(answer: requests.Response, size: int | None, have: int) -> int:
     """How many bytes the server says will come; what is wanted where it says nothing."""
-    said = answer.headers.get("Content-Length", "")
-    return int(said) if said.isdecimal() and len(said) < _DIGITS else (size or 0) - have
+    said = stated_length(answer.headers)
+    return (size or 0) - have if said is None else said
+
+
+def _most(body: _Body, source: Source) -> int:
+    """How many bytes the file may have; there must be room for those that are stated.
+
+    Raises:
+        GoneError: It is larger than any that is taken.
+        FileError: The disk has no room.
+    """
+    if source.size is not None:
+        return source.size
+    said = stated_length(body.answer.headers)
+    if said is None:
+        return UNSTATED_BYTES
+    if body.have + said > LIMIT_BYTES:
+        raise GoneError(f"{shown(source.url)} has more than {LIMIT_BYTES >> 30} GiB")
+    judge_room(os.path.dirname(body.part), said)
+    return body.have + said
 
 
 def _pour(body: _Body, source: Source, by: Way) -> int:
     """The body into the file, hashed while it comes; the size of the whole."""
-    limit = LIMIT_BYTES if source.size is None else source.size
-    size, begun = body.have, time.monotonic()
+    limit, begun = _most(body, source), time.monotonic()
+    size = looked = body.have
     by.listen(size)
     try:
         with open(body.part, "ab") as file:
@@ -293,14 +319,20 @@ def _pour(body: _Body, source: Source, by: Way) -> int:
                 body.digest.update(chunk)
                 file.write(chunk)
                 by.listen(len(chunk))
+                if size - looked > _LOOK_BYTES:
+                    looked = size
+                    judge_room(os.path.dirname(body.part))
                 _judge_speed(size - body.have, time.monotonic() - begun, by.client.patience)
     except _AgainError:
         by.listen(-size)
         raise
+    except FileError:
+        remove(body.part)  # it is what fills the disk
+        raise
     except OSError as error:
         raise FileError(f"Cannot write {body.part}: {error.strerror}") from error
     if size > limit:
-        _remove(body.part)
+        remove(body.part)
         raise GoneError(f"{shown(source.url)} has more than the {limit} bytes that it should have")
     if source.size is not None and size < source.size:
         by.listen(-size)
@@ -315,7 +347,7 @@ def _chunk(answer: requests.Response) -> bytes:
     try:
         return bytes(answer.raw.read1(_CHUNK_BYTES))
     except (HTTPError, OSError) as error:
-        raise _AgainError(_told(error)) from None
+        raise _AgainError(told(error)) from None
 
 
 def _judge_speed(size: int, seconds: float, patience: Patience) -> None:
@@ -323,21 +355,9 @@ def _judge_speed(size: int, seconds: float, patience: Patience) -> None:
         raise _AgainError(f"it sent {size} bytes in {seconds:.0f} s")
 
 
-def _told(error: Exception) -> str:
-    """A fault of the network in a few words. Its own text has addresses in it, queries and all."""
-    name = type(error).__name__
-    known = {
-        "ConnectTimeout": "nobody answers there", "ReadTimeout": "the server says nothing",
-        "ReadTimeoutError": "the server stopped sending", "ProxyError": "the proxy refuses",
-        "SSLError": "its certificate is not trusted", "ConnectionError": "no connection to it",
-        "IncompleteRead": "the connection broke", "ProtocolError": "the connection broke",
-    }  # fmt: skip
-    return known.get(name, name)
-
-
 def _name_it(source: Source, digest: hashlib._Hash, part: str, target: str) -> None:
     if not _is_right(source, digest):
-        _remove(part)
+        remove(part)
         raise GoneError(f"{shown(source.url)} {_OTHER_BYTES}")
     os.replace(part, target)
 
@@ -347,23 +367,6 @@ def _is_right(source: Source, digest: hashlib._Hash) -> bool:
     return bool(wanted) and digest.hexdigest() == wanted
 
 
-def _hash_part(part: str, digest: hashlib._Hash) -> int:
-    """How much of the file an earlier run has left, hashed again."""
-    if not os.path.isfile(part) or os.path.islink(part):
-        return 0
-    size = 0
-    with open(part, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return size
-
-
-def _remove(part: str) -> None:
-    if os.path.lexists(part):
-        os.unlink(part)
-
-
 def _copy(source: Source, target: str, listen: Listener) -> int:
     """A file of the user's own --find-links, copied and hashed like any other."""
     parts = urlsplit(source.url)
@@ -371,7 +374,7 @@ def _copy(source: Source, target: str, listen: Listener) -> int:
     if parts.netloc not in {"", "localhost"}:
         raise GoneError(f"{shown(source.url)} is a file of another machine")
     part, digest, size = f"{target}.part", source.digest(), 0
-    _remove(part)
+    remove(part)
     try:
         with _regular(path) as file, open(part, "xb") as out:
             while size <= LIMIT_BYTES and (chunk := file.read(_CHUNK_BYTES)):

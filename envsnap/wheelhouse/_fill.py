@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from envsnap.errors import EnvsnapError, FileError, ToolError
 from envsnap.lock._trust import RefusedError
 from envsnap.manifest import Manifest
 from envsnap.sections import Artifact, Lock, Reason, Unknown, Unlocked, replace
-from envsnap.wheelhouse._bring import Errand, bring
+from envsnap.wheelhouse._arrive import arrive
 from envsnap.wheelhouse._build import Builder, build_own, source_of
+from envsnap.wheelhouse._claim import claimed
 from envsnap.wheelhouse._conda_fill import fill_archives
-from envsnap.wheelhouse._content import content_of
 from envsnap.wheelhouse._fetch import GoneError
 from envsnap.wheelhouse._importable import pack_importable
+from envsnap.wheelhouse._kept import earlier_of, left_by, proved_by
 from envsnap.wheelhouse._legacy import Known
 from envsnap.wheelhouse._make import Made, home_of, make_wheel
 from envsnap.wheelhouse._prepare import FillOptions, Job, Prepared, is_fetched, prepare
@@ -28,7 +26,6 @@ from envsnap.wheelhouse._store import Stored, Wheelhouse, write_list
 from envsnap.wheelhouse._stranger import build_stranger
 from envsnap.wheelhouse._tree import NOT_CAPTURED, BuildError, Folder, differences
 
-_SPARE_BYTES = 256 * 1024 * 1024
 Listener = Callable[[str], None]
 """Gets one line of what is going on."""
 
@@ -66,6 +63,8 @@ class _Had(NamedTuple):
 
     stored: tuple[Stored, ...]
     artifact: Artifact
+    lost: Unlocked | None = None
+    """What the lock names, where that is not what the wheelhouse has."""
 
 
 def fill(manifest: Manifest, folder: str, options: FillOptions, listen: Listener) -> Filled:
@@ -80,23 +79,32 @@ def fill(manifest: Manifest, folder: str, options: FillOptions, listen: Listener
 
 
 def carry_out(prepared: Prepared, listen: Listener) -> Filled:
-    """Do what was prepared. What an interrupted run has left is gone on with.
+    """Do what was prepared. What an interrupted or earlier run has left is gone on with.
 
     Raises:
-        FileError: The folder cannot be written, or its disk has not enough room.
+        FileError: The folder cannot be written, its disk has not enough room, or another run
+            fills it.
     """
-    _make_room(prepared)
-    failed_to_fetch = _fetched(prepared, listen)
+    with claimed(prepared.folder):
+        return _carried_out(prepared, listen)
+
+
+def _carried_out(prepared: Prepared, listen: Listener) -> Filled:
+    arrived = arrive(prepared, listen)
+    earlier = earlier_of(prepared.folder, prepared.lock.environment)
     found: list[_Had | Unlocked] = []
-    known, contents = Known(), _contents(prepared, listen)
+    known = Known()
     for number, job in enumerate(prepared.jobs, 1):
         listen(f"Looking at {number} of {len(prepared.jobs)}: {job.name}")
-        found.append(_had(_Task(job, prepared, known, contents), failed_to_fetch.get(job.name)))
+        task = _Task(job, prepared, known, arrived.contents)
+        found.append(_had_before(task, arrived.failed.get(job.name), earlier))
     archives = fill_archives(prepared, listen)
     anchors = _anchors(prepared)
     had = [each for each in found if isinstance(each, _Had)]
-    lost = [each for each in found if isinstance(each, Unlocked)]
+    gone = [each if isinstance(each, Unlocked) else each.lost for each in found]
+    lost = [each for each in gone if each is not None]
     files = (*(stored for each in had for stored in each.stored), *archives.stored)
+    files = (*files, *left_by(earlier, files, prepared.jobs))
     told = [e._replace(notes=tuple(public(note, anchors) for note in e.notes)) for e in files]
     failed = [replace(e, why=public(e.why, anchors)) for e in (*lost, *archives.failed)]
     wheelhouse = Wheelhouse(
@@ -112,25 +120,20 @@ def carry_out(prepared: Prepared, listen: Listener) -> Filled:
     return Filled(wheelhouse, prepared.manifest.with_lock(lock), tuple(failed))
 
 
-def _contents(prepared: Prepared, listen: Listener) -> Mapping[str, str | None]:
-    """The content of every wheel that is there, by its place: several are read at a time."""
-    names = [
-        job.filename
-        for job in prepared.jobs
-        if job.filename.endswith(".whl")
-        and os.path.isfile(os.path.join(prepared.folder, job.filename))
-    ]
-    found: dict[str, str | None] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            paths = [os.path.join(prepared.folder, name) for name in names]
-            for name, content in zip(names, pool.map(content_of, paths), strict=True):
-                found[name] = content
-                listen(f"Looking into {len(found)} of {len(names)} wheels")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return found
+def _had_before(task: _Task, fault: EnvsnapError | None, earlier: Wheelhouse) -> _Had | Unlocked:
+    """One package's files; what an earlier run has left of it, where that is proved, for none."""
+    found = _had(task, fault)
+    is_passing = fault is not None and not isinstance(fault, (GoneError, RefusedError))
+    has_none = isinstance(found, Unlocked) or not found.stored
+    before = proved_by(earlier, task.job) if has_none and not is_passing else None
+    if before is None:
+        return found
+    artifact = Artifact(
+        name=task.job.name, version=before.version, filename=before.filename, url=None,
+        sha256=before.sha256, size=before.size, how=before.how, content=task.job.package.content,
+        is_installed=True,
+    )  # fmt: skip
+    return _Had((before,), artifact)
 
 
 def _anchors(prepared: Prepared) -> Mapping[str, str]:
@@ -142,64 +145,13 @@ def _anchors(prepared: Prepared) -> Mapping[str, str]:
     return found | {os.path.realpath(path): name for path, name in found.items()}
 
 
-def _make_room(prepared: Prepared) -> None:
-    try:
-        os.makedirs(prepared.folder, exist_ok=True)
-        free = shutil.disk_usage(prepared.folder).free
-    except OSError as error:
-        raise FileError(f"Cannot write {prepared.folder}: {error.strerror}") from error
-    if prepared.known_bytes + _SPARE_BYTES > free:
-        raise FileError(
-            f"{prepared.folder} has {free >> 20} MiB free, and the files that are fetched have "
-            f"{prepared.known_bytes >> 20} MiB",
-            hint="Name a folder on a larger disk: envsnap lock --wheelhouse DIR",
-        )
-
-
-def _fetched(prepared: Prepared, listen: Listener) -> Mapping[str, EnvsnapError]:
-    """Everything that is somewhere, fetched; why not, by canonical name."""
-    errands = []
-    for job in prepared.to_fetch:
-        if job.source is not None:
-            target = os.path.join(prepared.folder, *job.filename.split("/"))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            errands.append(Errand(job.name, job.source, target))
-    if not errands:
-        return {}
-    started = time.monotonic()
-
-    def hear(count: int) -> None:
-        done = sum(os.path.exists(each.target) for each in errands)
-        speed = count / max(time.monotonic() - started, 0.001)
-        listen(progress_line((done, len(errands)), (count, prepared.known_bytes), speed))
-
-    failed = bring(errands, prepared.trust, hear)
-    return {each.name: each.error for each in failed}
-
-
-def progress_line(files: tuple[int, int], sizes: tuple[int, int], speed: float) -> str:
-    """How far it is, for a terminal.
-
-    >>> progress_line((37, 380), (1_100_000_000, 3_400_000_000), 85e6)
-    '37 of 380 files, 1.1 of 3.4 GB, 85 MB/s'
-    >>> progress_line((37, 380), (1_100_000_000, 0), 85e6)
-    '37 of 380 files, 1.1 GB, 85 MB/s'
-    """
-    whole = f" of {sizes[1] / 1e9:.1f}" if sizes[1] >= sizes[0] else ""
-    size = f"{sizes[0] / 1e9:.1f}{whole} GB"
-    return f"{files[0]} of {files[1]} files, {size}, {speed / 1e6:.0f} MB/s"
-
-
 def _had(task: _Task, fault: EnvsnapError | None) -> _Had | Unlocked:
     """One package's files, or why there is none."""
     job, artifact = task.job, task.job.artifact
     if artifact is None:
         return _without_file(task, job.why)
     if fault is not None:
-        is_gone = isinstance(fault, (GoneError, RefusedError))
-        if isinstance(fault, FileError) or not (is_gone or job.here):
-            return _lost(job, fault.message, fault.hint)
-        return _without_file(task, fault.message)
+        return _not_fetched(task, artifact, fault)
     if not (job.is_there or job.source is not None):
         return _without_file(task, "only its wheelhouse had it")
     if not artifact.filename.endswith(".whl"):
@@ -219,18 +171,41 @@ def _of_wheel(task: _Task, artifact: Artifact) -> _Had | Unlocked:
     if not is_fetched(artifact):
         stored = _stored(job, artifact, prepared)._replace(content=content)
         return _Had((stored,), replace(artifact, content=content))
-    differs = isinstance(wanted, str) and content != wanted
-    if differs and job.here is not None:
+    if content is None or (isinstance(wanted, str) and content != wanted):
         os.unlink(path)
-        why = "the file of that name on the index installs other files than are installed"
-        if content is None:
-            why = "the file of that name on the index is no wheel that can be read"
-        return _without_file(task, why)
-    how = "installs other files" if content else "is no wheel that can be read"
-    notes = (f"{NOT_CAPTURED}it {how}",) if differs else ()
-    stored = _stored(job, artifact, prepared)._replace(content=content, notes=notes)
-    proved = not differs if isinstance(wanted, str) else artifact.is_installed
+        return _of_another(task, artifact, content)
+    stored = _stored(job, artifact, prepared)._replace(content=content)
+    proved = isinstance(wanted, str) or artifact.is_installed
     return _Had((stored,), replace(artifact, content=content, is_installed=proved))
+
+
+def _of_another(task: _Task, artifact: Artifact, content: str | None) -> _Had | Unlocked:
+    """A package whose file on the index is of no use."""
+    if content is None:
+        return _without_file(task, "the file of that name on the index is no wheel that is whole")
+    than = "than are installed"
+    if task.job.here is None:
+        than = "than were captured, and the captured environment is not here (name it: --python)"
+    why = f"the file of that name on the index installs other files {than}"
+    found = _without_file(task, why)
+    if isinstance(found, _Had):
+        return found
+    return _Had((), replace(artifact, content=content, is_installed=False), found)
+
+
+def _not_fetched(task: _Task, artifact: Artifact, fault: EnvsnapError) -> _Had | Unlocked:
+    """A package whose file has not come.
+
+    Where its index fails just now, it is made again, and the lock still names the index's file.
+    """
+    is_gone = isinstance(fault, (GoneError, RefusedError))
+    if isinstance(fault, FileError) or not (is_gone or task.job.here):
+        return _lost(task.job, fault.message, fault.hint)
+    found = _without_file(task, fault.message)
+    if is_gone or artifact.how != "index" or isinstance(found, Unlocked):
+        return found
+    why = f"made again for now, for its file was not fetched: {fault.message}"
+    return found._replace(artifact=artifact, lost=_lost(task.job, why, fault.hint))
 
 
 def _of_source(task: _Task, artifact: Artifact) -> _Had | Unlocked:
@@ -261,14 +236,15 @@ def _without_file(task: _Task, why: str) -> _Had | Unlocked:
     except (EnvsnapError, OSError) as error:
         return _lost(job, f"{why}; {error}" if str(error) else why, None)
     if made is None:
-        return _lost(job, why, _what_can_be_done(job))
+        return _lost(job, why, _what_can_be_done(task))
     version = job.package.version
     equal = made.content == job.package.content
+    said = (_SAME_BYTES,) if (how, job.package.origin.kind, equal) == ("made", "vcs", True) else ()
     differs = any(note.startswith(NOT_CAPTURED) for note in made.notes)
     unknown = Unknown(Reason.NOT_SUPPORTED, "it was " + _HOW[how])
     stored = Stored(
         job.name, version, os.path.basename(made.path), made.sha256, made.size, how,
-        made.content, (*made.notes, f"not fetched: {_first_part(why)}"),
+        made.content, (*made.notes, *said, f"not fetched: {_first_part(why)}"),
     )  # fmt: skip
     artifact = Artifact(
         name=job.name, version=version, filename=stored.filename, url=None, sha256=made.sha256,
@@ -283,13 +259,21 @@ def _first_part(why: str) -> str:
     return why.partition(";")[0].partition(" (")[0]
 
 
+_SAME_BYTES = "made again from the installed files: the same bytes, and no build code runs"
 _HOW = {"made": "made again from the installed files", "built": "built from its source"}
+_ANONYMOUS = (
+    "The manifest is anonymous, so its names may not be those that are installed: fill the "
+    "wheelhouse from the manifest that is not, and restore from that one"
+)
 _NOT_HERE = (
     "Fill the wheelhouse where the environment still is: envsnap lock --wheelhouse DIR --python ENV"
 )
 
 
-def _what_can_be_done(job: Job) -> str:
+def _what_can_be_done(task: _Task) -> str:
+    job = task.job
+    if task.prepared.manifest.captured.anonymous:
+        return _ANONYMOUS
     if job.package.origin.kind == "vcs":
         return f"{_NOT_HERE}, or build its commit here: --allow-build {job.name}"
     return _NOT_HERE
@@ -299,9 +283,10 @@ def _remade(task: _Task) -> tuple[str, Made | None]:
     """How a package could be had although nobody has its file, and the wheel."""
     job, prepared, known, _ = task
     here, located = prepared.here, job.here
+    is_allowed = job.name in prepared.options.allow_build
     if here is None or located is None:
-        if job.name not in prepared.options.allow_build:
-            return "", None
+        return ("built", build_stranger(job, prepared)) if is_allowed else ("", None)
+    if is_allowed and job.package.origin.kind == "vcs":
         return "built", build_stranger(job, prepared)
     home = home_of(here.interpreter)
     if job.package.origin.kind != "editable":

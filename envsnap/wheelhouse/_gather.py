@@ -52,7 +52,10 @@ def places_of(
     refuse_strangers([each.url for each in archives if each.url], frozenset(), conda_trust)
     if not artifacts:
         return Places(sources={}, trust=Trust(allowed=allow_host), conda_trust=conda_trust)
-    offered = locate(manifest, options)
+    try:
+        offered = locate(manifest, options)
+    except ToolError as error:
+        raise with_wheelhouse(error) from error
     sources = {}
     for each in artifacts:
         here = offered.by_sha256.get(each.sha256)
@@ -62,6 +65,13 @@ def places_of(
     own_files = {file.url for file in offered.by_sha256.values() if file.url.startswith("file:")}
     refuse_strangers([each.url for each in sources.values()], own_files, trust)
     return Places(sources=sources, trust=trust, conda_trust=conda_trust)
+
+
+def with_wheelhouse(error: ToolError) -> ToolError:
+    """The error of an index, its hint naming what needs none."""
+    first = f"{error.hint}; or take" if error.hint else "Take"
+    hint = f"{first} the files from a folder that has them: --wheelhouse DIR"
+    return ToolError(error.message, hint=hint)
 
 
 def bring_files(

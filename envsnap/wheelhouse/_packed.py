@@ -10,7 +10,7 @@ import os
 import struct
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from envsnap.engines._archives import ZIP_FAULTS
@@ -60,7 +60,15 @@ def wheels_of(path: str) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory(prefix="envsnap-pack-") as folder:
         with _opened(path) as pack:
             found = _unpacked(pack, path, folder)
-        yield found  # outside: what the block raises is no fault of the pack
+        try:
+            yield found  # outside: what the block raises is no fault of the zip's reader
+        except FileError as error:
+            if folder not in error.message:
+                raise
+            raise FileError(
+                error.message.replace(folder, path),
+                hint="Make it again where the environment is: envsnap pack",
+            ) from error
 
 
 def _unpacked(pack: zipfile.ZipFile, path: str, folder: str) -> str | None:
@@ -92,6 +100,7 @@ def _opened(path: str) -> Iterator[zipfile.ZipFile]:
         with open(path, "rb") as file:
             _refuse_large_table(file.fileno(), path)
             with zipfile.ZipFile(file) as pack:
+                _refuse_twice(pack.namelist(), path)
                 yield pack
     except FileNotFoundError:
         raise ManifestError(f"No pack at {path}", hint="Make one: envsnap pack") from None
@@ -99,6 +108,13 @@ def _opened(path: str) -> Iterator[zipfile.ZipFile]:
         raise ManifestError(f"{path} is no pack that can be read: {error}") from error
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
+
+
+def _refuse_twice(names: Sequence[str], path: str) -> None:
+    """Two readers of a zip could take two members of one name for the manifest."""
+    if len(set(names)) < len(names):
+        name = next(each for each in names if names.count(each) > 1)
+        raise ManifestError(f"{path} holds {name[:120]!a} twice: no pack of envsnap's does")
 
 
 def _refuse_large_table(handle: int, path: str) -> None:

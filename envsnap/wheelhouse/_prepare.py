@@ -20,6 +20,7 @@ from envsnap.probes import Options
 from envsnap.probes._located import Environment, Located, located
 from envsnap.sections import Artifact, Lock, Package, Packages, Unknown
 from envsnap.wheelhouse._fetch import Source
+from envsnap.wheelhouse._kept import earlier_of, holds_made
 from envsnap.wheelhouse._store import SOURCES, is_plain, sha256_of
 
 
@@ -101,7 +102,8 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     here = _here(options) if options.look_here else None
     places = _same(packages, here)
     there = {each.name: _is_there(each, folder) for each in lock.artifacts}
-    needed = [each for each in lock.artifacts if not there[each.name] and is_fetched(each)]
+    fetched = {each.name for each in _to_fetch(lock, folder, places) if not there[each.name]}
+    needed = [each for each in lock.artifacts if each.name in fetched]
     offered = locate(manifest, options.lock) if needed else Offered({}, (), frozenset())
     artifacts = {each.name: each for each in lock.artifacts}
     reasons = {each.name: each.why for each in lock.unlocked}
@@ -110,7 +112,7 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
         name = canonical_name(package.name)
         artifact = artifacts.get(name)
         source = None
-        if artifact is not None and not there[name] and is_fetched(artifact):
+        if artifact is not None and name in fetched:
             source = _source(artifact, offered.by_sha256.get(artifact.sha256))
         why = "" if artifact else reasons.get(name, "the lock does not name it")
         jobs.append(Job(package, artifact, why, places.get(name), source, there.get(name, False)))
@@ -122,6 +124,19 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     refuse_strangers(urls, _locals(offered), trust)
     counts = host_counts(url for url in urls if not url.startswith("file:"))
     return Prepared(manifest, lock, folder, options, tuple(jobs), here, trust, counts)
+
+
+def _to_fetch(lock: Lock, folder: str, places: Mapping[str, Located]) -> list[Artifact]:
+    """What somebody else has; not what would take the place of a wheel that only this folder has.
+
+    Where a package is installed here, such a wheel can be made once more.
+    """
+    earlier = earlier_of(folder, lock.environment)
+    return [
+        each
+        for each in lock.artifacts
+        if is_fetched(each) and (each.name in places or not holds_made(earlier, place_of(each)))
+    ]
 
 
 def is_fetched(artifact: Artifact) -> bool:

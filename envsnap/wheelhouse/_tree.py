@@ -16,7 +16,7 @@ from typing import NamedTuple
 from envsnap.engines import run
 from envsnap.engines._archives import file_hash
 from envsnap.errors import ToolError
-from envsnap.probes._git import SAFE
+from envsnap.probes._git import SAFE, is_ours
 from envsnap.sections import Git, Origin, Unknown
 from envsnap.wheelhouse._member import is_member_name, listed
 
@@ -39,6 +39,7 @@ QUIET = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_LFS_SKIP_SMUDGE": "1",
 }
+_NO_GIT = "git is not here: its commit is not proved"
 NOT_CAPTURED = "not what was captured: "
 """How a note begins that says so."""
 
@@ -73,6 +74,8 @@ def tree_of(folder: Folder, temporary: str) -> Tree:
     if top is None:
         _copy(folder.path, target, _walked(folder.path))
         note = "its folder is under no version control: taken as it is"
+        if not _has_git():
+            note = f"its folder is taken as it is: {_NO_GIT}"
         return Tree(target, (note, *differences(folder)))
     below = os.path.relpath(os.path.realpath(folder.path), os.path.realpath(top))
     inner = os.path.join(target, below)
@@ -94,6 +97,10 @@ def git(folder: str, *words: str) -> str | None:
     except ToolError:
         return None
     return done.stdout.strip("\n") if done.status == 0 else None
+
+
+def _has_git() -> bool:
+    return shutil.which("git") is not None
 
 
 def _commit(origin: Origin) -> str | None:
@@ -183,6 +190,8 @@ def differences(folder: Folder) -> tuple[str, ...]:
     """How a folder that is taken as it is differs from what was recorded of it."""
     top = git(folder.path, "rev-parse", "--show-toplevel")
     recorded = _commit(folder.recorded)
+    if top is None and recorded and not _has_git():
+        return (_NO_GIT,)
     if top is None:
         return (f"{NOT_CAPTURED}its commit {recorded[:12]} is gone",) if recorded else ()
     head = git(top, "rev-parse", "--verify", "HEAD")
@@ -200,8 +209,10 @@ def differences(folder: Folder) -> tuple[str, ...]:
 
 def _files(top: str, modules: list[str], depth: int = 0) -> Iterator[str]:
     """The files of a repository's folder that are its own, those of its submodules, too."""
-    said = git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard") or ""
-    for name in dict.fromkeys(filter(None, said.split("\0"))):
+    said = git(top, "ls-files", "-z", "--cached") or ""
+    others = git(top, "ls-files", "-z", "--others", "--exclude-standard") or ""
+    names = [*said.split("\0"), *(each for each in others.split("\0") if not is_ours(each))]
+    for name in dict.fromkeys(filter(None, names)):
         inner = os.path.join(top, name.rstrip("/"))
         if not os.path.isdir(inner) or os.path.islink(inner):
             yield name

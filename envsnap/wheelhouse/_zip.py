@@ -41,7 +41,7 @@ def write_wheel(path: str, members: Sequence[Member], dist_info: str) -> Written
     Raises:
         FileError: A file cannot be read, or the wheel not be written.
     """
-    part = f"{path}.made.part"
+    part = f"{path}.{os.urandom(4).hex()}.made.part"
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as wheel:
             rows = [_add(wheel, each) for each in sorted(members, key=_order(dist_info))]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DIGEST = "sha256:" + "ab" * 32
 BASE = f"registry.example/python:3.11.7@{DIGEST}"
+TRUSTED = ("--allow-host", "files.example")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def program(project: Path, name: str, script: str) -> None:
 def test_recipes_are_written_and_the_next_line_is_the_answer(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["build", "--to", "dockerfile,apptainer,repo2docker", "--base-image", BASE]
+    words = ["build", "--to", "dockerfile,apptainer,repo2docker", "--base-image", BASE, *TRUSTED]
     assert main(words) == 0
     out, err = capsys.readouterr()
     assert out == (
@@ -74,6 +75,7 @@ def test_a_folder_with_a_space_is_quoted_in_the_next_line(
         "dockerfile,apptainer",
         "--base-image",
         BASE,
+        *TRUSTED,
         "-q",
         "-o",
         "my recipes",
@@ -86,7 +88,7 @@ def test_a_folder_with_a_space_is_quoted_in_the_next_line(
 
 
 def test_explain_prints_every_decision_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["build", "--docker", "--base-image", BASE, "--explain", "-q"]) == 0
+    assert main(["build", "--docker", "--base-image", BASE, *TRUSTED, "--explain", "-q"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[:2] == [f"base={BASE}", "    it was asked for [--base-image]"]
@@ -135,7 +137,7 @@ def test_a_wrong_command_line_is_said_and_nothing_is_written(
 
 def test_no_plan_is_exit_6(capsys: pytest.CaptureFixture[str]) -> None:
     save(made.manifest(python=made.python(implementation="pypy")), "envsnap.lock.json")
-    assert main(["build", "--docker"]) == 6
+    assert main(["build", "--docker", *TRUSTED]) == 6
     assert capsys.readouterr().err.splitlines()[1:] == [
         "error: No image is planned for 'pypy': only CPython is"
     ]
@@ -144,7 +146,7 @@ def test_no_plan_is_exit_6(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_an_engine_the_recipe_is_written_and_the_image_is_not(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["build", "--singularity", "--image", "x.sif", "--base-image", BASE]) == 5
+    assert main(["build", "--singularity", "--image", "x.sif", "--base-image", BASE, *TRUSTED]) == 5
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "error: Neither apptainer nor singularity is on PATH",
         "hint: Load your site's module (module load apptainer), or leave out --image",
@@ -158,7 +160,7 @@ def test_who_is_asked_for_the_digest_is_said_before(
 ) -> None:
     program(project, "docker", "exit 1")
     nobody = "127.0.0.1:9/python:3.11.7"
-    assert main(["build", "--docker", "--base-image", nobody]) == 0
+    assert main(["build", "--docker", "--base-image", nobody, *TRUSTED]) == 0
     files, first, second, *_ = capsys.readouterr().err.splitlines()
     assert files == "The image's files come from: files.example (4)"
     assert first == f"Talks to: 127.0.0.1:9 (digest of {nobody})"
@@ -169,7 +171,7 @@ def test_who_is_asked_by_the_engine_is_said_before(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program(project, "apptainer", '[ "$1" = --version ] && echo "apptainer version 1.4.5"')
-    words = ["build", "--singularity", "--image", "x.sif", "--base-image", BASE]
+    words = ["build", "--singularity", "--image", "x.sif", "--base-image", BASE, *TRUSTED]
     assert main(words) == 5
     said = capsys.readouterr().err.splitlines()
     assert said[3:5] == [
@@ -188,7 +190,7 @@ esac
 
 def test_ctrl_c_in_a_build_leaves_no_half_image(project: Path) -> None:
     program(project, "apptainer", SLOW)
-    words = ["build", "--singularity", "--image", "x.sif", "--base-image", BASE]
+    words = ["build", "--singularity", "--image", "x.sif", "--base-image", BASE, *TRUSTED]
     child = subprocess.Popen(
         [sys.executable, "-m", "envsnap", *words], cwd=project, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -238,11 +240,11 @@ def test_lock_writes_the_manifest_back_and_says_what_is_missing(
     assert out == ""
     assert err == (
         "Talks to: index.example\n"
-        "Locked 1 of 2 packages by uv 0.9.1\n"
-        "  1 of 1 are the very files that were installed, each with its SHA-256\n"
+        "Locked 1 of 2 packages by uv 0.9.1, each with its SHA-256\n"
+        "  1 matched by name, version, build and tags, not fetched\n"
         "  files on files.example (1)\n"
-        "  not locked: mine 0.1: it is an editable project on this machine; install a\n"
-        "    released version of it\n"
+        "  1 not locked: it is an editable project on this machine; install a released\n"
+        "    version of it: mine 0.1\n"
         "Wrote envsnap.lock.json\n"
     )
     after = load("envsnap.lock.json")
@@ -253,7 +255,7 @@ def test_lock_writes_the_manifest_back_and_says_what_is_missing(
 
 @pytest.mark.usefixtures("unlocked")
 def test_build_locks_first_and_says_so(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["build", "--docker", "--allow-missing", "--base-image", BASE]) == 0
+    assert main(["build", "--docker", "--allow-missing", "--base-image", BASE, *TRUSTED]) == 0
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "envsnap.lock.json has no lock yet: locking it first"
     assert "Wrote the lock into envsnap.lock.json" in said

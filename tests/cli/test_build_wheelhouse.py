@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 MINE = wheels.wheel("mine", "0.3+lab")
 BASE = "registry.example/python:3.11.7@sha256:" + "ab" * 32
-ALL = ("build", "--to", "dockerfile,apptainer,repo2docker", "--base-image", BASE)
+ALL = ("build", "--to", "dockerfile,apptainer,repo2docker", "--base-image", BASE, "--allow-host",
+       "files.example")  # fmt: skip
 
 
 def with_mine(**changes: object) -> Manifest:
@@ -100,8 +101,10 @@ def test_an_address_inside_a_network_is_refused_before_anything_is_written(
     assert main([*ALL, "-q"]) == 6
     bare = host.strip("[]").removesuffix(":8080")
     assert capsys.readouterr().err == (
-        f"error: 'mine' is not fetched: {bare} is an address of this machine or its network\n"
-        "hint: If it is your own index, name it: --index-url URL\n"
+        "error: 'mine-0.3%2Blab-py3-none-any.whl' is not fetched: "
+        f"{bare} is an address of this machine or its network\n"
+        "hint: If it is your own index, name it (--index-url URL); or name the wheelhouse that has "
+        "the file: --wheelhouse DIR\n"
     )
     assert not (project / "envsnap-build").exists()
 
@@ -111,3 +114,31 @@ def test_an_index_of_ones_own_may_be_inside(project: Path) -> None:
     save(with_mine(url=url, how="index"), FILE_NAME)
     assert main([*ALL, "-q", "--index-url", "http://10.0.0.8/simple"]) == 0
     assert f'"{url}#sha256=' in (project / "envsnap-build" / "artifacts.html").read_text()
+
+
+def test_what_only_an_inner_index_has_comes_from_the_wheelhouse_though_it_has_an_address(
+    project: Path,
+) -> None:
+    url = "http://127.0.0.1:8080/mine-0.3%2Blab-py3-none-any.whl"
+    save(with_mine(url=url, how="index"), FILE_NAME)
+    assert main([*ALL, "--wheelhouse", "wh", "-q"]) == 0
+    out = project / "envsnap-build"
+    assert (out / "wheels" / MINE.filename).read_bytes() == MINE.raw
+    assert "127.0.0.1" not in (out / "artifacts.html").read_text()
+    assert '<a href="wheels/mine-0.3%2Blab-' in (out / "artifacts.html").read_text()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_host_that_nobody_chose_has_to_be_allowed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    assert main([*ALL[:-2], "--wheelhouse", "wh", "--find-links", str(tmp_path / "wh")]) == 5
+    assert not (tmp_path / "envsnap-build").exists()
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        (
+            "error: 4 files are not fetched, from files.example (4): "
+            "files.example is neither in your own settings nor allowed"
+        ),
+        "hint: If you trust it, allow it: --allow-host files.example",
+    ]

@@ -271,3 +271,47 @@ def test_a_file_on_an_inner_host_is_one_that_others_cannot_fetch(project: Path) 
     with zipfile.ZipFile("environment.zip") as opened:
         names = [name for name in opened.namelist() if name.endswith(".whl")]
     assert names == [f"wheels/{LARGE.filename}", f"wheels/{SMALL.filename}"]
+
+
+def test_what_only_an_inner_index_has_is_carried_and_named_nowhere_else(project: Path) -> None:
+    url = f"http://127.0.0.1:8080/{SMALL.filename}"
+    artifacts = (wheels.artifact(LARGE), wheels.artifact(SMALL, url=url, how="index"))
+    packages = (wheels.packaged(LARGE), wheels.packaged(SMALL))
+    save(made.manifest(packages, artifacts, python=wheels.PYTHON), FILE_NAME)
+    assert pack(project).code == 0
+    with zipfile.ZipFile("environment.zip") as opened:
+        texts = {each: opened.read(each) for each in opened.namelist()}
+    assert texts[f"wheels/{SMALL.filename}"] == SMALL.raw
+    named = {name.rpartition("/")[2] for name, raw in texts.items() if b"127.0.0.1" in raw}
+    assert named == {FILE_NAME}  # the record says what was captured
+    assert f"./wheels/{SMALL.filename}".encode() in texts["requirements.txt"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_pack_with_two_manifests_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "two.zip"
+    with zipfile.ZipFile(target, "w") as twice:
+        for text in ("{}", "[]"):
+            twice.writestr(FILE_NAME, text)
+    assert main(["show", str(target)]) == 3
+    said = f"error: {target} holds '{FILE_NAME}' twice: no pack of envsnap's does\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_fault_in_a_pack_names_the_pack(project: Path) -> None:
+    assert pack(project).code == 0
+    with zipfile.ZipFile("environment.zip") as opened:
+        texts = {each: opened.read(each) for each in opened.namelist()}
+    with zipfile.ZipFile("other.zip", "w") as target:
+        for name, raw in texts.items():
+            target.writestr(name, raw.replace(b"VERSION", b"VERSIOM") if "small" in name else raw)
+    ended = envsnap("restore", "env", "--manifest", "other.zip", *WORDS, cwd=project)
+    assert (ended.code, ended.err.splitlines()[-2:]) == (
+        7,
+        [
+            f"error: {SMALL.filename} in other.zip has other bytes than its list says",
+            "hint: Make it again where the environment is: envsnap pack",
+        ],
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from envsnap.engines._pythons import find_uv
-from envsnap.manifest import save
+from envsnap.manifest import load, save
 from tests import made, wheels
 from tests.cli.processes import BASE, Ended, envsnap, names_in, variables
 from tests.serving import served
@@ -192,3 +192,24 @@ def test_a_pack_takes_what_only_the_users_own_index_has_and_says_who_is_asked_be
     Index.files.clear()
     words = ["restore", "env", "--manifest", "environment.zip", "--python", BASE.path]
     assert envsnap(*words, cwd=tmp_path, env=env).code == 0
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_without_a_network_the_wheelhouse_is_named(tmp_path: Path, *, is_locked: bool) -> None:
+    locked(tmp_path, "127.0.0.1:9")
+    if not is_locked:
+        path = str(tmp_path / "envsnap.lock.json")
+        save(load(path).with_lock(None), path)
+    ended = restore(tmp_path, "127.0.0.1:9")
+    assert ended.code == 5
+    assert ended.err.endswith(" the files from a folder that has them: --wheelhouse DIR\n")
+
+
+@pytest.mark.parametrize("command", ["restore", "pack", "build"])
+def test_a_host_is_allowed_by_its_name_alone(tmp_path: Path, command: str) -> None:
+    target = ["env"] if command == "restore" else []
+    ended = envsnap(command, *target, "--allow-host", "https://files.example", cwd=tmp_path)
+    assert (ended.code, ended.err.splitlines()[0]) == (
+        2,
+        "error: --allow-host takes the name of a host alone, not 'https://files.example'",
+    )

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -179,8 +180,22 @@ def hashing(parent: int) -> list[str]:
     found, waiting = [], [str(parent)]
     while waiting:
         number = waiting.pop()
-        for each in Path(f"/proc/{number}/task").glob("*/children"):
-            waiting += each.read_text().split()
-        with open(f"/proc/{number}/cmdline", encoding="utf-8") as file:
-            found += [number] if "import hashed" in file.read() else []
+        with suppress(OSError):  # a tool that was asked its version has ended meanwhile
+            for each in Path(f"/proc/{number}/task").glob("*/children"):
+                waiting += each.read_text().split()
+            if "import hashed" in Path(f"/proc/{number}/cmdline").read_text():
+                found.append(number)
     return found
+
+
+def test_files_of_another_environment_are_not_hashed_for_a_verified_manifest(env: Path) -> None:
+    from envsnap.cli.check import _is_here
+    from envsnap.host import LocalHost
+    from envsnap.manifest import load
+    from envsnap.probes import Options
+
+    capture(env, "m.json", "--verify")
+    wanted = load(str(env.parent / "m.json"))
+    other = environment(env.parent / "other", numpy="1.26.4")
+    found = [_is_here(LocalHost(), Options(python=str(each)), wanted) for each in (env, other)]
+    assert found == [True, False]

@@ -77,7 +77,10 @@ def test_conda_packages_need_their_archives_in_the_lock() -> None:
         ({"url": "file:///etc/passwd"}, "Expected a plain http or https address, not 'file:///"),
         (
             {"url": "http://me:secret@host.example/a"},
-            "Expected a plain http or https address, not 'http://host.example/a', in",
+            (
+                "Expected a plain http or https address, not 'http://host.example/a' "
+                "with a name or password, not shown, in"
+            ),
         ),
         ({"name": "-r x"}, "Expected the name of a distribution, not '-r x'"),
     ],

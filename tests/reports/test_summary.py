@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envsnap.reports._words import identity_words, packages_words, project_words
-from envsnap.reports.summary import mending
+from envsnap.reports.summary import mending, steps
 from envsnap.sections import Broken, Git, Origin, Project, Reason, Unknown, replace
 from tests import made
 from tests.rules.machines import machine, packages
@@ -125,3 +125,23 @@ def test_where_all_are_proved_as_usual_there_is_no_line() -> None:
 def test_wheels_that_were_built_from_source_are_counted() -> None:
     built = packages(made.package("a", "1", built_here=True), made.package("b", "1"))
     assert packages_words(machine(packages=built)) == "2: 2 from an index (1 built from source)"
+
+
+@pytest.mark.parametrize(("installed", "is_said"), [("13:07:59", False), ("13:08:00", True)])
+def test_what_was_installed_in_the_minute_of_the_commit_is_not_newer(
+    installed: str, *, is_said: bool
+) -> None:
+    git = replace(NEW, commit="a" * 40, commit_time="2026-11-21T13:07:01Z", changed_files=0)
+    time = f"2026-11-21T{installed}Z"
+    work = replace(project(replace(git, pushed=True)), newest_install=time)
+    told = "\n".join(mending(machine(project=work), 80))
+    assert ("the newest package was installed" in told) is is_said
+
+
+def test_nobody_is_told_to_lock_what_is_locked() -> None:
+    locked = made.manifest()
+    first = [steps(each, "envsnap.lock.json", 80)[0] for each in (locked.with_lock(None), locked)]
+    assert [line.split()[:3] for line in first] == [
+        ["Next", "envsnap", "lock"],
+        ["Next", "envsnap", "build"],
+    ]

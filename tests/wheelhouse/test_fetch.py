@@ -360,3 +360,30 @@ def test_several_threads_share_a_way(tmp_path: Path) -> None:
             each.join()
         assert len(handler.asked) == 8
     assert {each.read_bytes() for each in tmp_path.iterdir()} == {BODY}
+
+
+def test_an_endless_body_of_unknown_size_ends_at_a_bound_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("envsnap.wheelhouse._fetch.UNSTATED_BYTES", 300_000)
+    with server() as (url, _), pytest.raises(GoneError, match=r"more than the 300000 bytes"):
+        fetch(Source(f"{url}/endless", SHA256), str(tmp_path / "a"), patient(url))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_ends_a_file_of_unknown_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("envsnap.wheelhouse._part.SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr("envsnap.wheelhouse._fetch._LOOK_BYTES", 300_000)
+    with server() as (url, _):
+        for path in ("endless", "a"):
+            with pytest.raises(FileError, match=rf"^{tmp_path} has \d+ MiB free, and "):
+                fetch(Source(f"{url}/{path}", SHA256), str(tmp_path / "a"), patient(url))
+            assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_says_nothing_is_waited_for_a_minute_in_all() -> None:
+    waits = Patience()
+    pauses = sum(waits.pause_s * tried for tried in range(1, waits.tries))
+    assert waits.silent_s * waits.tries + pauses <= 65
