@@ -124,14 +124,14 @@ def run(args: argparse.Namespace) -> ExitCode:
     asked = _asked(args)
     if asked.build.image is not None:
         engine_of(asked.build)  # a wrong combination is said before anything is done
-    manifest = _locked(asked)
+    manifest, answered = _locked(asked)
 
     def resolve_aloud(reference: str) -> Fact[str]:
         talks_to([f"{registry_of(reference)} (digest of {reference})"], quiet=asked.quiet)
         return resolve_digest(reference)
 
     with _wheels(asked) as options:
-        _judge_files(addresses(manifest, options.wheelhouse), manifest, asked)
+        _judge_files(addresses(manifest, options.wheelhouse), manifest, asked, answered)
         recipes = build(manifest, options, resolve_aloud)
     _tell_recipes(recipes, asked)
     if asked.build.image is None:
@@ -171,23 +171,29 @@ def _own(locking: LockOptions) -> frozenset[str]:
     return own_of(settings_of(places, os.environ, locker=locking.locker))
 
 
-def _locked(asked: _Asked) -> Manifest:
-    """The manifest with its lock, which is written back into its file where it was missing."""
+def _locked(asked: _Asked) -> tuple[Manifest, frozenset[str]]:
+    """The manifest with its lock, and the hosts that the user's own index named just now.
+
+    The lock is written back into the manifest's file where it was missing.
+    """
     manifest = load(asked.manifest)
     if manifest.edited:
         say(f"warning: {clean(asked.manifest)} was edited since it was captured")
     if manifest.lock is not None and manifest.lock.environment == environment_id(manifest):
-        return manifest
+        return manifest, frozenset()
     why = "has no lock yet" if manifest.lock is None else "has the lock of another environment"
     say(f"{clean(asked.manifest)} {why}: locking it first", quiet=asked.quiet)
     manifest = lock_aloud(manifest, asked.lock, quiet=asked.quiet)
     if asked.manifest != "-" and not is_pack(asked.manifest):
         save(manifest, asked.manifest)
         say(f"Wrote the lock into {clean(asked.manifest)}", quiet=asked.quiet)
-    return manifest
+    found = manifest.lock.artifacts if manifest.lock is not None else ()
+    return manifest, own_of([each.url for each in found if each.url and each.how == "index"])
 
 
-def _judge_files(urls: Sequence[str], manifest: Manifest, asked: _Asked) -> None:
+def _judge_files(
+    urls: Sequence[str], manifest: Manifest, asked: _Asked, answered: frozenset[str]
+) -> None:
     """Say which hosts the recipes fetch from, and refuse those that the user never chose.
 
     Where a host is in no setting, the user's own index is asked whether it has its files there.
@@ -200,7 +206,7 @@ def _judge_files(urls: Sequence[str], manifest: Manifest, asked: _Asked) -> None
     if named:
         text = f"The image's files come from: {clean(', '.join(named))}"
         say(folded(text, columns(sys.stderr)), quiet=asked.quiet)
-    own = asked.build.own_hosts
+    own = asked.build.own_hosts | answered
     refuse_inside(urls, own)
     trust = Trust(own=own, allowed=asked.allowed)
     if any(refusal(url, trust) for url in urls):
