@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def main() -> int:
     parser.add_argument("--wheels", metavar="DIR", help="wheels at hand (default: downloaded)")
     parser.add_argument(
         "--python", metavar="EXE", action="append", default=[],
-        help="another Python, for the wheels that are not for one version",
+        help="another Python: all wheels for another patch release, else those for every Python 3",
     )  # fmt: skip
     parser.add_argument("--json", metavar="FILE", default="build/wheels.json")
     args = parser.parse_args()
@@ -110,7 +111,8 @@ def installed(
             [python, "-c", "import platform; print(platform.python_version())"],
             check=True, capture_output=True, text=True,
         ).stdout.strip()  # fmt: skip
-        fitting = wheels if python == sys.executable else [w for w in wheels if is_for_all(w)]
+        is_ours = version.rpartition(".")[0] == platform.python_version().rpartition(".")[0]
+        fitting = wheels if is_ours else [each for each in wheels if is_for_all(each)]
         place = folder / f"uv {version}"
         run(uv, "venv", "-q", "--python", python, place)
         run(uv, "pip", "install", "-q", "--python", place / "bin" / "python", "--link-mode=copy",
