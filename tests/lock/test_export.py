@@ -200,6 +200,7 @@ def test_uv_and_pip_install_what_the_files_name(
         places = Indexes(default=f"http://{address}/simple", find_links=(str(folder),))
         lock = make_lock(manifest, LockOptions(indexes=places))
         manifest = manifest.with_lock(lock)
+        (folder / published[0]).write_bytes(published[1])  # as a wheelhouse keeps it
         paths = {each.sha256: f"wheels/{each.filename}" for each in lock.artifacts}
         (tmp_path / "pylock.toml").write_text(pylock(manifest, paths).text)
         (tmp_path / "requirements.txt").write_text(requirements(manifest, paths).text)
