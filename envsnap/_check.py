@@ -10,7 +10,17 @@ from envsnap.profiles import NO_ENVIRONMENT
 from envsnap.rules import Checked, CheckOptions, Finding, Report, Rule, Scope, compare, rules
 from envsnap.rules._core import Side
 from envsnap.rules._cuda import is_machine_alone
-from envsnap.sections import SECTIONS, Artifact, Fact, Packages, Python, Reason, Unknown, replace
+from envsnap.sections import (
+    MADE_HERE,
+    SECTIONS,
+    Artifact,
+    Fact,
+    Packages,
+    Python,
+    Reason,
+    Unknown,
+    replace,
+)
 
 _DEFAULTS = CheckOptions()
 _IN_AN_IMAGE = ("PKG", "PYT")
@@ -124,7 +134,7 @@ def rebuilt_contents(artifacts: Iterable[Artifact]) -> Mapping[str, Fact[str | N
     return {
         canonical_name(each.name): each.content if each.filename.endswith(".whl") else None
         for each in artifacts
-        if each.how in {"made", "built"} or not each.filename.endswith(".whl")
+        if each.how in MADE_HERE or not each.filename.endswith(".whl")
     }
 
 

@@ -22,6 +22,7 @@ from envsnap.manifest import FILE_NAME, Manifest, canonical_name, encode
 from envsnap.plan import PlanOptions, Resolve, plan
 from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Lock, Packages, Unknown, replace
+from envsnap.wheelhouse._member import listed
 from envsnap.wheelhouse._packed import WHEELS
 from envsnap.wheelhouse._store import LIST_NAME, Stored, Wheelhouse, list_bytes, open_wheelhouse
 
@@ -208,10 +209,9 @@ def _parted(
         else:
             wheels.append(found)
     if nowhere:
-        more = f" and {len(nowhere) - _SHOWN} more" if len(nowhere) > _SHOWN else ""
         raise PlanError(
-            f"No index has the files of these, and no wheelhouse that was named: "
-            f"{', '.join(nowhere[:_SHOWN])}{more}",
+            "No index has the files of these, and no wheelhouse that was named: "
+            f"{listed(nowhere, _SHOWN)}",
             hint="Name the wheelhouse with --wheelhouse DIR; where the environment still is, make "
             "one: envsnap lock --wheelhouse DIR; or leave them out with --without NAME",
         )

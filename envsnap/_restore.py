@@ -18,6 +18,7 @@ from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Fact, Package, Packages, Unknown, replace
 from envsnap.wheelhouse._as_lock import as_lock
 from envsnap.wheelhouse._gather import Places, bring_archives, bring_files, kept, places_of
+from envsnap.wheelhouse._member import listed
 from envsnap.wheelhouse._stand_in import stand_in
 from envsnap.wheelhouse._store import Stored, Wheelhouse, open_wheelhouse
 
@@ -152,7 +153,7 @@ def _contents(manifest: Manifest) -> Mapping[str, Fact[str | None]]:
 
 def _refuse_without_url(nowhere: list[Artifact]) -> None:
     if nowhere:
-        named = _listed([f"{each.name} {each.version}" for each in nowhere])
+        named = listed([f"{each.name} {each.version}" for each in nowhere], _SHOWN)
         raise PlanError(
             f"No index has the file of {named}, and no wheelhouse that was named",
             hint="Name the wheelhouse or pack that came with the manifest (--wheelhouse DIR); where"
@@ -172,15 +173,11 @@ def _refuse_sources(named: list[str]) -> None:
     if named:
         flags = " ".join(f"--allow-build {name}" for name in named[:_SHOWN])
         raise PlanError(
-            f"Only their source is there, and building it runs its code here: {_listed(named)}",
+            "Only their source is there, and building it runs its code here: "
+            f"{listed(named, _SHOWN)}",
             hint=f"Allow it ({flags}), or have wheels made where the environment still is: "
             "envsnap lock --wheelhouse DIR",
         )
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def restore(prepared: Prepared, listen: Listener) -> Restored:

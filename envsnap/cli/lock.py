@@ -11,10 +11,10 @@ from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, 
 from envsnap.cli._wheelhouse import add_wheelhouse_options, fill_aloud
 from envsnap.errors import ExitCode, UsageError
 from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
-from envsnap.lock._proof import MADE_HERE, is_proved
+from envsnap.lock._proof import is_proved
 from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest, canonical_name, find, save
-from envsnap.sections import NOT_VERIFIED, Artifact, Package, Packages, Unknown, Unlocked
+from envsnap.sections import MADE_HERE, NOT_VERIFIED, Artifact, Package, Packages, Unknown, Unlocked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ anything is written, and its scripts (post-link) are not run.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -98,6 +97,8 @@ def install(
         FileError: An archive is missing, has other bytes, or would leave the environment.
         ToolError: py-rattler could not install them.
     """
+    import asyncio  # every lock imports this module, and few have conda packages
+
     rattler = _rattler()
     prefix = os.path.abspath(prefix)
     _refuse_platform(artifacts, str(rattler.Subdir.current()))

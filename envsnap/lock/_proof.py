@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envsnap.manifest import canonical_name
-from envsnap.sections import Artifact, CondaArtifact, Lock, Package, replace
-
-MADE_HERE = frozenset({"made", "built"})
-"""How an artifact came about that no index has."""
+from envsnap.sections import MADE_HERE, Artifact, CondaArtifact, Lock, Package, replace
 
 
 def is_proved(artifact: Artifact, package: Package) -> bool:

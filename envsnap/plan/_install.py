@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from envsnap.errors import PlanError
-from envsnap.manifest import Manifest, canonical_name, environment_id
+from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import _safe
+from envsnap.plan._locked import by_name, lock_of, without_file
 from envsnap.plan._model import LeftOut, PlanOptions, Why
-from envsnap.sections import Artifact, Lock, Package, replace
+from envsnap.sections import Artifact, Package, replace
 
 _SHOWN = 5
 _ANY_MACHINE = "-none-any"
@@ -24,8 +25,8 @@ def installs(
     Raises:
         PlanError: There is no lock of this environment, or a package has no file.
     """
-    lock = _lock(manifest)
-    artifacts = _by_name(lock)
+    lock = lock_of(manifest, hint="Make one: envsnap lock")
+    artifacts = by_name(lock, _checked)
     chosen: list[Artifact] = []
     missing: list[LeftOut] = []
     unlocked = {canonical_name(each.name): each.why for each in lock.unlocked}
@@ -57,30 +58,9 @@ def _is_alone(found: Artifact, options: PlanOptions) -> bool:
     return found.url is None or found.sha256 in options.alone
 
 
-def _lock(manifest: Manifest) -> Lock:
-    hint = "Make one: envsnap lock"
-    if manifest.lock is None:
-        raise PlanError(
-            "The manifest has no lock, which names the file of every package", hint=hint
-        )
-    if manifest.lock.environment != environment_id(manifest):
-        raise PlanError(
-            f"The lock is of environment {_safe.shown(manifest.lock.environment)}, "
-            f"not of the manifest's own, {environment_id(manifest)}",
-            hint=hint,
-        )
-    return manifest.lock
-
-
-def _by_name(lock: Lock) -> Mapping[str, Artifact]:
-    found: dict[str, Artifact] = {}
-    for index, each in enumerate(lock.artifacts):
-        if _safe.is_odd(each.version):
-            continue
-        checked = _safe.artifact(each, f"lock.artifacts[{index}]")
-        if found.setdefault(canonical_name(checked.name), checked) is not checked:
-            raise PlanError(f"{checked.name} stands twice in 'lock.artifacts'")
-    return found
+def _checked(found: Artifact, where: str) -> Artifact | None:
+    """The artifact, once its form is right; None where pip could not install it."""
+    return None if _safe.is_odd(found.version) else _safe.artifact(found, where)
 
 
 def _needs_compiler(package: Package, found: Artifact) -> str | None:
@@ -94,14 +74,10 @@ def _needs_compiler(package: Package, found: Artifact) -> str | None:
 
 
 def _missing(missing: Sequence[LeftOut]) -> PlanError:
-    lines = [
-        f"\n  {_safe.plain(each.name)} {_safe.plain(each.version)}: {_safe.plain(each.why)}"
-        for each in missing[:_SHOWN]
-    ]
-    more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     noun = "package" if len(missing) == 1 else "packages"
-    return PlanError(
-        f"{len(missing)} {noun} cannot be installed in an image:{''.join(lines)}{more}",
+    return without_file(
+        missing,
+        f"{noun} cannot be installed in an image",
         hint="Where the environment still is, make their files (envsnap lock --wheelhouse DIR) and "
         "build with --wheelhouse DIR; or leave them out with --allow-missing",
     )

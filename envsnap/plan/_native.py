@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from envsnap.errors import PlanError
-from envsnap.manifest import Manifest, canonical_name, environment_id
+from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import _safe
+from envsnap.plan._locked import by_name, lock_of, without_file
 from envsnap.plan._model import LeftOut
 from envsnap.sections import (
     Artifact,
@@ -20,7 +21,7 @@ from envsnap.sections import (
     Unknown,
 )
 
-_SHOWN = 5
+_LOCK_IT = "Lock it where the environment still is: envsnap lock --wheelhouse DIR"
 _AGAIN = "Capture the environment again: envsnap capture"
 _WHERE_IT_STILL_IS = (
     "Where the environment still is, make their files: envsnap lock --wheelhouse DIR; "
@@ -53,7 +54,7 @@ def native_plan(manifest: Manifest, *, allow_missing: bool = False) -> NativePla
         PlanError: The manifest or its lock does not say; the hint says what can be done.
     """
     python, packages = _known(manifest)
-    lock = _lock(manifest)
+    lock = lock_of(manifest, hint=_LOCK_IT)
     active = [each for each in packages if each.active]
     by_pip = [each for each in active if each.conda is None]
     conda_only = _conda_only(manifest)
@@ -65,7 +66,8 @@ def native_plan(manifest: Manifest, *, allow_missing: bool = False) -> NativePla
         )
     chosen, missing = _files(by_pip, lock)
     if missing and not allow_missing:
-        raise _without_file(missing)
+        noun = "package has" if len(missing) == 1 else "packages have"
+        raise without_file(missing, f"{noun} no file in the lock", hint=_WHERE_IT_STILL_IS)
     return NativePlan(
         python=python, environment=lock.environment, artifacts=chosen,
         conda=lock.conda, left_out=missing, layers=_layers(by_pip),
@@ -87,21 +89,6 @@ def _known(manifest: Manifest) -> tuple[Python, Sequence[Package]]:
     return python, found
 
 
-def _lock(manifest: Manifest) -> Lock:
-    hint = "Lock it where the environment still is: envsnap lock --wheelhouse DIR"
-    if manifest.lock is None:
-        raise PlanError(
-            "The manifest has no lock, which names the file of every package", hint=hint
-        )
-    own = environment_id(manifest)
-    if manifest.lock.environment != own:
-        raise PlanError(
-            f"The lock is of environment {_safe.shown(manifest.lock.environment)}, "
-            f"not of the manifest's own, {own}", hint=hint,
-        )  # fmt: skip
-    return manifest.lock
-
-
 def _conda_only(manifest: Manifest) -> Sequence[CondaRecord]:
     packages = manifest.section(Packages)
     if isinstance(packages, Unknown) or isinstance(packages.conda_only, Unknown):
@@ -113,7 +100,7 @@ def _files(
     packages: Sequence[Package], lock: Lock
 ) -> tuple[tuple[Artifact, ...], tuple[LeftOut, ...]]:
     """The file of every package, and the packages without one."""
-    artifacts = _by_name(lock)
+    artifacts = by_name(lock, _safe.local_artifact)
     unlocked = {canonical_name(each.name): each.why for each in lock.unlocked}
     chosen, missing = [], []
     for package in packages:
@@ -127,28 +114,6 @@ def _files(
         missing.append(LeftOut(package.name, package.version, why))
     chosen.sort(key=lambda each: canonical_name(each.name))
     return tuple(chosen), tuple(sorted(missing))
-
-
-def _by_name(lock: Lock) -> Mapping[str, Artifact]:
-    found: dict[str, Artifact] = {}
-    for index, each in enumerate(lock.artifacts):
-        checked = _safe.local_artifact(each, f"lock.artifacts[{index}]")
-        if found.setdefault(canonical_name(checked.name), checked) is not checked:
-            raise PlanError(f"{checked.name} stands twice in 'lock.artifacts'")
-    return found
-
-
-def _without_file(missing: Sequence[LeftOut]) -> PlanError:
-    lines = [
-        f"\n  {_safe.plain(each.name)} {_safe.plain(each.version)}: {_safe.plain(each.why)}"
-        for each in missing[:_SHOWN]
-    ]
-    more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    noun = "package has" if len(missing) == 1 else "packages have"
-    return PlanError(
-        f"{len(missing)} {noun} no file in the lock:{''.join(lines)}{more}",
-        hint=_WHERE_IT_STILL_IS,
-    )
 
 
 def _layers(packages: Sequence[Package]) -> tuple[tuple[str, int], ...]:

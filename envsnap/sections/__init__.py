@@ -17,7 +17,7 @@ from envsnap.sections._shape import (
     shape,
 )
 from envsnap.sections.gpu import Cuda, CudaLibrary, Device, Driver, Gpu, MigSlice, PciDevice
-from envsnap.sections.lock import Artifact, CondaArtifact, Lock, Unlocked
+from envsnap.sections.lock import MADE_HERE, Artifact, CondaArtifact, Lock, Unlocked
 from envsnap.sections.machine import Cpu, Memory, Os
 from envsnap.sections.packages import (
     NOT_VERIFIED,
@@ -65,6 +65,7 @@ SECTIONS: Mapping[str, type] = MappingProxyType(
 """Every section by its name in the manifest, in the order of the summary."""
 
 __all__ = [
+    "MADE_HERE",
     "NOT_VERIFIED",
     "SECTIONS",
     "Artifact",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from envsnap.sections._shape import Fact, fact, shape
 
+MADE_HERE = frozenset({"made", "built"})
+"""How an artifact came about that no index has."""
+
 
 @shape
 class Artifact:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envsnap.errors import FileError
+from envsnap.sections import MADE_HERE
 from envsnap.wheelhouse._stand_in import stand_in
 from envsnap.wheelhouse._store import Stored, Wheelhouse, open_wheelhouse
 
@@ -43,7 +44,7 @@ def left_by(earlier: Wheelhouse, had: Sequence[Stored], jobs: Sequence[Job]) -> 
 def holds_made(earlier: Wheelhouse, filename: str) -> bool:
     """Whether a file is one that an earlier run has made, which nobody else has."""
     return any(
-        each.filename == filename and each.how in {"made", "built"} and _is_good(earlier, each)
+        each.filename == filename and each.how in MADE_HERE and _is_good(earlier, each)
         for each in earlier.files
     )
 
