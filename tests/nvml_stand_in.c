@@ -2,7 +2,9 @@
 
    Each line is `key value`; keys of card 0 begin with `0.`, of its MIG instance 1 with `0.m1.`.
    A value `!N` makes the call return NVML's error N, `crash` raises SIGSEGV, `hang` sleeps for ever,
-   and `\xHH` stands for a byte. A key that is not there is NVML_ERROR_NOT_SUPPORTED (3).
+   `unterminated` fills a text's buffer to its end, without a NUL, and `\xHH` stands for a byte.
+   A key that is not there is NVML_ERROR_NOT_SUPPORTED (3). `0.link.2 00000000:41:00.0` is where
+   NVLink 2 of card 0 leads, or `down`; `0-1.ancestor` and `0-1.p2p` are of cards 0 and 1.
    Build: cc -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o libnvidia-ml.so.1 nvml_stand_in.c */
 
 #include <signal.h>
@@ -53,6 +55,10 @@ static int find_of(handle_t handle, const char *field, char *value, size_t size)
 static void unescape(const char *from, char *to, unsigned size)
 {
     unsigned at = 0;
+    if (strcmp(from, "unterminated") == 0) {
+        memset(to, 'A', size);
+        return;
+    }
     while (*from && at + 1 < size) {
         unsigned byte;
         if (from[0] == '\\' && from[1] == 'x' && sscanf(from + 2, "%2x", &byte) == 1) {
@@ -171,9 +177,69 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(handle_t handle, nvmlMemory_t *memory)
 nvmlReturn_t nvmlDeviceGetMaxClockInfo(handle_t handle, int kind, unsigned *to)
 {
     char value[512];
-    int found = find_of(handle, kind == 1 ? "sm_clock" : "other_clock", value, sizeof value);
+    int found = find_of(handle, kind == 1 ? "sm_clock" : "memory_clock", value, sizeof value);
     if (!found) *to = (unsigned)strtoul(value, NULL, 10);
     return found;
+}
+
+nvmlReturn_t nvmlDeviceGetApplicationsClock(handle_t handle, int kind, unsigned *to)
+{
+    char value[512];
+    int found = find_of(handle, kind == 0 ? "application_clock" : "other_clock", value, sizeof value);
+    if (!found) *to = (unsigned)strtoul(value, NULL, 10);
+    return found;
+}
+
+nvmlReturn_t nvmlDeviceGetGspFirmwareVersion(handle_t handle, char *to)
+{
+    char value[512];
+    int found = find_of(handle, "gsp", value, sizeof value);
+    return text(found, value, to, 64);
+}
+
+static int find_link(handle_t handle, unsigned link, char *value, size_t size)
+{
+    char field[32];
+    int found;
+    snprintf(field, sizeof field, "link.%u", link);
+    found = find_of(handle, field, value, size);
+    return found == NOT_SUPPORTED && link ? INVALID_ARGUMENT : found;
+}
+
+nvmlReturn_t nvmlDeviceGetNvLinkState(handle_t handle, unsigned link, unsigned *to)
+{
+    char value[512];
+    int found = find_link(handle, link, value, sizeof value);
+    if (!found) *to = strcmp(value, "down") != 0;
+    return found;
+}
+
+nvmlReturn_t nvmlDeviceGetNvLinkRemotePciInfo_v2(handle_t handle, unsigned link, nvmlPciInfo_t *to)
+{
+    char value[512];
+    int found = find_link(handle, link, value, sizeof value);
+    memset(to, 0, sizeof *to);
+    return text(found, value, to->busId, sizeof to->busId);
+}
+
+static int find_pair(handle_t one, handle_t other, const char *field, unsigned *to)
+{
+    char key[64], value[512];
+    int found;
+    snprintf(key, sizeof key, "%zu-%zu.%s", one - 1, other - 1, field);
+    found = find(key, value, sizeof value);
+    if (!found) *to = (unsigned)strtoul(value, NULL, 10);
+    return found;
+}
+
+nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(handle_t one, handle_t other, unsigned *to)
+{
+    return find_pair(one, other, "ancestor", to);
+}
+
+nvmlReturn_t nvmlDeviceGetP2PStatus(handle_t one, handle_t other, unsigned kind, unsigned *to)
+{
+    return kind == 2 ? find_pair(one, other, "p2p", to) : INVALID_ARGUMENT;
 }
 
 typedef struct {
@@ -211,3 +277,10 @@ NUMBER_OF(nvmlDeviceGetNumGpuCores, "cores")
 NUMBER_OF(nvmlDeviceGetComputeMode, "compute_mode")
 NUMBER_OF(nvmlDeviceGetEnforcedPowerLimit, "power_limit")
 NUMBER_OF(nvmlDeviceGetMaxMigDeviceCount, "max_mig")
+NUMBER_OF(nvmlDeviceGetPowerManagementDefaultLimit, "default_power_limit")
+NUMBER_OF(nvmlDeviceGetPersistenceMode, "persistence")
+NUMBER_OF(nvmlDeviceGetMaxPcieLinkGeneration, "pcie_generation")
+NUMBER_OF(nvmlDeviceGetMaxPcieLinkWidth, "pcie_width")
+NUMBER_OF(nvmlDeviceGetVirtualizationMode, "virtualization")
+NUMBER_OF(nvmlDeviceGetGpuInstanceId, "gpu_instance")
+NUMBER_OF(nvmlDeviceGetComputeInstanceId, "compute_instance")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envsnap.host._local import LocalHost
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Binary,
     Hashed,
     Host,
     Listen,
@@ -44,7 +45,22 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
-    "FILE_LIMIT_BYTES", "Hashed", "Host", "ImageHost", "Listen", "LocalHost", "NvmlAnswer", "Ran",
-    "RecordedHost", "RecordingHost", "Stat", "StatedDigest", "ToVerify", "TreeHost", "Uname",
-    "Verified", "image_host",
+    "FILE_LIMIT_BYTES",
+    "Binary",
+    "Hashed",
+    "Host",
+    "ImageHost",
+    "Listen",
+    "LocalHost",
+    "NvmlAnswer",
+    "Ran",
+    "RecordedHost",
+    "RecordingHost",
+    "Stat",
+    "StatedDigest",
+    "ToVerify",
+    "TreeHost",
+    "Uname",
+    "Verified",
+    "image_host",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from envsnap.host._protocol import NvmlAnswer, Ran, Stat, StatedDigest, Uname
+from envsnap.host._protocol import Binary, NvmlAnswer, Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Fact, Reason, Unknown
 
 FORMAT = "envsnap-recording-1"
@@ -54,6 +54,8 @@ class Answers:
     environ: dict[str, Fact[str | None]] = field(default_factory=dict)
     capacities: dict[str, Fact[int | None]] = field(default_factory=dict)
     digests: dict[str, StatedDigest] = field(default_factory=dict)
+    binaries: dict[str, Fact[Binary | None]] = field(default_factory=dict)
+    contents: dict[str, Fact[str | None]] = field(default_factory=dict)
 
     uname: Fact[Uname] = field(default_factory=lambda: not_recorded("uname"))
     user: Fact[tuple[str, int]] = field(default_factory=lambda: not_recorded("user"))

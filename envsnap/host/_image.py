@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from envsnap.errors import ToolError, UsageError
 from envsnap.host._agent import Agent
+from envsnap.host._binaries import MODULES, as_binary, as_text, told
 from envsnap.host._digests import through
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Binary,
     NvmlAnswer,
     PlainHost,
     Ran,
@@ -21,6 +23,7 @@ from envsnap.host._protocol import (
     StatedDigest,
     Uname,
 )
+from envsnap.inside import source
 from envsnap.sections import Fact, Reason, Unknown
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ Json = Any  # the one type that JSON itself has
 
 ANSWER_S = 60.0
 """How long an answer may take beyond what the question itself allows."""
+FILE_S = 120.0
+"""How long the agent waits for one library: as long as `envsnap.inside.binary` does."""
+_FILES_AT_ONCE = 64
 
 _DOCKER = (
     "run", "--rm", "--interactive", "--pull", "never", "--network", "none", "--entrypoint", "",
@@ -85,6 +91,7 @@ class ImageHost(PlainHost):
         """
         self._asking = threading.Lock()
         self._agent = Agent(prefix, name)
+        self._can_read_binaries = False
 
     def __enter__(self) -> ImageHost:
         return self
@@ -159,6 +166,34 @@ class ImageHost(PlainHost):
         """The digests of RECORD files; call the result for them, in the same order."""
         return through(self, records)
 
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """What each ELF file says of itself, in their order; None where it is no ELF file."""
+        return self._of_files("binaries", paths, as_binary)
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """The SHA-256 of each file, hex, in their order; None where there is no such file."""
+        return self._of_files("contents", paths, as_text)
+
+    def _of_files(
+        self, asked: str, paths: Sequence[str], make: Callable[[Json], T]
+    ) -> Sequence[Fact[T | None]]:
+        """The answers for some files at a time: no answer is longer than a line may be."""
+        starts = range(0, len(paths), _FILES_AT_ONCE)
+        parts = [paths[start : start + _FILES_AT_ONCE] for start in starts]
+        return [told(each, make) for part in parts for each in self._part_of_files(asked, part)]
+
+    def _part_of_files(self, asked: str, part: Sequence[str]) -> Sequence[Json]:
+        """What the agent says of each; the first time it is given what it reads them with."""
+        sources = [] if self._can_read_binaries else [(name, source(name)) for name in MODULES]
+        said = self._surely(
+            _rows, ask="files", asked=asked, paths=[*part], sources=sources,
+            within_s=ANSWER_S + FILE_S * len(part),
+        )  # fmt: skip
+        if isinstance(said, Unknown):
+            return [{"unknown": said.reason.value, "detail": said.detail}] * len(part)
+        self._can_read_binaries = True
+        return [*said[: len(part)], *[None] * (len(part) - len(said))]
+
     def _maybe(
         self, make: Callable[[Json], T], *, within_s: float = ANSWER_S, **question: object
     ) -> Fact[T | None]:
@@ -201,10 +236,14 @@ def _bytes(said: Json) -> bytes:
     return base64.b64decode(_text(said), validate=True)
 
 
-def _names(said: Json) -> tuple[str, ...]:
+def _rows(said: Json) -> list[Json]:
     if not isinstance(said, list):
         raise TypeError(said)
-    return tuple(sorted(_text(name) for name in said))
+    return said
+
+
+def _names(said: Json) -> tuple[str, ...]:
+    return tuple(sorted(_text(name) for name in _rows(said)))
 
 
 def _stat(said: Json) -> Stat:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Binary,
     Listen,
     NvmlAnswer,
     PlainHost,
@@ -200,6 +201,18 @@ class LocalHost(PlainHost):
         from envsnap.host._hashes import start
 
         return start(asked, self._children, listen)
+
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """What each ELF file says of itself, in their order; None where it is no ELF file."""
+        from envsnap.host._binaries import binaries
+
+        return binaries(paths, self._children)
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """The SHA-256 of each file, hex, in their order; None where there is no such file."""
+        from envsnap.host._binaries import contents
+
+        return contents(paths, self._children)
 
 
 def run_command(argv: Sequence[str], children: Children, *, timeout_s: float) -> Fact[Ran]:

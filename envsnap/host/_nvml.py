@@ -7,8 +7,14 @@
                   "architecture": int, "cores": int, "memory_bytes": int, "vbios": str,
                   "ecc": [int, int], "mig": [int, int], "compute_mode": int,
                   "power_limit_mw": int, "max_sm_clock_mhz": int,
-                  "slices": [{"name": str, "uuid": str, "memory_mib": int,
-                              "multiprocessors": int}]}],
+                  "slices": [{"name": str, "uuid": str, "gpu_instance": int,
+                              "compute_instance": int, "memory_mib": int,
+                              "multiprocessors": int}],
+                  "max_memory_clock_mhz": int, "application_sm_clock_mhz": int,
+                  "default_power_limit_mw": int, "persistence": int, "pcie_generation": int,
+                  "pcie_width": int, "virtualization": int, "gsp_firmware": str,
+                  "links": [where each NVLink that is up leads, a PCI address: str]}],
+     "topology": [[card: int, card: int, common ancestor: int, peers over NVLink: int]],
      "ended": "crashed: ..." where the child did not come to its end}
 
 Each leaf may be {"error": NAME} instead, and so may a device or a slice. NAME is NVML's own, or
@@ -78,7 +84,11 @@ def gather(output: bytes, ended: str | None) -> Fact[NvmlAnswer]:
     for line in _lines(output):
         index = line.pop("index", None)
         if isinstance(index, int):
-            devices[index] = line.get("device")
+            known, more = devices.get(index), line.get("more")
+            if isinstance(known, dict) and isinstance(more, dict):
+                known.update(more)
+            else:
+                devices[index] = line.get("device")
         else:
             answer.update(line)
     failed = answer.pop("init", None)

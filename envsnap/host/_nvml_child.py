@@ -22,9 +22,14 @@ _FOLDERS = (  # where drivers put it without telling the loader: WSL2, NixOS, Ku
     "/run/opengl-driver/lib",
     "/usr/local/nvidia/lib64",
 )
-_SM_CLOCK = 1  # NVML_CLOCK_SM
+_GRAPHICS_CLOCK, _SM_CLOCK, _MEMORY_CLOCK = 0, 1, 2  # NVML_CLOCK_*
+_OVER_NVLINK = 2  # NVML_P2P_CAPS_INDEX_NVLINK
 _MOST_DEVICES = 1024
+_MOST_PAIRS = 64
+"""The ways of that many cards to each other are asked for: no machine has more in one image."""
 _MOST_SLICES = 64
+_MOST_LINKS = 36  # NVML_NVLINK_MAX_LINKS of CUDA 13
+_PAST_THE_LAST = {"NVML_ERROR_INVALID_ARGUMENT", "NVML_ERROR_NOT_SUPPORTED"}
 
 
 def main() -> None:
@@ -80,7 +85,8 @@ def _library() -> object | None:
 def _call(nvml: Any, name: str, *arguments: object) -> Any:  # noqa: ANN401 - pynvml has no types
     """What the call returns, or {"error": NAME}."""
     try:
-        return getattr(nvml, name)(*arguments)
+        found = getattr(nvml, name)(*arguments)
+        return found.decode("utf-8") if isinstance(found, bytes) else found
     except nvml.NVMLError as error:
         return {"error": _names(nvml).get(error.value, f"NVML_ERROR_{error.value}")}
     except AttributeError:  # an nvidia-ml-py older than the call
@@ -105,12 +111,21 @@ def _ask(nvml: Any, say: Say) -> None:  # noqa: ANN401 - pynvml has no types
     say({"count": count})
     if not isinstance(count, int) or count > _MOST_DEVICES:
         return
+    handles = {}
     for index in range(count):
         handle = _call(nvml, "nvmlDeviceGetHandleByIndex", index)
         if isinstance(handle, dict):
             say({"index": index, "device": handle})
         else:
+            handles[index] = handle
             say({"index": index, "device": _device(nvml, handle)})
+    # What fewer can do without comes last: a card that hangs there keeps what it said before.
+    for index, handle in handles.items():
+        say({"index": index, "more": _more(nvml, handle)})
+    for index, handle in handles.items():
+        say({"index": index, "more": {"links": _links(nvml, handle)}})
+    if len(handles) > 1:
+        say({"topology": _topology(nvml, handles)})
 
 
 def _device(nvml: Any, handle: Any) -> dict[str, object]:  # noqa: ANN401 - pynvml has no types
@@ -132,6 +147,50 @@ def _device(nvml: Any, handle: Any) -> dict[str, object]:  # noqa: ANN401 - pynv
         "max_sm_clock_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, _SM_CLOCK),
         "slices": _slices(nvml, handle) if mig in ([1, 0], [1, 1]) else [],
     }
+
+
+def _more(nvml: Any, handle: Any) -> dict[str, object]:  # noqa: ANN401 - pynvml has no types
+    ask = functools.partial(_call, nvml)
+    return {
+        "max_memory_clock_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, _MEMORY_CLOCK),
+        "application_sm_clock_mhz": ask("nvmlDeviceGetApplicationsClock", handle, _GRAPHICS_CLOCK),
+        "default_power_limit_mw": ask("nvmlDeviceGetPowerManagementDefaultLimit", handle),
+        "persistence": ask("nvmlDeviceGetPersistenceMode", handle),
+        "pcie_generation": ask("nvmlDeviceGetMaxPcieLinkGeneration", handle),
+        "pcie_width": ask("nvmlDeviceGetMaxPcieLinkWidth", handle),
+        "virtualization": ask("nvmlDeviceGetVirtualizationMode", handle),
+        "gsp_firmware": ask("nvmlDeviceGetGspFirmwareVersion", handle),
+    }
+
+
+def _links(nvml: Any, handle: Any) -> object:  # noqa: ANN401 - pynvml has no types
+    """Where each NVLink that is up leads, as a PCI address; an error where the card has none."""
+    found: list[object] = []
+    for link in range(_MOST_LINKS):
+        is_up = _call(nvml, "nvmlDeviceGetNvLinkState", handle, link)
+        if isinstance(is_up, dict):
+            if not link or is_up["error"] not in _PAST_THE_LAST:
+                return is_up
+            break
+        if is_up == 1:
+            remote = _call(nvml, "nvmlDeviceGetNvLinkRemotePciInfo", handle, link)
+            found.append(_field(remote, "busId"))
+    return found
+
+
+def _topology(nvml: Any, handles: Mapping[int, object]) -> list[list[object]]:  # noqa: ANN401 - pynvml has no types
+    """Each pair of cards: their nearest common ancestor, and whether NVLink joins them."""
+    return [
+        [
+            first,
+            second,
+            _call(nvml, "nvmlDeviceGetTopologyCommonAncestor", one, other),
+            _call(nvml, "nvmlDeviceGetP2PStatus", one, other, _OVER_NVLINK),
+        ]
+        for first, one in list(handles.items())[:_MOST_PAIRS]
+        for second, other in list(handles.items())[:_MOST_PAIRS]
+        if first < second
+    ]
 
 
 def _field(found: Any, name: str) -> object:  # noqa: ANN401 - pynvml has no types
@@ -165,6 +224,8 @@ def _slice(nvml: Any, part: Any) -> dict[str, object]:  # noqa: ANN401 - pynvml 
     return {
         "name": _call(nvml, "nvmlDeviceGetName", part),
         "uuid": _call(nvml, "nvmlDeviceGetUUID", part),
+        "gpu_instance": _call(nvml, "nvmlDeviceGetGpuInstanceId", part),
+        "compute_instance": _call(nvml, "nvmlDeviceGetComputeInstanceId", part),
         "memory_mib": _field(attributes, "memorySizeMB"),
         "multiprocessors": _field(attributes, "multiprocessorCount"),
     }

@@ -103,6 +103,12 @@ class Host(Protocol):
         `listen` is told how far it is, in the thread of that call.
         """
 
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """What each ELF file says of itself, in their order; None where it is no ELF file."""
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """The SHA-256 of each file, hex, in their order; None where there is no such file."""
+
     def stop(self) -> None:
         """End what still runs for this host: the capture is given up."""
 
@@ -114,6 +120,37 @@ class StatedDigest(NamedTuple):
     """envsnap-content-1, hex; None where there is no RECORD."""
     files: int
     """How many files it lists."""
+
+
+class Binary(NamedTuple):
+    """What an ELF file says of itself. Nothing of it was run."""
+
+    machine: str
+    """As `uname -m` names it: x86_64, aarch64, ...; em-N for one without a name here."""
+    bits: int
+    """32 or 64."""
+    soname: str | None
+    needed: tuple[str, ...]
+    """DT_NEEDED, in the file's order."""
+    rpath: tuple[str, ...]
+    """DT_RPATH's folders as written, $ORIGIN and all; empty where DT_RUNPATH is there too."""
+    runpath: tuple[str, ...]
+    interpreter: str | None
+    """The dynamic linker that a program names."""
+    versions: tuple[tuple[str, tuple[str, ...]], ...]
+    """The symbol versions that it asks for, by library; both sorted."""
+    imports: bool
+    """Whether it defines PyInit_ or init functions: it can be imported by Python."""
+    sass: tuple[str, ...]
+    """Targets of compiled GPU code, as sm_90a; sorted."""
+    ptx: tuple[str, ...]
+    """Targets of PTX, as compute_90; sorted."""
+    amd: tuple[str, ...]
+    """AMD's targets, as gfx942; sorted."""
+    compat: tuple[str, tuple[int, ...]] | None
+    """CUDA version and driver branches of a cuda-compat libcuda's ELF note; None for others."""
+    texts: tuple[str, ...]
+    """Lines in its data by which it tells what it is, as 'OpenBLAS 0.3.29 DYNAMIC_ARCH ...'."""
 
 
 class ToVerify(NamedTuple):
@@ -163,6 +200,18 @@ class PlainHost:
 
     def stop(self) -> None:
         """End what still runs for this host; most start nothing."""
+
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """Nothing, unless a kind of host knows better."""
+        from envsnap.sections import Reason, Unknown
+
+        return [Unknown(Reason.NOT_SUPPORTED, "libraries are not read there")] * len(paths)
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """Nothing, unless a kind of host knows better."""
+        from envsnap.sections import Reason, Unknown
+
+        return [Unknown(Reason.NOT_SUPPORTED, "files are not hashed there")] * len(paths)
 
     def verified(
         self,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from envsnap.host._answers import Answers, asked_as, not_recorded
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Binary,
     Listen,
     NvmlAnswer,
     PlainHost,
@@ -52,7 +53,8 @@ class RecordedHost(PlainHost):
         A file's parent folders exist and list it; links are followed; a path in `absent` is
         known not to be there, and so is all that is not listed under a folder in `absent_below`.
         With "/" there this is a whole machine: variables and commands not listed are absent too.
-        `devices` are neither files nor folders; `owners` are users' numbers by path.
+        `devices` are neither files nor folders; `owners` are users' numbers by path; `binaries`
+        are files, too: what is said of a library without its bytes.
         Any other question is `not-recorded`.
         A command's answer as plain text means status 0; one that ends in "..." may go on.
 
@@ -161,3 +163,38 @@ class RecordedHost(PlainHost):
     ) -> Callable[[], Sequence[Fact[Verified]]]:
         """Nothing: a recording has no package's files."""
         return lambda: [not_recorded("the files of packages")] * len(asked)
+
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """What each ELF file says of itself as recorded; None where it is known to be none."""
+        return [self._binary(path) for path in paths]
+
+    def _binary(self, path: str) -> Fact[Binary | None]:
+        place = self._place(path, self._answers.binaries)
+        if place in self._answers.binaries:
+            return self._answers.binaries[place]
+        start = self._files.read(path, 4)
+        if start is None or (isinstance(start, bytes) and start != b"\x7fELF"):
+            return None
+        return not_recorded(f"binary {path}")
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """The digests as recorded, else of the bytes that are in the recording."""
+        return [self._content(path) for path in paths]
+
+    def _content(self, path: str) -> Fact[str | None]:
+        place = self._place(path, self._answers.contents)
+        if place in self._answers.contents:
+            return self._answers.contents[place]
+        if self._files.stat(path) is None:
+            return None
+        found = self._files.read(path, FILE_LIMIT_BYTES)
+        if not isinstance(found, bytes) or place in self._answers.cut:
+            return not_recorded(f"content {path}")
+        import hashlib  # start-up: few recordings are asked for it
+
+        return hashlib.sha256(found).hexdigest()
+
+    def _place(self, path: str, table: Mapping[str, object]) -> str:
+        """The path, or on a machine made by hand the one that it leads to."""
+        real = self._files.real(path) if self._answers.tree and path not in table else path
+        return real if isinstance(real, str) else path

@@ -80,7 +80,7 @@ class TreeFiles:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._names: dict[str, set[str]] = {"/": set()}
-        for path in answers.paths():
+        for path in (*answers.paths(), *answers.binaries):
             if not self._is_said_absent(path):
                 self._grow(path)
         for folder, names in answers.lists.items():
@@ -169,7 +169,7 @@ class TreeFiles:
         if place in self._names or place in answers.lists:
             return Stat("folder", 0, 0)
         content = answers.reads.get(place)
-        if content is not None or place in answers.denied:
+        if content is not None or place in answers.denied or place in answers.binaries:
             return Stat("file", len(content) if isinstance(content, bytes) else 0, 0)
         return None
 

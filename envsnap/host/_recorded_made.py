@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from envsnap.host._answers import Answers, asked_as
-from envsnap.host._protocol import NvmlAnswer, Ran, Stat, StatedDigest, Uname
+from envsnap.host._protocol import Binary, NvmlAnswer, Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Fact, Unknown
 
 
@@ -26,6 +26,8 @@ class Made(TypedDict, total=False):
     which: Mapping[str, str | None]
     capacities: Mapping[str, int | None]
     digests: Mapping[str, StatedDigest]
+    binaries: Mapping[str, Fact[Binary | None]]
+    contents: Mapping[str, Fact[str | None]]
     uname: Fact[Uname]
     user: Fact[tuple[str, int]]
     home: str | None
@@ -43,7 +45,7 @@ def written(given: Made) -> Answers:
     _write_files(answers, given)
     for argv, said in given.get("commands", {}).items():
         answers.runs[asked_as(argv)] = Ran(0, said, "") if isinstance(said, str) else said
-    for table in ("environ", "which", "capacities", "digests"):
+    for table in ("environ", "which", "capacities", "digests", "binaries", "contents"):
         getattr(answers, table).update(given.get(table, {}))
     for single in ("uname", "user", "home", "cwd", "nvml"):
         value = given.get(single)

@@ -9,6 +9,7 @@ from envsnap._typing import TypeVar
 from envsnap.host._answers import Answers, asked_as
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Binary,
     Host,
     Listen,
     NvmlAnswer,
@@ -147,7 +148,25 @@ class RecordingHost:
         """What hashing all files of these finds. It is not kept: files are not recorded."""
         return self._host.verified(asked, listen)
 
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """What each ELF file says of itself, in their order; None where it is no ELF file."""
+        return _each_once(self._answers.binaries, paths, self._host.binaries)
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """The SHA-256 of each file, hex, in their order; None where there is no such file."""
+        return _each_once(self._answers.contents, paths, self._host.contents)
+
 
 def _once(table: dict[K, V], key: K, ask: Callable[[K], V]) -> V:
     """The answer in the table; asked for where there is none. The first of two threads wins."""
     return table[key] if key in table else table.setdefault(key, ask(key))
+
+
+def _each_once(
+    table: dict[str, V], paths: Sequence[str], ask: Callable[[Sequence[str]], Sequence[V]]
+) -> Sequence[V]:
+    """The answers in the table; asked together for those that are not in it."""
+    new = [path for path in dict.fromkeys(paths) if path not in table]
+    for path, said in zip(new, ask(new), strict=True):
+        table.setdefault(path, said)
+    return [table[path] for path in paths]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from envsnap._typing import Any, NoReturn, TypeVar
 from envsnap.errors import ManifestError
 from envsnap.host._answers import FORMAT, Answers
-from envsnap.host._protocol import Ran, Stat, StatedDigest, Uname
+from envsnap.host._protocol import Binary, Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Reason, Unknown
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ Read = Callable[[Json, str], T]
 _LONGEST_SAID = 60
 _HOST_FIELDS = {
     "format", "about", "tree", "absent_below", "commands", "uname", "user", "home", "cwd", "nvml",
-    "environ", "which", "capacities", "digests",
+    "environ", "which", "capacities", "digests", "binaries", "contents",
 }  # fmt: skip
 _FILE_FIELDS = {
     "path", "text", "base64", "read", "list", "stat", "link", "real", "cut", "denied",
@@ -45,7 +45,7 @@ def read_host(tree: object, where: str, answers: Answers) -> None:
             setattr(answers, name, _fact(read)(fields[name], f"{where}: {name}"))
     tables: dict[str, Read[object]] = {
         "environ": _maybe(_text), "which": _maybe(_text), "capacities": _maybe(_whole),
-        "digests": _digest,
+        "digests": _digest, "binaries": _maybe(_binary), "contents": _maybe(_text),
     }  # fmt: skip
     for name, read in tables.items():
         for key, value in _object(fields.get(name, {}), f"{where}: {name}").items():
@@ -159,6 +159,44 @@ def _digest(tree: Json, where: str) -> StatedDigest:
     _no_others(row, set(StatedDigest._fields), where)
     content = _fact(_maybe(_text))(row.get("content"), f"{where}.content")
     return StatedDigest(content, _whole(row.get("files"), f"{where}.files"))
+
+
+def _binary(tree: Json, where: str) -> Binary:
+    """What is said of a library; what is left out is empty, and the processor is an x86_64."""
+    row = _object(tree, where)
+    _no_others(row, set(Binary._fields), where)
+    lists = ("needed", "rpath", "runpath", "sass", "ptx", "amd", "texts")
+    return Binary(
+        machine=_text(row.get("machine", "x86_64"), f"{where}.machine"),
+        bits=_whole(row.get("bits", 64), f"{where}.bits"),
+        soname=_maybe(_text)(row.get("soname"), f"{where}.soname"),
+        interpreter=_maybe(_text)(row.get("interpreter"), f"{where}.interpreter"),
+        versions=tuple(
+            (_text(name, place), tuple(_texts(asked, place)))
+            for name, asked, place in _pairs(row.get("versions", []), f"{where}.versions")
+        ),
+        imports=_flag(row.get("imports", False), f"{where}.imports"),
+        compat=_maybe(_compat)(row.get("compat"), f"{where}.compat"),
+        **{name: tuple(_texts(row.get(name, []), f"{where}.{name}")) for name in lists},
+    )
+
+
+def _compat(tree: Json, where: str) -> tuple[str, tuple[int, ...]]:
+    version, branches = _pair(tree, where)
+    return _text(version, where), tuple(_whole(each, where) for each in _list(branches, where))
+
+
+def _pairs(tree: Json, where: str) -> list[tuple[Json, Json, str]]:
+    """The rows of two, each with where it stands."""
+    places = ((row, f"{where}[{index}]") for index, row in enumerate(_list(tree, where)))
+    return [(*_pair(row, place), place) for row, place in places]
+
+
+def _pair(tree: Json, where: str) -> tuple[Json, Json]:
+    row = _list(tree, where)
+    if len(row) != len(("first", "second")):
+        raise _wrong(tree, "a list of two", where)
+    return row[0], row[1]
 
 
 def _bytes(tree: Json, where: str) -> bytes:

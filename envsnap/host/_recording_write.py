@@ -10,7 +10,7 @@ import json
 
 from envsnap._typing import Any
 from envsnap.host._answers import FORMAT, Answers
-from envsnap.host._protocol import Ran, Stat, StatedDigest, Uname
+from envsnap.host._protocol import Binary, Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Reason, Unknown
 
 Json = Any  # the one type that JSON itself has
@@ -69,7 +69,7 @@ def host_text(answers: Answers) -> str:
         found = getattr(answers, name)
         if not (isinstance(found, Unknown) and found.reason is Reason.NOT_RECORDED):
             tree[name] = _plain(found)
-    for name in ("environ", "which", "capacities", "digests"):
+    for name in ("environ", "which", "capacities", "digests", "binaries", "contents"):
         tree[name] = {key: _plain(found) for key, found in getattr(answers, name).items()}
     return json.dumps(tree, indent=1, sort_keys=True) + "\n"
 
@@ -79,6 +79,10 @@ def _plain(found: object) -> Json:
     if isinstance(found, Unknown):
         plain = {"unknown": found.reason.value}
         return plain if found.detail is None else {**plain, "detail": found.detail}
+    if isinstance(found, Binary):
+        return {
+            name: value for name, value in found._asdict().items() if value not in {None, (), False}
+        }
     if isinstance(found, (Stat, Uname, Ran, StatedDigest)):
         return {name: _plain(value) for name, value in found._asdict().items()}
     return found

@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 
+from envsnap._typing import TypeVar
 from envsnap.errors import FileError
 from envsnap.host._children import Children
 from envsnap.host._digests import through
@@ -17,6 +18,7 @@ from envsnap.host._links import follow
 from envsnap.host._local import as_stat, read_regular, refused
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
+    Binary,
     Listen,
     NvmlAnswer,
     PlainHost,
@@ -29,6 +31,7 @@ from envsnap.host._protocol import (
 )
 from envsnap.sections import Fact, Reason, Unknown
 
+T = TypeVar("T")
 _NOT_RUNNING = Unknown(Reason.NO_RUNNING_MACHINE)
 _OF_A_RUNNING_MACHINE = ("proc", "sys", "dev")
 
@@ -163,6 +166,35 @@ class TreeHost(PlainHost):
         from envsnap.host._hashes import start
 
         return start([self._placed(each) for each in asked], self._children, listen)
+
+    def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
+        """What each ELF file says of itself, in their order; None where it is no ELF file."""
+        from envsnap.host._binaries import binaries
+
+        return self._of_files(paths, binaries)
+
+    def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
+        """The SHA-256 of each file, hex, in their order; None where there is no such file."""
+        from envsnap.host._binaries import contents
+
+        return self._of_files(paths, contents)
+
+    def _of_files(
+        self,
+        paths: Sequence[str],
+        ask: Callable[[Sequence[str], Children], Sequence[Fact[T | None]]],
+    ) -> Sequence[Fact[T | None]]:
+        """What is asked of those that are regular files: opening a device can do something."""
+        places = [self._file(path) for path in paths]
+        answers = iter(ask([each for each in places if isinstance(each, str)], self._children))
+        return [next(answers) if isinstance(each, str) else each for each in places]
+
+    def _file(self, path: str) -> Fact[str | None]:
+        """Where a regular file of the tree lies on this machine."""
+        found = self.stat(path)
+        if not isinstance(found, Stat):
+            return found
+        return self._place(path) if found.kind == "file" else None
 
     def _placed(self, asked: ToVerify) -> ToVerify:
         """The same as it is called on this machine."""

@@ -16,7 +16,35 @@ from envsnap.sections._shape import (
     replace,
     shape,
 )
-from envsnap.sections.gpu import Cuda, CudaLibrary, Device, Driver, Gpu, MigSlice, PciDevice
+from envsnap.sections.deep import (
+    Adapter,
+    CodeFile,
+    Consumer,
+    Exempt,
+    Fabric,
+    GpuCode,
+    GpuPeak,
+    Libraries,
+    LibraryCopy,
+    Load,
+    Math,
+    MathLibrary,
+    Run,
+    SystemLibraries,
+    SystemLibrary,
+)
+from envsnap.sections.gpu import (
+    Cuda,
+    CudaLibrary,
+    Device,
+    Driver,
+    ForwardCompatibility,
+    Gpu,
+    GpuLink,
+    MigSlice,
+    PciDevice,
+    Rocm,
+)
 from envsnap.sections.lock import MADE_HERE, Artifact, CondaArtifact, Lock, Unlocked
 from envsnap.sections.machine import Cpu, Memory, Os
 from envsnap.sections.packages import (
@@ -53,26 +81,43 @@ SECTIONS: Mapping[str, type] = MappingProxyType(
         "memory": Memory,
         "gpu": Gpu,
         "cuda": Cuda,
+        "libraries": Libraries,
+        "gpu_code": GpuCode,
+        "system_libraries": SystemLibraries,
+        "math": Math,
+        "fabric": Fabric,
         "tools": Tools,
         "engines": Engines,
         "container": Container,
         "environ": Environ,
         "project": Project,
         "scheduler": Scheduler,
+        "run": Run,
         "moment": Moment,
     }
 )
 """Every section by its name in the manifest, in the order of the summary."""
 
+DEEP = frozenset({"libraries", "gpu_code", "system_libraries", "math"})
+"""The sections that `capture --deep` alone fills; without it they are `needs-deep`."""
+
+OF_A_RUN = "run"
+"""The section that no probe fills, only `envsnap run`."""
+
 __all__ = [
+    "DEEP",
     "MADE_HERE",
     "NOT_VERIFIED",
+    "OF_A_RUN",
     "SECTIONS",
+    "Adapter",
     "Artifact",
     "Broken",
     "Changes",
+    "CodeFile",
     "CondaArtifact",
     "CondaRecord",
+    "Consumer",
     "Container",
     "Cpu",
     "Cuda",
@@ -82,11 +127,22 @@ __all__ = [
     "Engine",
     "Engines",
     "Environ",
+    "Exempt",
+    "Fabric",
     "Fact",
     "Field",
+    "ForwardCompatibility",
     "Git",
     "Gpu",
+    "GpuCode",
+    "GpuLink",
+    "GpuPeak",
+    "Libraries",
+    "LibraryCopy",
+    "Load",
     "Lock",
+    "Math",
+    "MathLibrary",
     "Memory",
     "MigSlice",
     "Moment",
@@ -100,7 +156,11 @@ __all__ = [
     "Project",
     "Python",
     "Reason",
+    "Rocm",
+    "Run",
     "Scheduler",
+    "SystemLibraries",
+    "SystemLibrary",
     "Tool",
     "Tools",
     "Unknown",

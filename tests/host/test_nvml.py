@@ -42,6 +42,13 @@ count 1
 0.compute_mode 0
 0.power_limit 70000
 0.sm_clock 1590
+0.memory_clock 5001
+0.application_clock 585
+0.default_power_limit 70000
+0.persistence 1
+0.pcie_generation 3
+0.pcie_width 16
+0.virtualization 1
 """
 T4_ANSWER: dict[str, object] = {
     "name": "Tesla T4",
@@ -58,7 +65,22 @@ T4_ANSWER: dict[str, object] = {
     "power_limit_mw": 70000,
     "max_sm_clock_mhz": 1590,
     "slices": [],
+    "max_memory_clock_mhz": 5001,
+    "application_sm_clock_mhz": 585,
+    "default_power_limit_mw": 70000,
+    "persistence": 1,
+    "pcie_generation": 3,
+    "pcie_width": 16,
+    "virtualization": 1,
+    "gsp_firmware": NO_SUPPORT,
+    "links": NO_SUPPORT,
 }
+LATE = (
+    "max_memory_clock_mhz", "application_sm_clock_mhz", "default_power_limit_mw", "persistence",
+    "pcie_generation", "pcie_width", "virtualization", "gsp_firmware", "links",
+)  # fmt: skip
+FIRST_WORDS = {name: said for name, said in T4_ANSWER.items() if name not in LATE}
+SECOND = "1.name Quadro\n1.pci 00000000:00:05.0\n"
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +135,7 @@ def test_mig_instances_are_told_and_empty_slots_are_not(play: Play) -> None:
         T4
         + "0.mig 1 1\n0.max_mig 7\n"
         + "0.m0.name NVIDIA A100 MIG 1g.10gb\n0.m0.attributes 14 9856\n0.m0.uuid MIG-a\n"
+        + "0.m0.gpu_instance 9\n0.m0.compute_instance 0\n"
         + "0.m4.name NVIDIA A100 MIG 3g.40gb\n0.m4.attributes !4\n"
     )
     (device,) = devices(ask())
@@ -121,12 +144,16 @@ def test_mig_instances_are_told_and_empty_slots_are_not(play: Play) -> None:
         {
             "name": "NVIDIA A100 MIG 1g.10gb",
             "uuid": "MIG-a",
+            "gpu_instance": 9,
+            "compute_instance": 0,
             "memory_mib": 9856,
             "multiprocessors": 14,
         },
         {
             "name": "NVIDIA A100 MIG 3g.40gb",
             "uuid": NO_SUPPORT,
+            "gpu_instance": NO_SUPPORT,
+            "compute_instance": NO_SUPPORT,
             "memory_mib": {"error": "NVML_ERROR_NO_PERMISSION"},
             "multiprocessors": {"error": "NVML_ERROR_NO_PERMISSION"},
         },
@@ -177,7 +204,7 @@ def test_a_crash_over_one_card_keeps_those_before_it(play: Play) -> None:
         "driver_version": "550.54.15",
         "cuda_driver_version": 12040,
         "count": 2,
-        "devices": [T4_ANSWER],
+        "devices": [FIRST_WORDS],
         "ended": "crashed: ended by SIGSEGV",
     }
 
@@ -192,9 +219,67 @@ def test_a_hang_ends_at_the_deadline(play: Play) -> None:
 def test_a_hang_over_one_card_keeps_those_before_it(play: Play) -> None:
     play(T4.replace("count 1", "count 2") + "1.name hang\n")
     answer = ask(timeout_s=3)
-    assert devices(answer) == [T4_ANSWER]
+    assert devices(answer) == [FIRST_WORDS]
     assert isinstance(answer, dict)
     assert answer["ended"] == "timed-out: no answer within 3 s"
+
+
+@pytest.mark.parametrize("key", ["0.pcie_width", "0.gsp", "0.link.0", "0-1.ancestor"])
+def test_a_crash_in_a_late_call_keeps_what_every_card_said_before(play: Play, key: str) -> None:
+    play(f"{key} crash\n" + T4.replace("count 1", "count 2") + SECOND)
+    answer = ask()
+    assert isinstance(answer, dict)
+    assert answer["ended"] == "crashed: ended by SIGSEGV"
+    first, second = devices(answer)
+    assert {name: first[name] for name in FIRST_WORDS} == FIRST_WORDS
+    assert (second["name"], second["pci_bus_id"]) == ("Quadro", "00000000:00:05.0")
+
+
+def test_a_hang_in_a_late_call_keeps_what_every_card_said_before(play: Play) -> None:
+    play(T4.replace("count 1", "count 2") + SECOND + "0.link.0 hang\n")
+    answer = ask(timeout_s=3)
+    assert isinstance(answer, dict)
+    first, second = devices(answer)
+    without_links = {name: said for name, said in T4_ANSWER.items() if name != "links"}
+    assert (first, second["name"]) == (without_links, "Quadro")
+    assert answer["ended"] == "timed-out: no answer within 3 s"
+
+
+def test_links_and_the_ways_between_cards_are_told(play: Play) -> None:
+    links = "0.link.0 00000000:00:05.0\n0.link.1 down\n0.link.2 00000000:00:05.0\n"
+    play(
+        T4.replace("count 1", "count 2") + SECOND + links
+        + "0.gsp 550.54.15\n0-1.ancestor 50\n0-1.p2p 0\n"
+    )  # fmt: skip
+    answer = ask()
+    first, second = devices(answer)
+    assert first["links"] == ["00000000:00:05.0", "00000000:00:05.0"]
+    assert (first["gsp_firmware"], second["links"]) == ("550.54.15", NO_SUPPORT)
+    assert isinstance(answer, dict)
+    assert answer["topology"] == [[0, 1, 50, 0]]
+
+
+def test_a_text_without_an_end_is_read_no_further_than_its_buffer(play: Play) -> None:
+    play(T4.replace("Tesla T4", "unterminated").replace("550.54.15", "unterminated"))
+    answer = ask()
+    assert isinstance(answer, dict)
+    assert answer["driver_version"] == "A" * 80
+    assert devices(answer)[0]["name"] == "A" * 96
+
+
+def test_numbers_out_of_all_reason_are_passed_on_as_they_are(play: Play) -> None:
+    garbage = T4.replace("0.capability 7 5", "0.capability 4294967295 77")
+    play(garbage.replace("70000", "4294967295").replace("0.ecc 1 1", "0.ecc 7 9"))
+    (device,) = devices(ask())
+    assert device["compute_capability"] == [-1, 77]
+    assert (device["power_limit_mw"], device["ecc"]) == (4294967295, [7, 9])
+
+
+def test_a_mig_card_whose_instances_this_user_may_not_ask_keeps_the_refusal(play: Play) -> None:
+    play(T4 + "0.mig 1 1\n0.max_mig 2\n0.m0.name !4\n0.m1.name !4\n")
+    (device,) = devices(ask())
+    refused = {"error": "NVML_ERROR_NO_PERMISSION"}
+    assert device["slices"] == [refused, refused]
 
 
 def test_text_that_is_no_text_costs_its_field_alone(play: Play) -> None:

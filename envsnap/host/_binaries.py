@@ -1,0 +1,173 @@
+"""What library files say of themselves, and their digests: read in processes beside this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from envsnap._typing import Any, TypeVar
+from envsnap.host._children import Children, kill_group
+from envsnap.host._protocol import Binary
+from envsnap.sections import Fact, Reason, Unknown
+
+T = TypeVar("T")
+Json = Any  # the one type that JSON itself has
+
+MODULES = ("elf", "unzstd", "gpu_code", "texts", "binary")
+"""Of `envsnap.inside`, in the order in which one needs the other."""
+_WAIT_S = 150.0  # longer than that process waits for its own two
+_PIECE = 1 << 20
+_FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import binary; binary.main()"
+_FROM_TEXT = """import sys, types
+for name, text in SOURCES:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+module.main()
+"""
+_NO_ANSWER = Unknown(Reason.CRASHED, "the process that reads libraries gave no answer")
+_NO_SENSE = Unknown(Reason.UNPARSABLE, "what was said of a library is no answer")
+
+
+def binaries(paths: Sequence[str], children: Children) -> list[Fact[Binary | None]]:
+    """What each ELF file says of itself, in their order; None where it is no ELF file."""
+    return _asked("binaries", paths, children, as_binary)
+
+
+def contents(paths: Sequence[str], children: Children) -> list[Fact[str | None]]:
+    """The SHA-256 of each file, hex, in their order; None where there is no such file."""
+    return _asked("contents", paths, children, as_text)
+
+
+def _asked(
+    what: str, paths: Sequence[str], children: Children, make: Callable[[Json], T]
+) -> list[Fact[T | None]]:
+    """The answers of a process that is started for this question."""
+    found: list[Fact[T | None]] = [_NO_ANSWER if _is_name(path) else None for path in paths]
+    asked = [index for index, path in enumerate(paths) if _is_name(path)]
+    if not asked:
+        return found
+    try:
+        child = children.start(
+            [*_command(), what], dict(os.environ), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except (OSError, ValueError) as error:
+        why = Unknown(Reason.CRASHED, f"it could not be started: {error}")
+        return [why if _is_name(path) else None for path in paths]
+    try:
+        _ask(child, "\0".join(paths[index] for index in asked))
+        for line in _lines(child):
+            index, _, said = line.partition(b" ")
+            found[asked[int(index)]] = told(json.loads(said), make)
+    finally:
+        kill_group(child)
+        child.wait()
+    return found
+
+
+def _is_name(path: str) -> bool:
+    return bool(path) and "\0" not in path
+
+
+def _command() -> list[str]:
+    """What reads them: from its folder, where there is one, for its cached bytecode."""
+    from envsnap import inside
+
+    folder = inside.__path__[0]
+    python = [sys.executable, "-I", "-S", "-c"]
+    if os.path.isfile(os.path.join(folder, "binary.py")):
+        return [*python, _FROM_FOLDER, folder]
+    sources = [(name, inside.source(name)) for name in MODULES]
+    return [*python, f"SOURCES = {sources!r}\n{_FROM_TEXT}"]
+
+
+def _ask(child: subprocess.Popen[bytes], question: str) -> None:
+    if child.stdin is not None:
+        try:
+            child.stdin.write(question.encode("utf-8", "surrogateescape"))
+            child.stdin.close()
+        except BrokenPipeError:
+            pass  # it died at its start; that it says nothing is the answer
+        child.stdin = None
+
+
+def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """What it says, until it ends or is silent for too long."""
+    if child.stdout is None:
+        return
+    left = b""
+    with child.stdout as pipe, selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while selector.select(_WAIT_S) and (piece := os.read(pipe.fileno(), _PIECE)):
+            *lines, left = (left + piece).split(b"\n")
+            yield from lines
+
+
+def told(said: Json, make: Callable[[Json], T]) -> Fact[T | None]:
+    """One answer of `envsnap.inside.binary`, which may come from inside an image."""
+    try:
+        if "unknown" in said:
+            detail = said["detail"]
+            return Unknown(Reason(said["unknown"]), None if detail is None else as_text(detail))
+        return None if said["value"] is None else make(said["value"])
+    except (ValueError, TypeError, LookupError):
+        return _NO_SENSE
+
+
+def as_binary(said: Json) -> Binary:
+    """What was said of one ELF file, each value held against its type.
+
+    Raises:
+        ValueError, TypeError, LookupError: It is something else.
+    """
+    compat = said["compat"]
+    return Binary(
+        machine=as_text(said["machine"]),
+        bits=_whole(said["bits"]),
+        soname=_maybe_text(said["soname"]),
+        interpreter=_maybe_text(said["interpreter"]),
+        versions=tuple((as_text(name), _texts(asked)) for name, asked in _list(said["versions"])),
+        imports=said["imports"] is True,
+        compat=None if compat is None else (as_text(compat[0]), tuple(map(_whole, compat[1]))),
+        needed=_texts(said["needed"]),
+        rpath=_texts(said["rpath"]),
+        runpath=_texts(said["runpath"]),
+        sass=_texts(said["sass"]),
+        ptx=_texts(said["ptx"]),
+        amd=_texts(said["amd"]),
+        texts=_texts(said["texts"]),
+    )
+
+
+def as_text(said: Json) -> str:
+    """A text.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(said, str):
+        raise TypeError(said)
+    return said
+
+
+def _maybe_text(said: Json) -> str | None:
+    return None if said is None else as_text(said)
+
+
+def _texts(said: Json) -> tuple[str, ...]:
+    return tuple(map(as_text, _list(said)))
+
+
+def _list(said: Json) -> list[Json]:
+    if not isinstance(said, list):
+        raise TypeError(said)
+    return said
+
+
+def _whole(said: Json) -> int:
+    if type(said) is not int:  # a bool is an int to isinstance
+        raise TypeError(said)
+    return said

@@ -1,0 +1,322 @@
+"""A command, started as its user would start it, and watched while it runs.
+
+Its streams, its terminal and its process group are those that envsnap was started with. What it
+does is seen in /proc, and told by its Pythons themselves; neither holds it up.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from envsnap._typing import NamedTuple
+from envsnap.host._watch_gpu import Cards
+from envsnap.host._watch_processes import Processes
+from envsnap.sections import Fact, Reason, Unknown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from typing_extensions import Self
+
+    from envsnap.host._watch_reports import Reports
+
+PAUSE_MS = 50
+"""How long to wait between two looks; longer where looking takes long."""
+_FIRST_PAUSE_S = 0.002
+_SHARE = 25
+"""Looking takes no more than one part in so many of the time."""
+_KIB = 1024
+_SIGNALLED = 128
+_NOT_FOUND, _NOT_RUN = 127, 126
+_HEAD_BYTES = 256
+_PASSED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_OF_A_TERMINAL = ("SIGINT", "SIGQUIT")
+_IS_LINUX = sys.platform == "linux"
+_NOT_HERE = Unknown(Reason.NOT_SUPPORTED, "commands are watched on Linux alone")
+
+
+class Watched(NamedTuple):
+    """What was seen of a command that has ended."""
+
+    status: int
+    """As a shell tells it: 128 more than the signal that ended it."""
+    wall_ms: int
+    peak_mib: Fact[int]
+    gpu_bytes: Fact[Mapping[str, int]]
+    """The most that it held on each card, by PCI bus id."""
+    by_change: bool
+    """Whether `gpu_bytes` is how the memory of a whole card changed."""
+    libraries: Fact[tuple[str, ...]]
+    """Files that were mapped to be executed, as the system names them."""
+    programs: Fact[tuple[str, ...]]
+    imported: Fact[tuple[str, ...]]
+    """Files of modules: of a package its first alone."""
+    python: str | None
+    """The Python that is the command; else the one that imported most. None if none told."""
+    sampled_ms: int
+
+
+class NotStartedError(Exception):
+    """A command that could not be started; `status` is what a shell would answer."""
+
+    def __init__(self, why: str, status: int) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def watch(argv: Sequence[str]) -> Watched:
+    """Run a command to its end and tell what it used.
+
+    Signals that reach this process alone are passed on to it.
+
+    Raises:
+        NotStartedError: There is no such program, or it cannot be run.
+    """
+    with _Signals() as signals:
+        if not _IS_LINUX:
+            began = time.monotonic()
+            child = _start(argv, dict(os.environ))
+            signals.go_to(child)
+            return _unwatched(_status_of(child.wait()), _ms_since(began))
+        return _watched(argv, signals)
+
+
+def _watched(argv: Sequence[str], signals: _Signals) -> Watched:
+    reports = _reports()
+    environ = dict(os.environ) if reports is None else reports.variables(os.environ)
+    processes = Processes(reports.name if reports else f"no run of {os.getpid()}")
+    began = time.monotonic()
+    try:
+        child = _start(argv, environ)
+        signals.go_to(child)
+        processes.add(child.pid)
+        processes.look()  # the next look is milliseconds away, and it may be over by then
+        cards = Cards()
+        try:
+            pause_s = _follow(child, _Watchers(signals, processes, reports, cards))
+        finally:
+            cards.close()
+        wall_ms = _ms_since(began)
+        if reports is not None:
+            reports.read()
+    finally:
+        if reports is not None:
+            reports.close()
+    gpu_bytes, by_change = cards.peaks()
+    return Watched(
+        status=_status_of(child.returncode), wall_ms=wall_ms,
+        peak_mib=_peak_mib(processes, reports),
+        gpu_bytes=gpu_bytes, by_change=by_change, libraries=_libraries(processes, reports),
+        programs=tuple(sorted(processes.programs | (reports.programs if reports else set()))),
+        imported=_imported(reports), python=_python(child.pid, reports),
+        sampled_ms=max(PAUSE_MS, round(pause_s * 1000)),
+    )  # fmt: skip
+
+
+def _reports() -> Reports | None:
+    """The pipe for the command's Pythons; None where the system has no such thing."""
+    from envsnap.host._watch_reports import Reports
+
+    try:
+        return Reports()
+    except (OSError, AttributeError):
+        return None
+
+
+class _Watchers(NamedTuple):
+    signals: _Signals
+    processes: Processes
+    reports: Reports | None
+    cards: Cards
+
+
+def _follow(child: subprocess.Popen[bytes], by: _Watchers) -> float:
+    """Look at the command until it has ended; the longest pause between two looks, seconds."""
+    longest = pause = _FIRST_PAUSE_S
+    while child.poll() is None:
+        began = time.thread_time()
+        by.processes.look()
+        cost = time.thread_time() - began
+        pause = max(min(pause * 2, PAUSE_MS / 1000), cost * _SHARE)
+        longest = max(longest, pause)
+        until = time.monotonic() + pause
+        while child.poll() is None and (left := until - time.monotonic()) > 0:
+            _listen(by, left)
+    return longest
+
+
+def _listen(by: _Watchers, for_s: float) -> None:
+    """Take what is told, for so long or until a signal comes."""
+    takers: dict[int, Callable[[], None]] = {by.signals.pipe: by.signals.read}
+    if by.reports is not None:
+        takers[by.reports.pipe] = by.reports.read
+    if by.cards.pipe is not None:
+        takers[by.cards.pipe] = lambda: by.cards.read(by.processes.ever)
+    poll = select.poll()
+    for each in takers:
+        poll.register(each, select.POLLIN)
+    for each, _ in poll.poll(max(1, round(for_s * 1000))):
+        takers[each]()
+
+
+class _Signals:
+    """Signals wake the watcher; those that the command cannot have got go on to it."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        self.pipe, self._writer = os.pipe()
+        if _IS_LINUX:
+            os.set_blocking(self.pipe, False)
+            os.set_blocking(self._writer, False)
+            self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+            self._handle(("SIGCHLD",), lambda *_: None)
+        self._handle(_PASSED_ON, self._pass_on)
+        self._handle(_OF_A_TERMINAL, self._pass_on_from_afar)
+        return self
+
+    def go_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Name the command; it gets what came while it was being started."""
+        self._child = child
+        while self._early:
+            child.send_signal(self._early.pop(0))
+
+    def _handle(
+        self, names: Sequence[str], handler: Callable[[int, FrameType | None], None]
+    ) -> None:
+        for name in names:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, handler)
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        if self._child is None:
+            self._early.append(number)
+        else:
+            self._child.send_signal(number)
+
+    def _pass_on_from_afar(self, number: int, frame: FrameType | None) -> None:
+        if not _is_in_front():  # a terminal has sent it to the whole group, the command too
+            self._pass_on(number, frame)
+
+    def read(self) -> None:
+        """Empty the pipe: it has woken us."""
+        with suppress(BlockingIOError):
+            os.read(self.pipe, _HEAD_BYTES)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # as getsignal gave it
+        if _IS_LINUX:
+            signal.set_wakeup_fd(self._wakeup)
+        os.close(self.pipe)
+        os.close(self._writer)
+
+
+def _is_in_front() -> bool:
+    """Whether a terminal sends its keys to our process group."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def _start(argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """The command, in our process group, with our streams and every file that was left open."""
+    try:
+        return subprocess.Popen(list(argv), env=environ, close_fds=False)
+    except ValueError as error:  # a word with a NUL
+        raise NotStartedError(str(error), _NOT_RUN) from error
+    except OSError as error:
+        script = _script(argv[0]) if error.errno == errno.ENOEXEC else None
+        if script is not None:  # no first line says who reads it: a shell, as every shell says
+            return subprocess.Popen(["/bin/sh", script, *argv[1:]], env=environ, close_fds=False)
+        raise _not_started(argv[0], error) from error
+
+
+def _not_started(program: str, error: OSError) -> NotStartedError:
+    if error.errno == errno.ENOENT and not os.path.lexists(program):
+        word = "no such file" if "/" in program else "command not found"
+        return NotStartedError(word, _NOT_FOUND)
+    if error.errno == errno.ENOENT and "/" not in program:
+        return NotStartedError("command not found", _NOT_FOUND)
+    if error.errno == errno.ENOENT:
+        return NotStartedError("the program that its first line names is not there", _NOT_RUN)
+    return NotStartedError(os.strerror(error.errno or 0).lower(), _NOT_RUN)
+
+
+def _script(program: str) -> str | None:
+    """The text file that a shell would read; None for anything else."""
+    import shutil
+
+    path = shutil.which(program)
+    try:
+        with open(path or "", "rb") as file:
+            return None if b"\0" in file.read(_HEAD_BYTES) else path
+    except OSError:
+        return None
+
+
+def _status_of(returned: int) -> int:
+    return _SIGNALLED - returned if returned < 0 else returned
+
+
+def _ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _peak_mib(processes: Processes, reports: Reports | None) -> Fact[int]:
+    kib = max(processes.peak_kib, reports.peak_kib if reports else 0)
+    if not kib:
+        return Unknown(Reason.TIMED_OUT, "it ended before it was looked at")
+    return -(-kib // _KIB)
+
+
+def _libraries(processes: Processes, reports: Reports | None) -> Fact[tuple[str, ...]]:
+    found = processes.libraries | (reports.libraries if reports else set())
+    if not found:
+        return Unknown(Reason.NO_PERMISSION, "its memory maps could not be read in time")
+    return tuple(sorted(found))
+
+
+def _imported(reports: Reports | None) -> Fact[tuple[str, ...]]:
+    if reports is None:
+        return Unknown(Reason.NOT_SUPPORTED, "this system has no files in memory")
+    if not reports.pythons:
+        why = "no Python of it told: there was none, or it was started with -I, -S or -E"
+        return Unknown(Reason.NOT_SUPPORTED, why)
+    return tuple(sorted(reports.modules))
+
+
+def _python(pid: int, reports: Reports | None) -> str | None:
+    if reports is None or not reports.pythons:
+        return None
+    if pid in reports.pythons:
+        return reports.pythons[pid]
+    most = max(sorted(reports.pythons), key=lambda each: reports.imports[each])
+    return reports.pythons[most]
+
+
+def _unwatched(status: int, wall_ms: int) -> Watched:
+    return Watched(
+        status=status, wall_ms=wall_ms, peak_mib=_NOT_HERE, gpu_bytes=_NOT_HERE, by_change=False,
+        libraries=_NOT_HERE, programs=_NOT_HERE, imported=_NOT_HERE, python=None, sampled_ms=0,
+    )  # fmt: skip
