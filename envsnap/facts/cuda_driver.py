@@ -62,6 +62,16 @@ class ForwardCompatibility(NamedTuple):
     package_pattern: str
 
 
+class KernelModule(NamedTuple):
+    """The GPUs that one flavour of the kernel module drives, by compute capability."""
+
+    flavour: str
+    first_compute_capability: str | None
+    """None where there is no lower bound."""
+    last_compute_capability: str | None
+    """None where there is no upper bound."""
+
+
 def floor(cuda: str, system: System = "linux") -> Answer[Floor]:
     """Give the driver floors of a CUDA version: '12', '12.4', '12.4.1' or '12.4.127'.
 
@@ -133,6 +143,20 @@ def forward_compatibility() -> Answer[ForwardCompatibility]:
     (row,) = facts.rows("forward_compat")
     fields = {name: row[name] for name in ForwardCompatibility._fields}
     return facts.looked(ForwardCompatibility(**fields), row)
+
+
+def kernel_module(flavour: str) -> Answer[KernelModule]:
+    """Give what the open, or the proprietary, kernel module drives.
+
+    >>> kernel_module("open").value.first_compute_capability
+    '7.5'
+    """
+    facts = table("cuda_driver")
+    for row in facts.rows("kernel_module"):
+        if row["flavour"] == flavour:
+            fields = {name: row[name] for name in KernelModule._fields}
+            return facts.looked(KernelModule(**fields), row)
+    return facts.missing(f"Kernel module {flavour!r}")
 
 
 def _newest_toolkit(facts: Table) -> Dotted:

@@ -68,6 +68,22 @@ def by_capability(compute_capability: str) -> Answer[Arch]:
     return facts.missing(what)
 
 
+def oldest(cuda: str) -> Answer[Arch]:
+    """Give the lowest compute capability that a CUDA version ('12', '12.4') makes code for.
+
+    >>> from envsnap.facts import gpu_arch
+    >>> gpu_arch.oldest("13.0").value.compute_capability
+    '7.5'
+    """
+    facts = table("gpu_arch")
+    asked = parse_dotted(cuda) or ()
+    for row in facts.rows("arch"):
+        last = parse_dotted(row["last_toolkit"] or "") or ()
+        if not last or last[: len(asked)] >= asked[: len(last)]:
+            return facts.looked(Arch(**{name: row[name] for name in Arch._fields}), row)
+    return facts.missing(f"GPUs of CUDA {cuda}")
+
+
 def features(compute_capability: str) -> Answer[Features]:
     """Give the number formats of a compute capability.
 

@@ -14,6 +14,7 @@ from envsnap.facts.gpu_arch import (
     by_name,
     by_target,
     features,
+    oldest,
 )
 
 DATE = "2026-11-21"
@@ -106,3 +107,13 @@ def test_an_unknown_code_target_has_no_answer() -> None:
     assert by_target("sm_150a") == NewerThanFacts("GPU code target sm_150a", DATE)
     assert by_target("sm_86a") == NotInTable("GPU code target sm_86a", "gpu_arch")
     assert by_target("gfx90a") == NotInTable("GPU code target gfx90a", "gpu_arch")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "capability"),
+    [("13", "7.5"), ("13.0", "7.5"), ("12.9", "5.0"), ("12", "5.0"), ("11.8", "3.5")],
+)
+def test_each_cuda_makes_code_from_some_capability_on(cuda: str, capability: str) -> None:
+    answer = oldest(cuda)
+    assert isinstance(answer, Looked)
+    assert answer.value.compute_capability == capability

@@ -56,6 +56,7 @@ def test_the_tables_are_the_ones_that_have_a_module() -> None:
         "cudnn",
         "determinism",
         "gpu_arch",
+        "library_families",
         "manylinux",
         "nvidia_cuda_images",
         "nvidia_pip",
