@@ -17,7 +17,7 @@ from envsnap.manifest import Captured, Manifest
 from envsnap.probes import Look, NeedsError, Options, Probe, probes
 from envsnap.probes._ask import interpreter
 from envsnap.probes._interpreter import Interpreter
-from envsnap.sections import SECTIONS, Changes, Fact, Packages, Reason, Unknown
+from envsnap.sections import DEEP, OF_A_RUN, SECTIONS, Changes, Fact, Packages, Reason, Unknown
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _DEFAULTS = Options()
 _LOOK_UP_S = 0.1
 _PARTING_S = 0.5
 _LONGEST_EPOCH = 11  # digits: the year 5138
-_ENVIRONMENT = frozenset({"python", "packages", "cuda", "environ", "project"})
+_ENVIRONMENT = DEEP | {"python", "packages", "cuda", "environ", "project"}
 """Sections that --host-only leaves out: they are about the environment, not the machine."""
 
 
@@ -48,11 +48,21 @@ def capture(
         host.stop()
         work.is_made(_PARTING_S)  # a command that was just being started is ended by its thread
         raise
-    not_asked = Unknown(Reason.NOT_ASKED, "left out of this capture")
     return Manifest(
-        captured=Captured(time=_now(), version=__version__, verified=_is_verified(found)),
-        sections={name: found.get(name, not_asked) for name in SECTIONS},
+        captured=Captured(
+            time=_now(), version=__version__, deep=options.deep, verified=_is_verified(found)
+        ),
+        sections={name: found.get(name) or _left_out(name, options, wanted) for name in SECTIONS},
     )
+
+
+def _left_out(name: str, options: Options, wanted: frozenset[str]) -> Unknown:
+    """Why a capture has no such section."""
+    if name == OF_A_RUN:
+        return Unknown(Reason.NOT_ASKED, "envsnap run records it")
+    if name in DEEP and name in wanted and not options.deep:
+        return Unknown(Reason.NEEDS_DEEP, "capture --deep reads it")
+    return Unknown(Reason.NOT_ASKED, "left out of this capture")
 
 
 def _is_verified(found: Mapping[str, object]) -> bool:
@@ -123,15 +133,22 @@ def _probe_all(host: Host, options: Options, wanted: frozenset[str]) -> Mapping[
     environment = _Later(lambda: _environment(host, options, wanted))
     environment.start()
     look = Look(host=host, options=options, have=found, environment=environment)
-    asked = [each for each in probes() if each.section in wanted]
+    asked = [each for each in probes(deep=options.deep) if each.section in wanted]
     running = {each.section: _Later(partial(_guarded, each, look)) for each in asked if each.waits}
     for waiting in running.values():
         waiting.start()
     for probe in sorted(asked, key=lambda each: each.section in _ENVIRONMENT):
         if not probe.waits:
             found |= {name: running[name]() for name in probe.needs if name in running}
+            started = time.perf_counter()
             found[probe.section] = _guarded(probe, look)
-    return found | {name: waiting() for name, waiting in running.items()}
+            if probe.deep:
+                options.timed(probe.section, time.perf_counter() - started)
+    found |= {name: waiting() for name, waiting in running.items()}
+    if options.seen is not None:
+        of_a_run = Probe(OF_A_RUN, (), options.seen, waits=False, deep=False)
+        found[OF_A_RUN] = _guarded(of_a_run, look)
+    return found
 
 
 def _environment(host: Host, options: Options, wanted: frozenset[str]) -> Fact[Interpreter]:

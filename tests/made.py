@@ -100,7 +100,7 @@ def linux(**changes: object) -> Os:
 def gpu(kind: str) -> Gpu:
     return Gpu(
         kind=kind, platform="pci", pci=NOT_LOOKED, driver=NOT_LOOKED, devices=NOT_LOOKED,
-        visible=NOT_LOOKED, hidden=None,
+        visible=NOT_LOOKED, hidden=None, topology=NOT_LOOKED, rocm=NOT_LOOKED,
     )  # fmt: skip
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from envsnap.manifest._cut import cut, without_paths
+from envsnap.manifest._cut import cut, without_names, without_paths
 from envsnap.manifest._identity import canonical_name
 from envsnap.manifest._model import Manifest
 from envsnap.sections import (
+    DEEP,
+    OF_A_RUN,
     SECTIONS,
     CondaRecord,
     Container,
@@ -53,12 +55,31 @@ _USUAL_FILES = re.compile(
 def anonymous(manifest: Manifest) -> Manifest:
     """The same manifest without what names its author. The lock goes too: its URLs may."""
     sections: dict[str, object] = {}
+    local = _local_names(manifest)
     for name, section in manifest.sections.items():
+        if name in DEEP or name == OF_A_RUN:
+            sections[name] = without_paths(without_names(section, local))
+            continue
         change = _CHANGES.get(SECTIONS[name])
         changed = section if isinstance(section, Unknown) or change is None else change(section)
         sections[name] = changed if isinstance(changed, Environ) else without_paths(changed)
     captured = replace(manifest.captured, anonymous=True)
     return replace(manifest, captured=captured, sections=sections, lock=None, extras=())
+
+
+def _local_names(manifest: Manifest) -> frozenset[str]:
+    """The names of packages that only their author has."""
+    packages = manifest.section(Packages)
+    installed = () if isinstance(packages, Unknown) else packages.installed
+    return frozenset(
+        each.name
+        for each in (() if isinstance(installed, Unknown) else installed)
+        if _is_the_author_s(each)
+    )
+
+
+def _is_the_author_s(package: Package) -> bool:
+    return exists_only_here(package.origin) or package.origin.kind == "vcs"
 
 
 def _python(section: Python) -> Python:
@@ -94,7 +115,7 @@ def _order(package: Package) -> tuple[str, bool]:
 def _package(package: Package, title: Callable[[str], str]) -> Package:
     name, version = package.name, package.version
     changes = package.changes
-    if exists_only_here(package.origin) or package.origin.kind == "vcs":
+    if _is_the_author_s(package):
         name, version = title(name), version.partition("+")[0]  # '+g1a2b3c4' is a commit
         changes = changes if isinstance(changes, Unknown) else LEFT_OUT
     elif not isinstance(changes, Unknown):  # what is extra is nobody's but the author's

@@ -35,6 +35,18 @@ def without_paths(value: object) -> object:
     return value
 
 
+def without_names(value: object, names: frozenset[str]) -> object:
+    """The same value with `...` for every text that is one of these names, at any depth."""
+    if isinstance(value, str):
+        return "..." if value in names else value
+    if isinstance(value, tuple):
+        return tuple(dict.fromkeys(without_names(each, names) for each in value))
+    if is_shape(value):
+        changed = {name: without_names(each, names) for name, each in vars(value).items()}
+        return replace(value, **changed)
+    return value
+
+
 def cut(text: str) -> str:
     """The text with each path cut to its anchor, or to the folders that are the system's own."""
     return _PATH.sub(_beginning, text)

@@ -14,6 +14,7 @@ _MODULES = (
     "cuda",
     "engines",
     "environ",
+    "fabric",
     "gpu",
     "memory",
     "moment",
@@ -26,20 +27,23 @@ _MODULES = (
 )
 """Written out, for `pkgutil` would cost 20 ms; a test holds it to the folder."""
 
+_DEEP_MODULES = ("gpu_code", "libraries", "math", "system_libraries")
+"""Those that only `capture --deep` needs."""
 
-def load_all() -> None:
-    """Import every module of this folder, so that each registers its probe."""
+
+def load_all(*, deep: bool) -> None:
+    """Import the modules of this folder, so that each registers its probe."""
     from importlib import import_module
 
-    for name in _MODULES:
+    for name in _MODULES + _DEEP_MODULES if deep else _MODULES:
         import_module(f"{__name__}.{name}")
 
 
-def probes() -> Iterator[Probe]:
-    """Every probe, those first that others need."""
-    load_all()
+def probes(*, deep: bool = True) -> Iterator[Probe]:
+    """Every probe, those first that others need; without `deep`, not those of `--deep`."""
+    load_all(deep=deep)
     table, done = registered(), set[str]()
-    waiting = [table[name] for name in SECTIONS if name in table]
+    waiting = [table[name] for name in SECTIONS if name in table and (deep or not table[name].deep)]
     while waiting:
         ready = [each for each in waiting if done.issuperset(each.needs)]
         yield from ready

@@ -11,7 +11,7 @@ from envsnap.host import Host, Listen
 from envsnap.probes._anchors import Anchors
 from envsnap.probes._interpreter import Interpreter
 from envsnap.probes._project_root import project_root
-from envsnap.sections import SECTIONS, Fact, Unknown
+from envsnap.sections import DEEP, SECTIONS, Fact, Unknown
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -35,8 +35,15 @@ class Options(NamedTuple):
     read the folders of packages from the environment's files."""
     verify: bool = False
     """Hash every installed file, and compare it with what RECORD states."""
+    deep: bool = False
+    """Read the libraries themselves: what would load, which GPU code they hold, what they need."""
+    seen: Callable[[Look], object] | None = None
+    """What fills the section that no probe fills; `envsnap run` has seen it."""
     listen: Listen = lambda _: None
     """Is told how far the hashing is."""
+    timed: Callable[[str, float], None] = lambda _name, _seconds: None
+    """Is told what each section of `deep` took, by its name, in seconds. What several of them
+    need counts for the first that asks for it."""
 
 
 class NeedsError(Exception):
@@ -127,6 +134,8 @@ class Probe(NamedTuple):
     function: Callable[[Look], object]
     waits: bool
     """Whether it mostly waits for programs that it starts."""
+    deep: bool
+    """Whether only `capture --deep` asks for it."""
 
 
 _PROBES: dict[str, Probe] = {}
@@ -140,7 +149,8 @@ def probe(
 
     def register(function: Callable[[Look], S]) -> Callable[[Look], S]:
         name = names[section]
-        _PROBES[name] = Probe(name, tuple(names[shape] for shape in needs), function, waits)
+        needed = tuple(names[shape] for shape in needs)
+        _PROBES[name] = Probe(name, needed, function, waits, deep=name in DEEP)
         return function
 
     return register

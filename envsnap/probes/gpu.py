@@ -7,8 +7,8 @@ of an AMD one (by its gfx target), are listed in `pci` and are no GPU to compute
 
 from __future__ import annotations
 
-from envsnap.probes._gpu_seen import Seen, look_around, no_nvidia
-from envsnap.probes._pci import is_integrated_intel
+from envsnap.probes._gpu._pci import is_integrated_intel
+from envsnap.probes._gpu._seen import Seen, look_around, no_nvidia
 from envsnap.probes._registry import Look, probe
 from envsnap.sections import Gpu
 
@@ -26,8 +26,10 @@ def probe_gpu(look: Look) -> Gpu:
             devices=(),
             visible=(),
             hidden=None,
+            topology=(),
+            rocm=None,
         )
-    from envsnap.probes._gpu_told import told_by_all  # most machines have no use for it
+    from envsnap.probes._gpu._told import told_by_all  # most machines have no use for it
 
     return told_by_all(look, seen)
 

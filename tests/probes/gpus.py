@@ -95,6 +95,15 @@ def nvml_device(**changed: object) -> dict[str, object]:
         "power_limit_mw": 400000,
         "max_sm_clock_mhz": 1410,
         "slices": [],
+        "max_memory_clock_mhz": 1593,
+        "application_sm_clock_mhz": 1275,
+        "default_power_limit_mw": 400000,
+        "persistence": 1,
+        "pcie_generation": 4,
+        "pcie_width": 16,
+        "virtualization": 0,
+        "gsp_firmware": NO_SUPPORT,
+        "links": [],
         **changed,
     }
 
@@ -124,6 +133,16 @@ A100 = Device(
     compute_mode="default",
     power_limit_w=400,
     max_sm_clock_mhz=1410,
+    max_memory_clock_mhz=1593,
+    application_sm_clock_mhz=1275,
+    default_power_limit_w=400,
+    persistence=True,
+    pcie_generation=4,
+    pcie_width=16,
+    nvlinks=0,
+    numa_node=None,
+    virtualization=None,
+    shown_by=("nvml", "pci"),
     uuid=NOT_ASKED,
 )
 
@@ -131,7 +150,10 @@ A100 = Device(
 A100_CARD = pci("0000:41:00.0", "10de", "20b2")
 
 
-NONE = Gpu(kind="none", platform="none", pci=(), driver=None, devices=(), visible=(), hidden=None)
+NONE = Gpu(
+    kind="none", platform="none", pci=(), driver=None, devices=(), visible=(), hidden=None,
+    topology=(), rocm=None,
+)  # fmt: skip
 
 
 NO_LIBRARY = Unknown(Reason.TOOL_MISSING, "libnvidia-ml.so.1")
@@ -208,4 +230,6 @@ BANNER = (
 
 
 def smi_machine(commands: Mapping[tuple[str, ...], str | Ran | Unknown]) -> RecordedHost:
-    return machine({**A100_CARD, SMI: ""}, nvml=NO_LIBRARY, commands=commands)
+    return machine(
+        {**A100_CARD, SMI: ""}, nvml=NO_LIBRARY, commands=commands, devices=["/dev/nvidia0"]
+    )

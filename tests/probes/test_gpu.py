@@ -44,8 +44,9 @@ def test_without_sysfs_nothing_is_known() -> None:
     host = RecordedHost.made(files={}, absent_below=["/"], uname=LINUX, nvml=NO_LIBRARY)
     why = Unknown(Reason.NOT_SUPPORTED, "/sys shows no PCI bus here")
     assert gpu(host) == Gpu(
-        kind=why, platform=why, pci=why, driver=why, devices=why, visible=why, hidden=why
-    )
+        kind=why, platform=why, pci=why, driver=why, devices=why, visible=why, hidden=why,
+        topology=why, rocm=why,
+    )  # fmt: skip
 
 
 def test_an_unreadable_bus_proves_nothing() -> None:
@@ -59,6 +60,8 @@ def test_an_unreadable_bus_proves_nothing() -> None:
         devices=denied,
         visible=denied,
         hidden=denied,
+        topology=denied,
+        rocm=denied,
     )
 
 
@@ -95,6 +98,8 @@ def test_the_graphics_of_an_intel_processor_are_listed_and_are_no_gpu() -> None:
         devices=(),
         visible=(),
         hidden=None,
+        topology=(),
+        rocm=None,
     )
 
 
@@ -121,10 +126,15 @@ def test_one_card_is_told_by_all_its_witnesses() -> None:
             flavour="proprietary",
             library="550.54.15",
             cuda="12.4",
+            gsp_firmware=None,
+            compat=None,
+            cuda_in_effect="12.4",
         ),
         devices=(A100,),
         visible=(0,),
         hidden=None,
+        topology=(),
+        rocm=None,
     )
 
 
@@ -141,11 +151,14 @@ def test_a_card_on_the_bus_without_nvml_is_there_and_unknown() -> None:
     assert (found.kind, device.vendor, device.pci_bus_id) == ("nvidia", "nvidia", "0000:41:00.0")
     rest = {field.name: getattr(device, field.name) for field in fields(device)}
     del rest["vendor"], rest["pci_bus_id"]
+    assert (rest.pop("shown_by"), rest.pop("numa_node")) == (("pci",), None)
     assert set(rest.values()) == {NO_LIBRARY}
     assert found.driver == Driver(
-        version=NO_LIBRARY, kernel_module=None, flavour=None, library=None, cuda=NO_LIBRARY
-    )
-    assert (found.visible, found.hidden) == (NO_LIBRARY, NO_LIBRARY)
+        version=NO_LIBRARY, kernel_module=None, flavour=None, library=None, cuda=NO_LIBRARY,
+        gsp_firmware=NO_LIBRARY, compat=None, cuda_in_effect=NO_LIBRARY,
+    )  # fmt: skip
+    assert found.visible == ()
+    assert found.hidden == "neither the driver's library nor a device file of a GPU is here"
 
 
 def test_proc_names_a_card_that_nvml_does_not() -> None:
@@ -164,6 +177,9 @@ def test_proc_names_a_card_that_nvml_does_not() -> None:
         flavour="proprietary",
         library=None,
         cuda=NO_LIBRARY,
+        gsp_firmware=NO_LIBRARY,
+        compat=None,
+        cuda_in_effect=NO_LIBRARY,
     )
 
 
@@ -176,6 +192,9 @@ def test_a_driver_upgraded_without_a_reboot_keeps_both_versions_apart() -> None:
         flavour="proprietary",
         library="550.90.07",
         cuda=MISMATCH,
+        gsp_firmware=MISMATCH,
+        compat=None,
+        cuda_in_effect=MISMATCH,
     )
     assert found.visible == ()
     assert found.hidden == "the loaded kernel module and the libraries are of different versions"
@@ -195,8 +214,9 @@ def test_a_driver_that_is_not_loaded_shows_cuda_nothing() -> None:
     )
     assert (found.visible, found.hidden) == ((), "the NVIDIA driver is not loaded")
     assert found.driver == Driver(
-        version=not_loaded, kernel_module=None, flavour=None, library="550.54.15", cuda=not_loaded
-    )
+        version=not_loaded, kernel_module=None, flavour=None, library="550.54.15", cuda=not_loaded,
+        gsp_firmware=not_loaded, compat=None, cuda_in_effect=not_loaded,
+    )  # fmt: skip
 
 
 def test_a_refused_field_is_unknown_for_that_card_alone() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envsnap.host import RecordedHost
-from envsnap.probes import _amd, _nvidia, _nvml, _pci, _smi, _visible
+from envsnap.probes._gpu import _amd, _nvidia, _nvml, _pci, _smi, _visible
 from envsnap.sections import Reason, Unknown
 
 JSON = st.recursive(
@@ -18,6 +18,8 @@ JSON = st.recursive(
 FIELDS = (
     "name", "pci_bus_id", "uuid", "compute_capability", "architecture", "cores", "memory_bytes",
     "vbios", "ecc", "mig", "compute_mode", "power_limit_mw", "max_sm_clock_mhz", "slices", "error",
+    "max_memory_clock_mhz", "application_sm_clock_mhz", "default_power_limit_mw", "persistence",
+    "pcie_generation", "pcie_width", "virtualization", "gsp_firmware", "links",
 )  # fmt: skip
 DEVICE = st.dictionaries(st.sampled_from(FIELDS), JSON)
 ANSWER = st.fixed_dictionaries(
@@ -28,6 +30,7 @@ ANSWER = st.fixed_dictionaries(
         "count": JSON,
         "devices": JSON | st.lists(DEVICE),
         "ended": JSON,
+        "topology": JSON | st.lists(st.lists(JSON | st.integers(0, 2), min_size=4, max_size=4)),
     },
 )
 
@@ -111,23 +114,23 @@ def test_the_loaders_cache_leads_to_a_library_in_an_unusual_folder() -> None:
         links={"/opt/driver/lib/libcuda.so.1": "libcuda.so.470.57.02"},
         absent_below=["/"],
     )
-    assert _nvidia.library_version(host) == "470.57.02"
+    assert _nvidia.library_version(_nvidia.libraries(host)) == "470.57.02"
 
 
 def test_the_users_library_path_comes_first() -> None:
     host = RecordedHost.made(
         files={
-            "/usr/local/cuda-12.4/compat/libcuda.so.550.54.15": "",
+            "/opt/driver/libcuda.so.550.54.15": "",
             f"{LIBRARIES}/libcuda.so.535.104.05": "",
         },
         links={
-            "/usr/local/cuda-12.4/compat/libcuda.so.1": "libcuda.so.550.54.15",
+            "/opt/driver/libcuda.so.1": "libcuda.so.550.54.15",
             f"{LIBRARIES}/libcuda.so.1": "libcuda.so.535.104.05",
         },
-        environ={"LD_LIBRARY_PATH": "/opt/nothing:/usr/local/cuda-12.4/compat/"},
+        environ={"LD_LIBRARY_PATH": "/opt/nothing:/opt/driver/"},
         absent_below=["/"],
     )
-    assert _nvidia.library_version(host) == "550.54.15"
+    assert _nvidia.library_version(_nvidia.libraries(host)) == "550.54.15"
 
 
 def test_two_versions_in_system_folders_are_not_chosen_between() -> None:
@@ -142,7 +145,7 @@ def test_two_versions_in_system_folders_are_not_chosen_between() -> None:
         },
         absent_below=["/"],
     )
-    assert _nvidia.library_version(host) == Unknown(
+    assert _nvidia.library_version(_nvidia.libraries(host)) == Unknown(
         Reason.WITNESSES_DISAGREE, "libcuda 535.104.05, 550.54.15"
     )
 
@@ -240,7 +243,7 @@ def test_no_text_raises(text: str) -> None:
     _smi.parse_cuda_version(text)
     _visible.parse_positions(text)
     for properties in (_amd.parse_properties(text),):
-        _amd.read_node({**properties, "simd_count": 4, "vendor_id": 4098})
+        _amd.read_node(1, {**properties, "simd_count": 4, "vendor_id": 4098})
     address, digits = _pci.address(text), _pci.parse_hex(text)
     rows = _smi.parse_rows(text, 2)
     assert address is None or address == address.lower()
@@ -267,7 +270,9 @@ def test_whatever_is_named_only_cards_that_are_there_are_visible(
     named: str, uuids: list[str], mode: list[int]
 ) -> None:
     cards = [
-        _visible.Candidate(at, "NVIDIA A100", uuid, mode == [1, 1], (f"MIG-{at}",))
+        _visible.Candidate(
+            at, "NVIDIA A100", uuid, mode == [1, 1], (_nvml.Part(f"MIG-{at}", (1, 0)),)
+        )
         for at, uuid in enumerate(uuids)
     ]
     visible = _visible.choose(cards, named, "PCI_BUS_ID").visible

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.host import Host
-from envsnap.probes import _amd
-from envsnap.probes._pci import pci_devices
+from envsnap.probes._gpu import _amd
+from envsnap.probes._gpu._pci import pci_devices
 from envsnap.sections import Fact, PciDevice, Reason, Unknown
 
 PROC = "/proc/driver/nvidia"
@@ -19,12 +20,18 @@ _TEGRA_CHIPS = {  # chip to architecture and compute capability, from NVIDIA's J
     "tegra264": ("blackwell", "11.0"),
 }
 
+_RELEASE = rb"# R(\d{1,3}) \(release\), REVISION: (\d{1,3}(?:\.\d{1,3}){0,2})\b"
+
 
 class Tegra(NamedTuple):
     """The GPU of an NVIDIA system on a chip."""
 
+    name: Fact[str]
+    """The board's, as the device tree tells it."""
     architecture: Fact[str]
     compute_capability: Fact[str | None]
+    release: str | None
+    """Of Jetson Linux (L4T), as '36.4.3'; None where no file says it."""
 
 
 class Seen(NamedTuple):
@@ -113,13 +120,27 @@ def tegra(host: Host) -> Fact[Tegra | None]:
             return answer
     if not _bytes(family).lower().startswith(b"tegra") and marker is None:
         return None
-    raw = host.read("/proc/device-tree/compatible", limit=4096)
-    chips = raw.decode("ascii", "replace") if isinstance(raw, bytes) else ""
+    chips = _bytes(host.read("/proc/device-tree/compatible", limit=4096)).decode("ascii", "replace")
+    board = _bytes(host.read("/proc/device-tree/model", limit=256)).decode("utf-8", "replace")
+    board = board.rstrip("\0").strip()
+    untold = Unknown(Reason.NOT_SUPPORTED, "the device tree names no board")
+    name = board if board and board.isprintable() else untold
+    release = parse_release(_bytes(host.read("/etc/nv_tegra_release", limit=4096)))
     for chip, (architecture, capability) in _TEGRA_CHIPS.items():
         if f"nvidia,{chip}" in chips:
-            return Tegra(architecture, capability)
+            return Tegra(name, architecture, capability, release)
     why = Unknown(Reason.NOT_SUPPORTED, "the device tree names no chip that is known")
-    return Tegra(why, why)
+    return Tegra(name, why, why, release)
+
+
+def parse_release(raw: bytes) -> str | None:
+    """The release of Jetson Linux in /etc/nv_tegra_release; None for other text.
+
+    >>> parse_release(b"# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic")
+    '36.4.3'
+    """
+    match = re.match(_RELEASE, raw)
+    return match and b".".join(match.groups()).decode("ascii")
 
 
 def _bytes(answer: object) -> bytes:

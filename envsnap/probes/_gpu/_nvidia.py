@@ -6,13 +6,15 @@ import re
 
 from envsnap._typing import NamedTuple
 from envsnap.host import Host
-from envsnap.probes._gpu_seen import PROC
-from envsnap.probes._nvml import DRIVER_VERSION
-from envsnap.probes._pci import address
+from envsnap.probes._gpu._nvml import DRIVER_VERSION
+from envsnap.probes._gpu._pci import address
+from envsnap.probes._gpu._seen import PROC
 from envsnap.sections import Fact, Reason, Unknown
 
+_SYSFS_VERSION = "/sys/module/nvidia/version"
 _VERSION = re.compile(r"(?:\A|\s)(\d{1,5}(?:\.\d{1,5}){1,3})(?=\s|\Z)", re.ASCII)
 _LIBCUDA = re.compile(r"libcuda\.so\.(\d{1,5}(?:\.\d{1,5}){1,3})\Z", re.ASCII)
+_LIBNVML = re.compile(r"libnvidia-ml\.so\.(\d{2,5}(?:\.\d{1,5}){1,3})\Z", re.ASCII)
 _CACHED = re.compile(rb"\0(/[^\0]{1,4096}/libcuda\.so\.1)(?=\0)")
 _FOLDERS = (
     "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/wsl/lib",
@@ -36,6 +38,8 @@ class Card(NamedTuple):
     name: Fact[str]
     vbios: Fact[str]
     uuid: Fact[str]
+    minor: int | None
+    """The number of its device file; None where it is not told."""
 
 
 def parse_proc_version(text: str) -> Module | None:
@@ -80,14 +84,25 @@ def kernel_module(host: Host) -> Fact[Module | None]:
     raw = host.read(f"{PROC}/version", limit=4096)
     if isinstance(raw, bytes):
         text = raw.decode("utf-8", "replace")
-        return parse_proc_version(text) or _nonsense(f"{PROC}/version", text)
-    raw = host.read("/sys/module/nvidia/version", limit=64)  # where a container hides /proc's
+        module = parse_proc_version(text)
+        return _as_sysfs_says(host, module) if module else _nonsense(f"{PROC}/version", text)
+    raw = host.read(_SYSFS_VERSION, limit=64)  # where a container hides /proc's
     if isinstance(raw, bytes):
         text = raw.decode("utf-8", "replace").strip()
         flavour = Unknown(Reason.NOT_SUPPORTED, f"{PROC}/version is not shown here")
         is_version = DRIVER_VERSION.match(text)
         return Module(text, flavour) if is_version else _nonsense("/sys/module/nvidia", text)
     return raw if isinstance(raw, Unknown) else _not_loaded(host)
+
+
+def _as_sysfs_says(host: Host, module: Module) -> Fact[Module | None]:
+    """The module of /proc, if /sys names no other version of it."""
+    raw = host.read(_SYSFS_VERSION, limit=64)
+    other = raw.decode("utf-8", "replace").strip() if isinstance(raw, bytes) else module.version
+    if other == module.version:
+        return module
+    said = f"/proc {module.version}, /sys {other}"
+    return Unknown(Reason.WITNESSES_DISAGREE, said[:80])
 
 
 def _not_loaded(host: Host) -> Unknown | None:
@@ -100,33 +115,74 @@ def _not_loaded(host: Host) -> Unknown | None:
     return None
 
 
-def library_version(host: Host) -> Fact[str | None]:
-    """The version in the file name of the libcuda that programs load; None if there is none."""
-    first = _folders_of_user(host)
-    if isinstance(first, Unknown):
-        return first
-    for folder in first:  # LD_LIBRARY_PATH wins over the loader's own folders
-        real = host.real(f"{folder}/libcuda.so.1")
-        if isinstance(real, str):
-            return _version_of(real)
+class Library(NamedTuple):
+    """One libcuda.so.1 that a program can find."""
+
+    path: str
+    """With all links resolved."""
+    version: Fact[str | None]
+    is_compat: bool
+    """Whether it came with cuda-compat, not with a driver."""
+    is_found: bool
+    """Whether the loader looks where it lies."""
+    is_users: bool
+    """Whether LD_LIBRARY_PATH leads to it."""
+
+
+def libraries(host: Host) -> Fact[tuple[Library, ...]]:
+    """Each libcuda once, in the order in which the loader would take them.
+
+    Unknown only where none is found and a place could not be looked at.
+    """
+    users = _folders_of_user(host)
+    if isinstance(users, Unknown):
+        return users
     cached = host.read("/etc/ld.so.cache")
-    unread = cached if isinstance(cached, Unknown) else None
     known = _CACHED.findall(cached) if isinstance(cached, bytes) else []
-    paths = {raw.decode("utf-8", "surrogateescape") for raw in known}
-    paths |= {f"{folder}/libcuda.so.1" for folder in _FOLDERS}
-    versions: dict[str, Fact[str | None]] = {}
-    for path in sorted(paths):
+    paths = [f"{folder}/libcuda.so.1" for folder in users]
+    paths += [raw.decode("utf-8", "surrogateescape") for raw in known]
+    paths += [f"{folder}/libcuda.so.1" for folder in _FOLDERS]
+    searched = len(paths)
+    unread = cached if isinstance(cached, Unknown) else None
+    found: dict[str, Library] = {}
+    for at, path in enumerate([*paths, *_compat_paths(host)]):
         real = host.real(path)
         if isinstance(real, Unknown):
             unread = real
-        elif real is not None:
-            version = _version_of(real)
-            versions[str(version)] = version
-    if len(versions) == 1:
-        return next(iter(versions.values()))
-    if versions:
+        elif real is not None and real not in found:
+            is_compat = "/compat/" in path or "/compat/" in real or "cuda-compat" in real
+            found[real] = Library(
+                real, _version_of(real), is_compat, at < searched, at < len(users)
+            )
+    return unread if unread and not found else tuple(found.values())
+
+
+def library_version(found: Fact[tuple[Library, ...]]) -> Fact[str | None]:
+    """The version in the file name of the driver's own libcuda; None if there is none."""
+    if isinstance(found, Unknown):
+        return found
+    own = [each for each in found if each.is_found and not each.is_compat]
+    for each in own:
+        if each.is_users:  # LD_LIBRARY_PATH wins over the loader's own folders
+            return each.version
+    versions = {str(each.version): each.version for each in own}
+    if len(versions) > 1:
         return Unknown(Reason.WITNESSES_DISAGREE, "libcuda " + ", ".join(sorted(versions)))
-    return unread
+    return next(iter(versions.values()), None)
+
+
+def management_version(host: Host, folder: str) -> str | None:
+    """The version in the file name of the libnvidia-ml in that folder; None if it tells none."""
+    real = host.real(f"{folder}/libnvidia-ml.so.1")
+    match = _LIBNVML.search(real) if isinstance(real, str) else None
+    return match and match.group(1)
+
+
+def _compat_paths(host: Host) -> list[str]:
+    """Where cuda-compat puts its libcuda: the loader looks there only where it is told to."""
+    names = host.list("/usr/local")
+    roots = [name for name in names if name.startswith("cuda")] if isinstance(names, tuple) else []
+    return [f"/usr/local/{name}/compat/libcuda.so.1" for name in roots]
 
 
 def cards(host: Host) -> Fact[tuple[Card, ...]]:
@@ -158,15 +214,16 @@ def _version_of(path: str) -> Fact[str | None]:
 def _card(bus_id: str, raw: Fact[bytes | None]) -> Card:
     if not isinstance(raw, bytes):
         why = raw or Unknown(Reason.NOT_SUPPORTED, f"{PROC} says nothing of this card")
-        return Card(bus_id, why, why, why)
+        return Card(bus_id, why, why, why, None)
     said = parse_information(raw.decode("utf-8", "replace"))
     lacks = Unknown(Reason.NOT_SUPPORTED, f"{PROC} does not say it")
-    name = said.get("Model", "")
+    name, minor = said.get("Model", ""), said.get("Device Minor", "")
     return Card(
         bus_id,
         name=lacks if not name or name == "Unknown" else name[:128],
         vbios=said.get("Video BIOS", lacks),
         uuid=said.get("GPU UUID", lacks),
+        minor=int(minor) if minor.isascii() and minor.isdecimal() and len(minor) <= 4 else None,  # noqa: PLR2004 - no machine has 10^4 cards
     )
 
 

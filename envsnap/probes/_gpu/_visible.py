@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envsnap._typing import NamedTuple
+from envsnap.probes._gpu._nvml import Part
 from envsnap.sections import Fact, Reason, Unknown
 
 _SORTED = "PCI_BUS_ID"
+_BY_CARD = "MIG-GPU-"
 
 
 class Candidate(NamedTuple):
@@ -22,7 +24,7 @@ class Candidate(NamedTuple):
     name: Fact[str]
     uuid: Fact[str]
     mig: Fact[bool | None]
-    slice_uuids: tuple[Fact[str], ...]
+    parts: tuple[Part, ...]
 
 
 class Choice(NamedTuple):
@@ -30,8 +32,8 @@ class Choice(NamedTuple):
 
     visible: Fact[tuple[int, ...]]
     hidden: Fact[str | None]
-    slices: frozenset[str] | None
-    """The UUIDs of the only MIG instances that were named; None if none was."""
+    parts: frozenset[tuple[int, int]] | None = None
+    """Position and number of the only MIG instances that were named; None if none was."""
 
 
 def choose(cards: Sequence[Candidate], named: str | None, order: str | None) -> Choice:
@@ -41,34 +43,34 @@ def choose(cards: Sequence[Candidate], named: str | None, order: str | None) -> 
     if any(card.mig is True for card in cards):
         return _with_mig(cards, named)
     if named is None:
-        return Choice(_positions(cards), None, None)
+        return Choice(_positions(cards), None)
     if named.strip().startswith("GPU-"):
         chosen = _by_uuid(cards, named)
     else:
         chosen = _by_position(cards, named, order)
     if isinstance(chosen, Unknown):
-        return Choice(chosen, chosen, None)
+        return Choice(chosen, chosen)
     hidden = len(cards) - len(chosen)
-    return Choice(chosen, f"CUDA_VISIBLE_DEVICES hides {hidden}" if hidden else None, None)
+    return Choice(chosen, f"CUDA_VISIBLE_DEVICES hides {hidden}" if hidden else None)
 
 
 def unseen(named: str | None, count: int, why: str | None, unknown: Unknown) -> Choice:
     """The choice where the driver shows no card: known only if CUDA would see none, and why."""
     if named is not None and _hides_all(named):
-        return Choice((), f"CUDA_VISIBLE_DEVICES hides {count}", None)
+        return Choice((), f"CUDA_VISIBLE_DEVICES hides {count}")
     if why is not None:
-        return Choice((), why, None)
-    return Choice(unknown, unknown, None)
+        return Choice((), why)
+    return Choice(unknown, unknown)
 
 
-def with_unshown(choice: Choice, count: int, asked: Fact[str | None]) -> Choice:
-    """The choice, and that so many more cards are there which NVML does not show."""
+def with_unshown(choice: Choice, count: int, reasons: Sequence[str]) -> Choice:
+    """The choice, and that so many more cards are there which NVML does not show, and why."""
     if not count:
         return choice
     note = f"{count} more on the PCI bus, not shown by NVML"
-    if asked in {"void", "none", ""}:
-        note += f" (NVIDIA_VISIBLE_DEVICES={asked})"
-    return merge([choice, Choice((), note, None)])
+    if reasons:
+        note += f" ({'; '.join(reasons)})"
+    return merge([choice, Choice((), note)])
 
 
 def merge(parts: Sequence[Choice]) -> Choice:
@@ -86,14 +88,9 @@ def merge(parts: Sequence[Choice]) -> Choice:
             why_hidden = part.hidden
         elif part.hidden is not None:
             hidden.append(part.hidden)
-    named = [part.slices for part in parts if part.slices is not None]
+    named = [part.parts for part in parts if part.parts is not None]
     said = "; ".join(hidden) or None
     return Choice(why or tuple(sorted(visible)), why_hidden or said, named[0] if named else None)
-
-
-def is_named(uuid: Fact[str], names: frozenset[str]) -> bool:
-    """Whether a MIG instance is one of those named, by the start of its UUID."""
-    return any(_fits(uuid, name) for name in names)
 
 
 def parse_positions(text: str) -> list[int]:
@@ -170,29 +167,44 @@ def _by_slice(cards: Sequence[Candidate], text: str) -> Choice:
     """CUDA uses one MIG instance: the first that is named."""
     name = text.split(",", maxsplit=1)[0].strip()
     for card in cards:
-        if any(_fits(uuid, name) for uuid in card.slice_uuids):
-            others = len(cards) - 1
-            why = (
-                f"CUDA_VISIBLE_DEVICES names a MIG instance and hides {others}" if others else None
-            )
-            return Choice((card.position,), why, frozenset({name}))
-        if name.startswith("MIG-GPU-") and _fits(
-            card.uuid, name.removeprefix("MIG-").split("/")[0]
-        ):
-            why_not = Unknown(Reason.NOT_SUPPORTED, "an instance named by its card and number")
-            return Choice((card.position,), why_not, None)
-    if any(isinstance(uuid, Unknown) for card in cards for uuid in card.slice_uuids):
-        why_not = Unknown(Reason.NOT_SUPPORTED, "a MIG instance tells no UUID")
-        return Choice(why_not, why_not, None)
+        for number, part in enumerate(card.parts):
+            if _names(name, card, part):
+                others = len(cards) - 1
+                said = f"CUDA_VISIBLE_DEVICES names a MIG instance and hides {others}"
+                only = frozenset({(card.position, number)})
+                return Choice((card.position,), said if others else None, only)
+    unnamed = [why for card in cards for part in card.parts for why in _untold(name, card, part)]
+    if unnamed:
+        why_not = Unknown(Reason.NOT_SUPPORTED, "a MIG instance does not tell what names it")
+        return Choice(why_not, why_not)
     return Choice((), "CUDA_VISIBLE_DEVICES names a MIG instance that is not here", frozenset())
+
+
+def _names(name: str, card: Candidate, part: Part) -> bool:
+    """Whether it names that instance: by the start of its UUID, or as drivers before 470 did."""
+    if not name.startswith(_BY_CARD):
+        return _fits(part.uuid, name)
+    uuid, _, place = name.removeprefix("MIG-").partition("/")
+    numbers = place.split("/")
+    is_place = isinstance(part.place, tuple) and numbers == [str(each) for each in part.place]
+    return is_place and _fits(card.uuid, uuid)
+
+
+def _untold(name: str, card: Candidate, part: Part) -> list[Unknown]:
+    """What would have to be known to say that it does not name that instance."""
+    needed = (card.uuid, part.place) if name.startswith(_BY_CARD) else (part.uuid,)
+    return [each for each in needed if isinstance(each, Unknown)]
 
 
 def _with_mig(cards: Sequence[Candidate], named: str | None) -> Choice:
     if named is not None and _hides_all(named):
-        return Choice((), f"CUDA_VISIBLE_DEVICES hides {len(cards)}", None)
-    if len(cards) == 1 and not cards[0].slice_uuids:
-        return Choice((), "MIG is on and no instance is there for this user", None)
-    if len(cards) == 1 and named is None:
-        return Choice(_positions(cards), None, None)
+        return Choice((), f"CUDA_VISIBLE_DEVICES hides {len(cards)}")
+    if len(cards) == 1 and not cards[0].parts:
+        return Choice((), "MIG is on and no instance is there for this user")
+    if len(cards) == 1 and (named is None or parse_positions(named) == [0]):
+        refused = [each.uuid for each in cards[0].parts if isinstance(each.uuid, Unknown)]
+        if len(refused) == len(cards[0].parts):
+            return Choice(refused[0], refused[0])
+        return Choice(_positions(cards), None)
     why = Unknown(Reason.NOT_SUPPORTED, "MIG is on: CUDA_VISIBLE_DEVICES names no instance")
-    return Choice(why, why, None)
+    return Choice(why, why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envsnap._typing import NamedTuple
 from envsnap.host import Host
-from envsnap.probes._pci import DEVICES
+from envsnap.probes._gpu._pci import DEVICES
 from envsnap.sections import Device, Fact, Reason, Unknown
 
 NODES = "/sys/class/kfd/kfd/topology/nodes"
@@ -20,11 +20,15 @@ class Node(NamedTuple):
     """One compute node with SIMD units: a GPU, or a partition of one."""
 
     bus_id: str
+    number: int
+    """The driver's own number of the node: HIP counts in that order."""
     target: Fact[str]
     """As 'gfx942'."""
     compute_units: Fact[int]
     integrated: bool
     """Whether it is the graphics part of a processor rather than a card."""
+    unique_id: int
+    """What ROCR_VISIBLE_DEVICES may name it by; 0 where it tells none."""
 
 
 def parse_properties(text: str) -> dict[str, int]:
@@ -64,14 +68,14 @@ def nodes(host: Host) -> Fact[tuple[Node, ...]]:
     found = []
     for name in names:
         raw = host.read(f"{NODES}/{name}/properties", limit=65536)
-        if isinstance(raw, bytes):
-            node = read_node(parse_properties(raw.decode("ascii", "replace")))
+        if isinstance(raw, bytes) and name.isascii() and name.isdecimal():
+            node = read_node(int(name), parse_properties(raw.decode("ascii", "replace")))
             if node is not None:
                 found.append(node)
     return tuple(sorted(found))
 
 
-def read_node(properties: dict[str, int]) -> Node | None:
+def read_node(number: int, properties: dict[str, int]) -> Node | None:
     """The GPU in a node's properties; None for a processor's node."""
     simds, each = properties.get("simd_count", 0), properties.get("simd_per_cu", 0)
     if not simds or properties.get("vendor_id") != _AMD:
@@ -79,16 +83,22 @@ def read_node(properties: dict[str, int]) -> Node | None:
     target = parse_target(properties.get("gfx_target_version", 0))
     return Node(
         bus_id(properties),
+        number,
         target or Unknown(Reason.UNPARSABLE, f"{properties.get('gfx_target_version')}"),
         simds // each if each else _NOT_ASKED,
         integrated=target in _INTEGRATED,
+        unique_id=properties.get("unique_id", 0),
     )
 
 
-def device(host: Host, node: Node, *, identify: bool) -> Device:
-    """The facts of one AMD GPU."""
+def device(host: Host, node: Node, *, is_part: bool, identify: bool) -> Device:
+    """The facts of one AMD GPU; of a part of one (MI300's CPX mode) its own memory."""
     folder = f"{DEVICES}/{node.bus_id}"
     memory = _line(host, f"{folder}/mem_info_vram_total")
+    if is_part:
+        bank = host.read(f"{NODES}/{node.number}/mem_banks/0/properties", limit=4096)
+        banks = parse_properties(bank.decode("ascii", "replace")) if isinstance(bank, bytes) else {}
+        memory = str(banks["size_in_bytes"]) if "size_in_bytes" in banks else _NOT_ASKED
     return Device(
         vendor="amd",
         name=_line(host, f"{folder}/product_name"),
@@ -104,6 +114,16 @@ def device(host: Host, node: Node, *, identify: bool) -> Device:
         compute_mode=_NOT_ASKED,
         power_limit_w=_NOT_ASKED,
         max_sm_clock_mhz=_NOT_ASKED,
+        max_memory_clock_mhz=_NOT_ASKED,
+        application_sm_clock_mhz=_NOT_ASKED,
+        default_power_limit_w=_NOT_ASKED,
+        persistence=_NOT_ASKED,
+        pcie_generation=_NOT_ASKED,
+        pcie_width=_NOT_ASKED,
+        nvlinks=_NOT_ASKED,
+        numa_node=_NOT_ASKED,
+        virtualization=_NOT_ASKED,
+        shown_by=_NOT_ASKED,
         uuid=_line(host, f"{folder}/unique_id")
         if identify
         else Unknown(Reason.NOT_ASKED, "--identify records it"),

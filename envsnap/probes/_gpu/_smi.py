@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from envsnap.host import Host, NvmlAnswer
-from envsnap.probes._nvml import NO_SUPPORT, driver_version
+from envsnap.probes._gpu._nvml import LATE, NO_SUPPORT, driver_version
 from envsnap.sections import Fact, Reason, Unknown
 
 _FIELDS = ("name", "pci.bus_id", "driver_version", "memory.total", "uuid", "vbios_version")
@@ -35,6 +35,7 @@ def ask(host: Host, command: str) -> Fact[NvmlAnswer]:
         "driver_version": versions.pop() if len(versions) == 1 else _NOT_TOLD,
         "cuda_driver_version": _NOT_TOLD if cuda is None else cuda,
         "count": len(devices),
+        "witness": "nvidia-smi",
         "devices": devices,
     }
 
@@ -79,6 +80,7 @@ def device(said: dict[str, str]) -> dict[str, object]:
         "compute_mode": _NOT_TOLD,
         "power_limit_mw": _NOT_TOLD if power is None else power * 1000,
         "max_sm_clock_mhz": _NOT_TOLD,
+        **dict.fromkeys(LATE, _NOT_TOLD),
         "slices": [] if _mode(said.get("mig.mode.current")) in ([0, 0], _NO_SWITCH) else _NOT_TOLD,
     }
 

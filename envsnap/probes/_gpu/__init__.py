@@ -1,0 +1,1 @@
+"""The accelerators, witness by witness: bus, driver's files, NVML, nvidia-smi, AMD's KFD."""
