@@ -106,7 +106,7 @@ found   the image docker-daemon:paper: Debian 12, A100-SXM4-40GB, driver
               -> build the image again from its manifest: envsnap build
 
 Fine         Python, system, CPU and memory, GPU, driver, variables, container
-             engines (30 rules), and 9 other rules.  -v lists them
+             engines, fabric (37 rules), and 9 other rules.  -v lists them
 
 Exit 1: it will not run here
 Doubt it     envsnap explain PKG001   the rule and its source"""

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from envsnap.manifest import Manifest, canonical_name
+from envsnap.reports import _deep_words
+from envsnap.reports._ran import run_words
 from envsnap.reports._verified import verified_words
 from envsnap.sections import (
     Cpu,
     Cuda,
     Device,
     Fact,
+    ForwardCompatibility,
     Git,
     Gpu,
     Memory,
@@ -38,7 +41,7 @@ _RUNGS = {
 """What proves what a package is, the strongest first."""
 _USUAL_RUNGS = ({"conda"}, {"content"})
 _DETAIL_SHOWN = 60
-_SHOWN = frozenset({"python", "packages", "gpu", "cuda", "os", "cpu", "memory", "project"})
+_SHOWN = frozenset({"python", "packages", "gpu", "cuda", "os", "cpu", "memory", "project", "run"})
 
 
 def lines(manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -158,7 +161,11 @@ def driver_words(manifest: Manifest) -> str:
     version, cuda = known(gpu.driver.version, "version not seen"), known(gpu.driver.cuda)
     flavour = known(gpu.driver.flavour)
     text = f"{version} ({flavour} kernel module)" if flavour else version
-    return f"{text}, good for CUDA up to {cuda}" if cuda else text
+    text = f"{text}, good for CUDA up to {cuda}" if cuda else text
+    compat = gpu.driver.compat
+    if isinstance(compat, ForwardCompatibility) and compat.used is True:
+        text += f"; with cuda-compat {known(compat.version)} up to {known(compat.cuda, '?')}"
+    return text
 
 
 def cuda_words(manifest: Manifest) -> str:
@@ -272,7 +279,7 @@ def not_seen(manifest: Manifest) -> list[str]:
         f"{name}: {_unknown(section)}"
         for name, section in manifest.sections.items()
         if name not in _SHOWN and isinstance(section, Unknown)
-        if section.reason is not Reason.NOT_ASKED
+        if section.reason not in {Reason.NOT_ASKED, Reason.NEEDS_DEEP}
     ]
 
 
@@ -292,7 +299,13 @@ _PARTS: tuple[tuple[str, Callable[[Manifest], str]], ...] = (
     ("GPU", gpu_words),
     ("Driver", driver_words),
     ("CUDA", cuda_words),
+    ("Libraries", _deep_words.libraries_words),
+    ("GPU code", _deep_words.code_words),
+    ("Math", _deep_words.math_words),
+    ("Needs", _deep_words.system_words),
+    ("Fabric", _deep_words.fabric_words),
     ("System", system_words),
     ("CPU", cpu_words),
     ("Project", project_words),
+    ("Run", run_words),
 )

@@ -8,7 +8,18 @@ from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.manifest._encode import plain
 from envsnap.rules import Finding, compare
-from envsnap.sections import SECTIONS, Package, PciDevice, Unknown, fields, is_shape
+from envsnap.sections import (
+    DEEP,
+    SECTIONS,
+    CodeFile,
+    LibraryCopy,
+    MathLibrary,
+    Package,
+    PciDevice,
+    Unknown,
+    fields,
+    is_shape,
+)
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "python.implementation": ("PYT001",),
@@ -28,12 +39,42 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "cpu.threads": ("CPU003",),
     "memory.total_mib": ("CPU004",),
     "gpu.driver.version": ("DRV001", "DRV006"),
+    "gpu.driver.flavour": ("DRV007",),
+    "gpu.driver.compat": ("DRV008", "DRV009"),
+    "gpu.driver.cuda_in_effect": ("DRV002", "GPU009"),
     "gpu.devices": ("GPU001", "GPU006", "GPU008"),
     "gpu.devices.name": ("GPU008",),
     "gpu.devices.compute_capability": ("GPU002", "GPU003", "GPU007"),
     "gpu.devices.multiprocessors": ("GPU004",),
-    "gpu.devices.memory_mib": ("GPU005",),
+    "gpu.devices.memory_mib": ("GPU005", "RUN001"),
+    **{
+        f"gpu.devices.{name}": ("GPU014",)
+        for name in (
+            "ecc",
+            "power_limit_w",
+            "max_sm_clock_mhz",
+            "max_memory_clock_mhz",
+            "application_sm_clock_mhz",
+            "persistence",
+            "pcie_generation",
+            "pcie_width",
+            "compute_mode",
+            "virtualization",
+            "vbios",
+        )
+    },
+    "gpu.topology": ("GPU015",),
     "cuda.libraries": ("CUD001",),
+    "libraries.copies": ("LIB001", "LIB003"),
+    "gpu_code.files": ("GPU009",),
+    "libraries.consumers": ("LIB001", "LIB002"),
+    "system_libraries.needed": ("SYS008",),
+    "math.libraries": ("CPU005", "CPU006", "CPU007"),
+    "math.numpy_dispatch": ("CPU006",),
+    **{
+        f"fabric.{name}": ("FAB001",)
+        for name in ("adapters", "gpudirect", "libfabric", "mpi", "ucx")
+    },
     "environ.variables": ("ENV001",),
 }
 """The rules that grade a fact; packages are graded by their own names."""
@@ -41,7 +82,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
 _PACKAGE = ("PKG002", "PKG003", "PKG004", "PKG006")
 _IDENTITY = ("content", "tags", "build", "origin", "layer", "conda")
 _LEFT_OUT = ("moment",)
-_BY_NAME = ("name", "family", "path", "kind", "location")
+_BY_NAME = ("name", "family", "path", "kind", "location", "distribution")
 
 
 class Difference(NamedTuple):
@@ -119,6 +160,8 @@ def _name(member: object) -> str:
         return canonical_name(member.name) + ("" if member.active else "[shadowed]")
     if isinstance(member, PciDevice):
         return member.bus_id
+    if isinstance(member, (LibraryCopy, MathLibrary, CodeFile)):
+        return member.location  # several may have one name: it is the file that differs
     names = [getattr(member, field) for field in _BY_NAME if hasattr(member, field)]
     # A device's own name is a fact to compare: it is found by its place.
     is_device = hasattr(member, "compute_capability")
@@ -173,4 +216,7 @@ def _without_index(path: str) -> str:
 
 
 def _parent(path: str) -> tuple[str, ...]:
+    """The rules of the list that a fact is in."""
+    if path.partition(".")[0] in DEEP:  # its members are named by paths, which hold dots
+        return next((codes for name, codes in RULES.items() if path.startswith(f"{name}.")), ())
     return RULES.get(_without_index(path.replace("[", ".[")).rpartition(".")[0], ())

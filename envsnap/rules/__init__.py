@@ -27,8 +27,11 @@ FAMILIES = {
     "GPU": "GPU",
     "DRV": "driver",
     "CUD": "CUDA libraries",
+    "LIB": "what would load",
     "ENV": "variables",
     "ENG": "container engines",
+    "FAB": "fabric",
+    "RUN": "a recorded run",
 }
 """What the first three letters of a rule's code stand for, in the order of reports."""
 
@@ -36,13 +39,20 @@ FAMILIES = {
 _MODULES = (
     "cpu",
     "cuda",
+    "cudnn",
     "driver",
     "engines",
     "environ",
+    "fabric",
     "gpu",
     "gpu_code",
+    "gpu_settings",
+    "libraries",
+    "library_code",
     "packages",
     "python",
+    "math",
+    "run",
     "system",
 )
 """Written out, for `pkgutil` would cost a tenth of a capture; a test holds it to the folder."""

@@ -40,6 +40,10 @@ class NeedError(Exception):
         self.reason = reason
 
 
+class NotAskedError(Exception):
+    """A rule is about something that no capture was asked for: it has nothing to say."""
+
+
 def need(fact: Fact[T], path: str) -> T:
     """The fact's value; ends the rule as not checked where it is unknown."""
     if isinstance(fact, Unknown):
@@ -202,7 +206,10 @@ def table() -> Mapping[str, Rule]:
 
 
 def judge(rule: Rule, *sides: Side) -> Report:
-    """What one rule says of a manifest, or of two."""
+    """What one rule says of a manifest, or of two.
+
+    A rule on what no capture was asked for is neither judged nor left open.
+    """
     findings: list[Finding] = []
     conditions: list[Condition] = []
     left_open: list[NotChecked] = []
@@ -214,11 +221,13 @@ def judge(rule: Rule, *sides: Side) -> Report:
                 conditions.append(each)
             else:
                 left_open.append(_not_checked(rule, each.path, each.reason))
+    except NotAskedError:
+        return Report()
     except NeedError as error:
         left_open.append(_not_checked(rule, error.path, error.reason))
     return Report(
         findings=tuple(findings),
-        not_checked=tuple(left_open),
+        not_checked=tuple(dict.fromkeys(left_open)),
         conditions=tuple(conditions),
         judged={} if left_open else {rule.code: rule.scope},
     )

@@ -23,6 +23,7 @@ _GPU_ONLY = frozenset({
 """Distributions that do nothing, or not what they are for, without a GPU."""
 
 
+_ROCM = re.compile(r"(?:-|\A)rocm\d*(?:-|\Z)|\Aamdgpu-|\Arocm-")
 _TOOLS = frozenset({"nvidia-ml-py", "nvidia-ml-py3", "nvidia-pyindex"})
 """NVIDIA's distributions that only look at a GPU."""
 
@@ -57,9 +58,15 @@ def gpu_packages(side: Side) -> list[str]:
         for name, package in active(side).items()
         if name in _GPU_ONLY
         or name.endswith("-gpu")
+        or is_for_amd(name, package)
         or (name.startswith("nvidia-") and name not in _TOOLS)
     )
     return sorted(named)
+
+
+def is_for_amd(name: str, package: Package) -> bool:
+    """Whether a package is a build for ROCm, by its name or its local version."""
+    return bool(_ROCM.search(name)) or "+rocm" in package.version
 
 
 def computes_on_gpu(side: Side) -> bool:
@@ -106,6 +113,14 @@ def _of_torch(side: Side, packages: Mapping[str, Package]) -> Iterator[Need]:
     cuda = look_up(build, side.path("packages.installed.torch.version")).value.cuda
     if cuda is not None:
         yield Need(torch.name, _two(cuda))
+
+
+def published_torch(side: Side) -> Package | None:
+    """PyTorch as its project publishes it; None where it is another's build, or not there."""
+    torch = None if is_machine_alone(side) else active(side).get("torch")
+    if torch is None or torch.conda is not None or "rocm" in torch.version:
+        return None
+    return torch if torch.origin.kind in {"index", "archive"} else None
 
 
 def machine(side: Side) -> str:

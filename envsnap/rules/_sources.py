@@ -17,6 +17,35 @@ CUDA_COMPATIBILITY = Source(
     "https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
     _READ,
 )
+FORWARD = Source(
+    "CUDA Compatibility: forward compatibility",
+    "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html",
+    _READ,
+)
+KERNEL_MODULES = Source(
+    "NVIDIA driver installation guide: kernel modules",
+    "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/kernel-modules.html",
+    _READ,
+)
+TF32 = Source(
+    "PyTorch documentation: TensorFloat-32 on Ampere and later devices",
+    "https://docs.pytorch.org/docs/stable/notes/cuda.html",
+    _READ,
+)
+CUDNN_ABI = Source(
+    "cuDNN documentation: forward compatibility and versions",
+    "https://docs.nvidia.com/deeplearning/cudnn/backend/latest/developer/forward-compatibility.html",
+    _READ,
+)
+LD_SO = Source(
+    "Linux manual: ld.so, the dynamic linker", "https://man7.org/linux/man-pages/man8/ld.so.8.html",
+    _READ,
+)  # fmt: skip
+OPENBLAS = Source(
+    "OpenBLAS issue 4324: which kernels a processor gets",
+    "https://github.com/OpenMathLib/OpenBLAS/issues/4324",
+    _READ,
+)
 CUDA_FAQ = Source(
     "CUDA Compatibility: frequently asked questions",
     "https://docs.nvidia.com/deploy/cuda-compatibility/frequently-asked-questions.html",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from envsnap._typing import NamedTuple
+from envsnap._typing import NamedTuple, TypeVar
 from envsnap.manifest import canonical_name
-from envsnap.rules._core import Side, need
-from envsnap.sections import Device, Fact, Gpu, Package, Packages, Unknown
+from envsnap.rules._core import NotAskedError, Side, need
+from envsnap.sections import Device, Fact, Gpu, Package, Packages, Reason, Run, Unknown
 
 _SHOWN = 4
 _GIB = 1024
 _WHOLE = 10
+_NOT_LOOKED = frozenset({Reason.NOT_ASKED, Reason.NEEDS_DEEP, Reason.NOT_RECORDED})
+
+S = TypeVar("S")
 
 
 def active(side: Side) -> Mapping[str, Package]:
@@ -19,6 +22,25 @@ def active(side: Side) -> Mapping[str, Package]:
     packages = side.need(Packages)
     installed = need(packages.installed, side.path("packages.installed"))
     return {canonical_name(each.name): each for each in installed if each.active}
+
+
+def looked_into(side: Side, section: type[S]) -> S | None:
+    """A section that only some captures have; None where this one was not asked for it.
+
+    Any other reason for its absence ends the rule as not checked.
+    """
+    found = side.manifest.section(section)
+    if isinstance(found, Unknown) and found.reason in _NOT_LOOKED:
+        return None
+    return side.need(section)
+
+
+def asked_for(side: Side, section: type[S]) -> S:
+    """A section that only some captures have; ends the rule, unsaid, where this one has it not."""
+    found = looked_into(side, section)
+    if found is None:
+        raise NotAskedError
+    return found
 
 
 def compiled(side: Side) -> list[str]:
@@ -45,6 +67,8 @@ class GpuKind(NamedTuple):
     memory_mib: Fact[int]
     profile: Fact[str | None]
     """The MIG profile; None for a whole GPU."""
+    architecture: Fact[str]
+    """As in `gpu.devices`; AMD's is the target of its code."""
 
     @property
     def title(self) -> str:
@@ -71,7 +95,7 @@ def visible_gpus(side: Side) -> tuple[GpuKind, ...]:
 def _kinds(device: Device, path: str) -> Iterator[GpuKind]:
     whole = GpuKind(
         path, device.vendor, device.name, device.compute_capability, device.multiprocessors,
-        device.memory_mib, None,
+        device.memory_mib, None, device.architecture,
     )  # fmt: skip
     if device.vendor != "nvidia" or not need(device.mig, f"{path}.mig"):
         yield whole
@@ -81,6 +105,25 @@ def _kinds(device: Device, path: str) -> Iterator[GpuKind]:
             path=f"{path}.slices[{index}]", multiprocessors=part.multiprocessors,
             memory_mib=part.memory_mib, profile=part.profile,
         )  # fmt: skip
+
+
+def gpu_peaks(side: Side) -> tuple[int, ...] | None:
+    """The most MiB that a recorded run held on each of its GPUs; None where none is recorded.
+
+    A run that held no GPU memory tells nothing of what one needs that does.
+    """
+    run = looked_into(side, Run)
+    if run is None:
+        return None
+    peaks = need(run.gpu_peaks, side.path("run.gpu_peaks"))
+    place = side.path("run.gpu_peaks")
+    return (
+        tuple(
+            need(each.memory_mib, f"{place}[{index}].memory_mib")
+            for index, each in enumerate(peaks)
+        )
+        or None
+    )
 
 
 def sm(capability: str) -> str:

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._libraries import title
 from envsnap.rules._sources import CUBLAS, CUDNN
-from envsnap.sections import Cuda, CudaLibrary, Unknown
+from envsnap.rules._views import looked_into
+from envsnap.sections import Cuda, CudaLibrary, Libraries, Unknown
 
-_TITLES = {
-    "cublas": "cuBLAS", "cudnn": "cuDNN", "cufft": "cuFFT", "curand": "cuRAND",
-    "cusolver": "cuSOLVER", "cusparse": "cuSPARSE", "nccl": "NCCL", "runtime": "CUDA runtime",
-    "toolkit": "CUDA toolkit",
-}  # fmt: skip
 _LOADED_ONCE = ("cudnn", "nccl")
 
 
@@ -38,19 +35,22 @@ def system_libraries(pair: Pair) -> Iterator[Said | Open]:
         elif set(theirs) != set(ours):
             outcome = Outcome.NOTE if brought & {family, "runtime"} else Outcome.NUMERICS
             yield Said(
-                _TITLES.get(family, family), outcome,
-                f"the system's {_TITLES.get(family, family)} {_words(theirs)} -> {_words(ours)}",
+                title(family), outcome,
+                f"the system's {title(family)} {_words(theirs)} -> {_words(ours)}",
                 remedy="run it in the container", wanted=_words(theirs), found=_words(ours),
             )  # fmt: skip
 
 
-@health("CUD010", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Cuda,), source=CUDNN)
+@health("CUD010", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Cuda, Libraries), source=CUDNN)
 def two_copies(side: Side) -> Iterator[Said]:
     """Which of them loads depends on the search path.
 
     Two versions of cuDNN or NCCL are installed, by packages or by the system. LD_LIBRARY_PATH,
-    or what was imported first, decides.
+    or what was imported first, decides. Where `capture --deep` resolved what loads, LIB003 says
+    it instead.
     """
+    if looked_into(side, Libraries) is not None:
+        return
     for family in _LOADED_ONCE:
         copies = {
             f"{each.version} ({each.source})": str(each.version)
@@ -59,8 +59,8 @@ def two_copies(side: Side) -> Iterator[Said]:
         }
         if len({_release(version) for version in copies.values()}) > 1:
             yield Said(
-                _TITLES[family], Outcome.NOTE,
-                f"{len(copies)} versions of {_TITLES[family]}: {', '.join(sorted(copies))}",
+                title(family), Outcome.NOTE,
+                f"{len(copies)} versions of {title(family)}: {', '.join(sorted(copies))}",
                 remedy="remove one, or leave LD_LIBRARY_PATH empty",
             )  # fmt: skip
 

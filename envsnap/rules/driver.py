@@ -6,11 +6,42 @@ from collections.abc import Iterator
 
 from envsnap._typing import Literal
 from envsnap.facts import Looked, cuda_driver, gpu_arch, parse_driver
-from envsnap.rules._core import Pair, Said, Side, drift, fit, look_up, need, not_decidable
+from envsnap.rules._code import numbers_of
+from envsnap.rules._core import (
+    NeedError,
+    NotAskedError,
+    Pair,
+    Said,
+    Side,
+    drift,
+    fit,
+    health,
+    look_up,
+    need,
+    not_decidable,
+)
 from envsnap.rules._cuda import Need, computes_on_gpu, major, needs
 from envsnap.rules._findings import Condition, Outcome, Scope
-from envsnap.rules._sources import CUDA_COMPATIBILITY, CUDA_FAQ, DRIVER_MATRIX, DRIVER_MISMATCH
-from envsnap.sections import Driver, Gpu, Os, Packages, Python
+from envsnap.rules._sources import (
+    CUDA_COMPATIBILITY,
+    CUDA_FAQ,
+    DRIVER_MATRIX,
+    DRIVER_MISMATCH,
+    FORWARD,
+    KERNEL_MODULES,
+)
+from envsnap.rules._views import sm, visible_gpus
+from envsnap.sections import (
+    Device,
+    Driver,
+    ForwardCompatibility,
+    Gpu,
+    Os,
+    Packages,
+    Python,
+    Reason,
+    Unknown,
+)
 
 
 @fit(
@@ -22,23 +53,72 @@ def floor(pair: Pair) -> Iterator[Said]:
 
     Since CUDA 11 every release of a major version runs on the driver of its first release
     (CUDA 12: 525.60.13); before 11 each needs its own. A container uses the machine's driver.
-    A cuda-compat package can help on data center GPUs; it is not looked at.
+    Where a cuda-compat package serves programs with a newer CUDA, that one counts.
     """
+    said = _too_old(pair)
+    if said is not None and not _helped(pair, *_majors(pair)):
+        yield said
+
+
+@fit(
+    "DRV009", scope=Scope.CONTAINER, worst=Outcome.BLOCKS, reads=(Gpu, Os, Packages, Python),
+    source=FORWARD,
+)  # fmt: skip
+def helped_outside(pair: Pair) -> Iterator[Said]:
+    """The machine's cuda-compat is not in the container, which gets the driver itself.
+
+    The driver is too old for the CUDA that the packages are built for; natively a cuda-compat
+    package makes up for it. An image needs one of its own.
+    """
+    driver = _driver(pair.found) if needs(pair.wanted) else None
+    if driver is None or driver.compat is None:
+        return
+    said = _too_old(pair)
+    if said is not None and _helped(pair, *_majors(pair)):
+        yield said._replace(remedy=f"cuda-compat in the image, or {said.remedy}")
+
+
+def _too_old(pair: Pair) -> Said | None:
+    """What is to be said of a driver that is too old; None where it is not."""
     asked = needs(pair.wanted)
     version = _version(pair.found) if asked else None
     if version is None:
-        return
+        return None
     floors = [(each, _floor(pair, each)) for each in asked]
     worst, looked = max(floors, key=lambda each: parse_driver(each[1].value.lowest) or ())
     lowest = looked.value.lowest
-    if _is_older(pair.found, version, lowest):
-        yield Said(
-            "driver", Outcome.BLOCKS,
-            f"{worst.package} is built for CUDA {worst.cuda}, which needs driver {lowest}; "
-            f"here is {version}",
-            remedy=f"a driver of {lowest} or newer",
-            wanted=f"{lowest} or newer", found=version, rests_on=looked,
-        )  # fmt: skip
+    if not _is_older(pair.found, version, lowest):
+        return None
+    return Said(
+        "driver", Outcome.BLOCKS,
+        f"{worst.package} is built for CUDA {worst.cuda}, which needs driver {lowest}; "
+        f"here is {version}",
+        remedy=f"a driver of {lowest} or newer",
+        wanted=f"{lowest} or newer", found=version, rests_on=looked,
+    )  # fmt: skip
+
+
+def _is_helped_for_sure(pair: Pair, asked: Need) -> bool:
+    """Whether cuda-compat is known to be in use and as new as that: else the note is true."""
+    try:
+        return _helped(pair, asked.cuda)
+    except NeedError:
+        return False
+
+
+def _majors(pair: Pair) -> set[str]:
+    """The CUDA majors that the packages ask for: within one, older minors serve newer ones."""
+    return {major(each.cuda) for each in needs(pair.wanted)}
+
+
+def _helped(pair: Pair, *cuda: str) -> bool:
+    """Whether cuda-compat is in use and serves each of these CUDA versions."""
+    compat = _compat(pair.found)
+    path = pair.found.path("gpu.driver.compat")
+    if compat is None or not need(compat.used, f"{path}.used"):
+        return False
+    served = numbers_of(need(compat.cuda, f"{path}.cuda"))
+    return all(numbers_of(each) <= served for each in cuda)
 
 
 @fit(
@@ -63,6 +143,8 @@ def older_minor(pair: Pair) -> Iterator[Said | Condition]:
         if exact is None or _is_older(pair.found, version, lowest):
             return  # DRV001 says it
         if _is_older(pair.found, version, exact):
+            if _is_helped_for_sure(pair, each):
+                return
             yield Said(
                 "driver", Outcome.NOTE,
                 f"driver {version} is older than CUDA {each.cuda}'s own, {exact}",
@@ -92,9 +174,8 @@ def dropped(pair: Pair) -> Iterator[Said]:
     if version is None:
         return
     branch = (parse_driver(version) or (0,))[0]
-    for index, device in enumerate(need(side.need(Gpu).devices, side.path("gpu.devices"))):
-        path = side.path(f"gpu.devices[{index}].compute_capability")
-        capability = need(device.compute_capability, path) if device.vendor == "nvidia" else None
+    for place, device in _judged(side):
+        capability = need(device.compute_capability, f"{place}.compute_capability")
         arch = None if capability is None else gpu_arch.by_capability(capability)
         if isinstance(arch, Looked) and branch > (arch.value.last_driver_branch or branch):
             yield Said(
@@ -151,6 +232,94 @@ def not_loaded(pair: Pair) -> Iterator[Said]:
         )  # fmt: skip
 
 
+@fit(
+    "DRV007", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python),
+    source=KERNEL_MODULES,
+)  # fmt: skip
+def other_module(pair: Pair) -> Iterator[Said]:
+    """This kernel module does not drive the GPU, and programs do not see it.
+
+    NVIDIA's open kernel module drives Turing and later, the proprietary one nothing after
+    Hopper. Judged are the GPUs that the driver does not show.
+    """
+    side = pair.found
+    driver = _driver(side) if _matters(pair) else None
+    if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
+        return
+    for path, device in _judged(side):
+        capability = need(device.compute_capability, f"{path}.compute_capability")
+        if capability is None or all(_drives(each, capability) for each in _FLAVOURS):
+            continue
+        flavour = need(driver.flavour, side.path("gpu.driver.flavour"))
+        if flavour in _FLAVOURS and not _drives(flavour, capability):
+            shown_by = need(device.shown_by, f"{path}.shown_by")
+            if _DRIVEN.isdisjoint(shown_by):  # else it does drive it, whatever the tables say
+                yield _not_driven(flavour, capability)
+
+
+_FLAVOURS = ("open", "proprietary")
+
+
+def _drives(flavour: str, capability: str) -> bool:
+    """Whether that kernel module drives such a GPU."""
+    known = look_up(cuda_driver.kernel_module(flavour), "gpu.driver.flavour").value
+    first, last = known.first_compute_capability, known.last_compute_capability
+    asked = numbers_of(capability)
+    return numbers_of(first or "0") <= asked <= numbers_of(last or capability)
+
+
+def _not_driven(flavour: str, capability: str) -> Said:
+    other = "proprietary" if flavour == "open" else "open"
+    return Said(
+        "kernel module", Outcome.BLOCKS,
+        f"the {flavour} kernel module does not drive {sm(capability)}",
+        remedy=f"install the {other} kernel module of the same driver", found=flavour,
+    )  # fmt: skip
+
+
+_DRIVEN = frozenset({"nvml", "nvidia-smi", "proc"})
+
+
+@health("DRV008", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Gpu,), source=FORWARD)
+def forward_compatibility(side: Side) -> Iterator[Said]:
+    """cuda-compat serves the driver branches and GPUs that it is made for alone.
+
+    A libcuda of a cuda-compat package is on the search path. On a GeForce card CUDA then does
+    not start (error 804); over a driver branch that it does not list it is not to be used.
+    """
+    driver = _driver(side)
+    if driver is not None and _is_not_recorded(driver.compat):
+        raise NotAskedError  # an older capture, or a profile: it did not look for one
+    compat = _compat(side)
+    if compat is None:
+        return
+    path = side.path("gpu.driver.compat")
+    version = need(compat.version, f"{path}.version")
+    if need(compat.used, f"{path}.used"):
+        cards = [each for each in visible_gpus(side) if each.vendor == "nvidia"]
+        names = [need(each.name, f"{each.path}.name") for each in cards]
+        rule = look_up(cuda_driver.forward_compatibility(), path)
+        geforce = [name for name in names if "GeForce" in name]
+        if geforce and not rule.value.geforce:
+            yield Said(
+                "cuda-compat", Outcome.BLOCKS,
+                f"cuda-compat {version} is in use on {geforce[0].removeprefix('NVIDIA ')}",
+                remedy="take cuda-compat off LD_LIBRARY_PATH, and install a newer driver",
+                found=version, rests_on=rule,
+            )  # fmt: skip
+        return
+    drivers = need(compat.drivers, f"{path}.drivers")
+    ours = _version(side)
+    branch = (parse_driver(ours or "") or (0,))[0]
+    if drivers and branch not in drivers:
+        branches = ", ".join(f"R{each}" for each in drivers)
+        yield Said(
+            "cuda-compat", Outcome.NOTE,
+            f"cuda-compat {version} is for drivers of {branches}; here is {ours}",
+            remedy="a driver of one of these branches, or remove cuda-compat", found=ours,
+        )  # fmt: skip
+
+
 @drift("DRV006", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDA_FAQ)
 def version_differs(pair: Pair) -> Iterator[Said]:
     """A newer driver runs what was built for an older one.
@@ -174,8 +343,29 @@ def _matters(pair: Pair) -> bool:
     return pair.is_one or computes_on_gpu(pair.wanted)
 
 
+def _judged(side: Side) -> Iterator[tuple[str, Device]]:
+    """NVIDIA's GPUs that programs see, each with its place; all of them, where they see none.
+
+    Of a card that was given to somebody else there is little to know, and nothing to mend.
+    """
+    devices = need(side.need(Gpu).devices, side.path("gpu.devices"))
+    cards = [index for index, each in enumerate(devices) if each.vendor == "nvidia"]
+    visible = need(side.need(Gpu).visible, side.path("gpu.visible")) if cards else ()
+    for index in [each for each in cards if each in visible] or cards:
+        yield side.path(f"gpu.devices[{index}]"), devices[index]
+
+
 def _driver(side: Side) -> Driver | None:
     return need(side.need(Gpu).driver, side.path("gpu.driver"))
+
+
+def _is_not_recorded(fact: object) -> bool:
+    return isinstance(fact, Unknown) and fact.reason is Reason.NOT_RECORDED
+
+
+def _compat(side: Side) -> ForwardCompatibility | None:
+    driver = _driver(side)
+    return None if driver is None else need(driver.compat, side.path("gpu.driver.compat"))
 
 
 def _version(side: Side) -> str | None:

@@ -14,8 +14,8 @@ from envsnap.rules._sources import (
     ENVSNAP,
     NCCL_ORDER,
 )
-from envsnap.rules._views import GpuKind, gib, sm, visible_gpus
-from envsnap.sections import Gpu, Packages, Python
+from envsnap.rules._views import GpuKind, gib, gpu_peaks, sm, visible_gpus
+from envsnap.sections import Gpu, Packages, Python, Run
 
 _LESS = 0.97  # ECC and firmware take a share of the same card's memory
 
@@ -90,17 +90,18 @@ def other_size(pair: Pair) -> Iterator[Said]:
 
 
 @drift(
-    "GPU005", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Packages, Python),
+    "GPU005", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Packages, Python, Run),
     source=ENVSNAP,
 )  # fmt: skip
 def less_memory(pair: Pair) -> Iterator[Said]:
     """What filled the wanted GPU's memory does not fit.
 
     What the computation needed is not recorded, only what its GPU had. A smaller batch needs
-    less, and is another computation.
+    less, and is another computation. Where `envsnap run` recorded what it needed, that counts
+    (RUN001).
     """
     wanted = _computing(pair)
-    if not wanted:
+    if not wanted or gpu_peaks(pair.wanted) is not None:
         return
     theirs = min(need(each.memory_mib, f"{each.path}.memory_mib") for each in wanted)
     for found in _distinct(_counterparts(pair, wanted)):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap.facts import Looked, NewerThanFacts, gpu_arch, torch_cuda
-from envsnap.facts.gpu_arch import Target
+from envsnap.facts import Looked, gpu_arch, torch_cuda
+from envsnap.rules._code import numbers_of, runs_as_ptx, runs_compiled
 from envsnap.rules._core import Pair, Said, Side, drift, fit, health, look_up, need, not_decidable
-from envsnap.rules._cuda import computes_on_gpu, is_machine_alone, machine
-from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._cuda import computes_on_gpu, machine, needs, published_torch
+from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUDA_GUIDE, TORCH_RANDOMNESS
-from envsnap.rules._views import GpuKind, active, sm, visible_gpus
-from envsnap.sections import Gpu, Package, Packages, Python
+from envsnap.rules._views import GpuKind, looked_into, sm, visible_gpus
+from envsnap.sections import Gpu, GpuCode, Packages, Python
 
 
 @fit(
-    "GPU002", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python),
+    "GPU002", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, GpuCode, Packages, Python),
     source=CUDA_GUIDE,
 )  # fmt: skip
 def torch_code(pair: Pair) -> Iterator[Said]:
@@ -23,9 +23,11 @@ def torch_code(pair: Pair) -> Iterator[Said]:
 
     Compiled GPU code runs on its own compute capability and later ones of the same major; PTX
     is compiled by the driver for any later one. What PyTorch's published wheels contain is
-    taken from a table; other libraries' code is not looked at.
+    taken from a table, where `capture --deep` did not read it from the libraries themselves.
     """
-    torch = _published_torch(pair.wanted)
+    if looked_into(pair.wanted, GpuCode) is not None:
+        return  # GPU009 says it of every library
+    torch = published_torch(pair.wanted)
     gpus = [each for each in visible_gpus(pair.found) if each.vendor == "nvidia"] if torch else []
     if torch is None or not gpus:
         return
@@ -45,6 +47,44 @@ def torch_code(pair: Pair) -> Iterator[Said]:
                 remedy=f"a build of torch with {sm(capability)}, or another GPU",
                 wanted=", ".join(code.value.arch_list), found=sm(capability), rests_on=code,
             )  # fmt: skip
+
+
+@fit(
+    "GPU016", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, GpuCode, Packages, Python),
+    source=CUDA_GUIDE,
+)  # fmt: skip
+def dropped_by_toolkit(pair: Pair) -> Iterator[Said | Condition]:
+    """A CUDA release that has dropped a GPU has no code for it in its libraries.
+
+    CUDA 13 was the end for GPUs before Turing, CUDA 12 for Kepler. For packages other than
+    PyTorch this is all that is known of their code without `capture --deep`.
+    """
+    if looked_into(pair.wanted, GpuCode) is not None:
+        return  # GPU009 looks into every library
+    asked = [each for each in needs(pair.wanted) if each.package != "torch"]
+    gpus = [each for each in visible_gpus(pair.found) if each.vendor == "nvidia"] if asked else []
+    for capability, gpu in sorted({_capability(each): each for each in gpus}.items()):
+        for each in asked:
+            oldest = gpu_arch.oldest(each.cuda)
+            if isinstance(oldest, Looked) and _is_below(capability, oldest.value):
+                yield Said(
+                    f"GPU code of {each.package}", Outcome.BLOCKS,
+                    f"{each.package} is built for CUDA {each.cuda}, which makes no code for "
+                    f"{gpu.title} ({sm(capability)})",
+                    remedy="a build for an older CUDA, or another GPU",
+                    wanted=each.cuda, found=sm(capability), rests_on=oldest,
+                )  # fmt: skip
+                break
+    names = sorted({each.package for each in asked if not each.package.startswith("nvidia-")})
+    if names and gpus and not _same_kinds(pair, {_capability(each) for each in gpus}):
+        yield Condition(
+            code="GPU016",
+            text=f"whether {', '.join(names)} has code for this GPU was not read (capture --deep)",
+        )
+
+
+def _is_below(capability: str, oldest: gpu_arch.Arch) -> bool:
+    return numbers_of(capability) < numbers_of(oldest.compute_capability)
 
 
 @drift(
@@ -89,7 +129,7 @@ def cpu_build(side: Side) -> Iterator[Said]:
 
     The build of PyTorch that is installed has no GPU code, on a machine that has a GPU.
     """
-    torch = _published_torch(side)
+    torch = published_torch(side)
     if torch is None:
         return
     gpus = visible_gpus(side)
@@ -102,14 +142,6 @@ def cpu_build(side: Side) -> Iterator[Said]:
             f"{gpus[0].title}",
             remedy="install a build with CUDA from PyTorch's own index", rests_on=build,
         )  # fmt: skip
-
-
-def _published_torch(side: Side) -> Package | None:
-    """PyTorch as its project publishes it; None where it is another's build, or not there."""
-    torch = None if is_machine_alone(side) else active(side).get("torch")
-    if torch is None or torch.conda is not None or "rocm" in torch.version:
-        return None
-    return torch if torch.origin.kind in {"index", "archive"} else None
 
 
 def _capability(gpu: GpuKind) -> str:
@@ -127,22 +159,8 @@ def _same_kinds(pair: Pair, found: set[str]) -> bool:
 
 def _covers(code: torch_cuda.Code, capability: str, gpu: GpuKind) -> bool:
     path = f"{gpu.path}.compute_capability"
-    asked = _numbers(capability)
-    for name in code.arch_list:
-        target = gpu_arch.by_target(name)
-        if isinstance(target, NewerThanFacts):
-            look_up(target, path)
-        if isinstance(target, Looked) and _runs(target.value, asked):
-            return True
-    ptx = code.ptx and gpu_arch.by_target(code.ptx.replace("compute_", "sm_"))
-    return isinstance(ptx, Looked) and _numbers(ptx.value.compute_capability) <= asked
-
-
-def _runs(target: Target, asked: tuple[int, ...]) -> bool:
-    built = _numbers(target.compute_capability)
-    if target.scope == "exact":
-        return built == asked
-    return built[:1] == asked[:1] and built <= asked
+    compiled = runs_compiled(code.arch_list, capability, path)
+    return compiled or runs_as_ptx((code.ptx,) if code.ptx else (), capability, path)
 
 
 def _has(side: Side, capability: str, name: str) -> bool:
@@ -151,7 +169,3 @@ def _has(side: Side, capability: str, name: str) -> bool:
 
 def _features(side: Side, capability: str) -> Looked[gpu_arch.Features]:
     return look_up(gpu_arch.features(capability), side.path("gpu.devices"))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())

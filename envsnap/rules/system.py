@@ -8,9 +8,11 @@ from envsnap.facts import Looked, manylinux
 from envsnap.rules._core import Open, Pair, Said, drift, fit, look_up, need
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import ENVSNAP, GLIBC_MATH, PLATFORM_TAGS
-from envsnap.rules._views import active
-from envsnap.sections import Os, Packages, Unknown
+from envsnap.rules._views import active, asked_for
+from envsnap.sections import Os, Packages, SystemLibraries, Unknown
 
+_GLIBC = "GLIBC_"
+_SHOWN = 3
 _NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -95,6 +97,39 @@ def c_library_floor(pair: Pair) -> Iterator[Said | Open]:
             f"{name} needs {libc} {floor.value.version}; here is {version}",
             remedy="run it in the container",
             wanted=f"{libc} {floor.value.version}", found=f"{libc} {version}", rests_on=floor,
+        )  # fmt: skip
+
+
+@fit(
+    "SYS008", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Os, SystemLibraries),
+    source=PLATFORM_TAGS,
+)  # fmt: skip
+def c_library_symbols(pair: Pair) -> Iterator[Said]:
+    """Compiled code does not load on a C library without the symbols that it asks for.
+
+    What the environment's compiled code asks of glibc, as `capture --deep` read it from its
+    files: that holds for packages that were built on the spot, too.
+    """
+    wanted = asked_for(pair.wanted, SystemLibraries)
+    needed = need(wanted.needed, pair.wanted.path("system_libraries.needed"))
+    asked = {
+        version.removeprefix(_GLIBC): each
+        for each in needed
+        for version in each.versions
+        if version.startswith(_GLIBC) and _numbers(version.removeprefix(_GLIBC))
+    }
+    system = pair.found.need(Os) if asked else None
+    if system is None or need(system.libc, pair.found.path("os.libc")) != "glibc":
+        return  # another C library is SYS004's matter
+    version = need(system.libc_version, pair.found.path("os.libc_version")) or "0"
+    newest = max(asked, key=_numbers)
+    if _numbers(version) < _numbers(newest):
+        names = asked[newest].needed_by
+        yield Said(
+            "C library symbols", Outcome.BLOCKS,
+            f"{', '.join(names[:_SHOWN])} needs glibc {newest} ({asked[newest].name}); "
+            f"here is {version}",
+            remedy="run it in the container", wanted=f"glibc {newest}", found=f"glibc {version}",
         )  # fmt: skip
 
 

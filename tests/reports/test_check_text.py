@@ -60,9 +60,10 @@ found   this machine: Debian 12, A100-SXM4-40GB, driver 550.54.14
   RESULTS            AS CAPTURED   no difference known to change digits
 
 Fine         packages, Python, system, CPU and memory, GPU, driver, CUDA
-             libraries, variables (47 rules).  -v lists them
+             libraries, what would load, variables, fabric (55 rules).  -v
+             lists them
 
-Exit 0: nothing that changes results in 50 rules
+Exit 0: nothing that changes results in 59 rules
 Decided by   running natively: 7 of 7 packages are installed there.  --for
              changes it"""
 
@@ -79,7 +80,7 @@ found   this machine: Debian 12, Tesla T4, driver 535.183.01
 
   IN THE CONTAINER   RUNS, WITH LIMITS                      (decides the exit)
   NATIVELY           CANNOT TELL   found packages is not known
-  RESULTS            MAY DIFFER   3 reasons below
+  RESULTS            MAY DIFFER   4 reasons below
 
 2 limits
   GPU memory  24 GiB -> 15 GiB: what filled the wanted GPU's memory      GPU005
@@ -89,16 +90,21 @@ found   this machine: Debian 12, Tesla T4, driver 535.183.01
               is refused, or emulated slowly
               -> float16 or float32, and say so in the report
 
-3 reasons why digits may differ
+4 reasons why digits may differ
   CPU         zen4 -> cascadelake: NumPy, BLAS and PyTorch take other    CPU001
               kernels, which add in another order
   GPU kind    GeForce RTX 4090 (sm_89) -> Tesla T4 (sm_75): the same     GPU003
               bits are promised within one kind of GPU only (cuDNN)
   GPU size    128 -> 40 multiprocessors: sums are split by the number    GPU004
               of multiprocessors (cuBLAS)
+  TF32        float32 convolutions of PyTorch: with it -> without it:    GPU013
+              TensorFloat-32 keeps ten bits of a number: results differ
+              in the third digit
+              -> a GPU of Ampere or later, or the wanted results again
+                 without it
 
-Fine         driver, variables, container engines (7 rules), and 7 other rules;
-             4 differences change no digit.  -v lists them
+Fine         driver, variables, container engines (9 rules), and 10 other
+             rules; 4 differences change no digit.  -v lists them
 Not checked  found os.kernel: not-recorded: not the same on all machines of
              this profile (SYS007)
 Condition    sums on the CPU are split by its number of threads
@@ -141,8 +147,8 @@ def test_a_family_of_which_a_rule_was_not_judged_is_not_called_fine() -> None:
     report = shown(machine(), machine(packages=UNSEEN), options=CheckOptions(scope=Scope.NATIVE))
     fine = " ".join(report.partition("Fine ")[2].partition("Not checked")[0].split())
     assert fine == (
-        "Python, system, CPU and memory, driver, CUDA libraries, variables (26 rules), and 11 "
-        "other rules. -v lists them"
+        "Python, system, CPU and memory, driver, CUDA libraries, variables, fabric (29 rules), "
+        "and 15 other rules. -v lists them"
     )
 
 
@@ -194,7 +200,7 @@ def test_notes_are_counted_and_told_with_v_alone() -> None:
     found = machine(os=made.linux(kernel="6.8.0"))
     assert "kernel 6.1.0" not in shown(machine(), found)
     words = " ".join(shown(machine(), found).split())
-    assert "(46 rules); 1 difference changes no digit. -v lists them" in words
+    assert "(54 rules); 1 difference changes no digit. -v lists them" in words
     verbose = shown(machine(), found, verbose=True)
     assert "\n1 note\n  kernel      kernel 6.1.0 -> 6.8.0: Linux keeps its" in verbose
     assert "\nFine         packages: missing (PKG001), other version (PKG002)," in verbose

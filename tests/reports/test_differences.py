@@ -13,7 +13,18 @@ from envsnap.reports.differences_text import json_text, text
 from envsnap.rules import rules
 from envsnap.sections import SECTIONS, Environ, fields
 from tests import made
-from tests.rules.machines import T4, UNSEEN, device, driver, gpu, library, machine, packages
+from tests.rules.machines import (
+    T4,
+    UNSEEN,
+    copy,
+    device,
+    driver,
+    gpu,
+    libraries,
+    library,
+    machine,
+    packages,
+)
 from tests.strategies import manifests
 
 
@@ -43,6 +54,7 @@ def test_another_gpu_is_told_fact_by_fact_with_its_grades() -> None:
         ("gpu.driver.version", "550.54.14", "515.65.01", "DRV001"),
         ("gpu.driver.kernel_module", "550.54.14", "515.65.01", None),
         ("gpu.driver.library", "550.54.14", "515.65.01", None),
+        ("gpu.driver.gsp_firmware", "550.54.14", "515.65.01", None),
         ("gpu.devices.[0].name", "NVIDIA A100-SXM4-40GB", "Tesla T4", None),
         ("gpu.devices.[0].architecture", "ampere", "turing", None),
         ("gpu.devices.[0].compute_capability", "8.0", "7.5", "GPU007"),
@@ -114,3 +126,17 @@ def test_every_graded_fact_and_every_grading_rule_exists() -> None:
     for path in RULES:
         section, _, fact = path.partition(".")
         assert fact.split(".")[0] in {field.name for field in fields(SECTIONS[section])}, path
+
+
+def test_a_library_that_loads_from_elsewhere_is_told_by_its_file_and_graded() -> None:
+    decoy = copy(source="other", owner=None, content="d" * 64, location="/opt/libcudnn.so.9")
+    wanted = machine(libraries=libraries(copy()))
+    found = machine(libraries=libraries(decoy, found_by="LD_LIBRARY_PATH"))
+    assert [graded(each) for each in differences(wanted, found)] == [
+        ("libraries.copies.{env}/nvidia/cudnn/libcudnn.so.9", "9.1.0", "not there", "LIB001"),
+        ("libraries.copies./opt/libcudnn.so.9", "not there", "9.1.0", "LIB001"),
+        ("libraries.consumers.torch.loads.cudnn.location",
+         "{env}/nvidia/cudnn/libcudnn.so.9", "/opt/libcudnn.so.9", "LIB001"),
+        ("libraries.consumers.torch.loads.cudnn.found_by",
+         "runpath", "LD_LIBRARY_PATH", "LIB001"),
+    ]  # fmt: skip

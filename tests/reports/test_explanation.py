@@ -15,8 +15,8 @@ DRV001  CUDA does not start on a driver older than its family's first one
 
 Since CUDA 11 every release of a major version runs on the driver of its first
 release (CUDA 12: 525.60.13); before 11 each needs its own. A container uses
-the machine's driver. A cuda-compat package can help on data center GPUs; it is
-not looked at.
+the machine's driver. Where a cuda-compat package serves programs with a newer
+CUDA, that one counts.
 
 kind     fit: holds what an environment needs against what a machine has
 worst    blocks: it will not run

@@ -10,14 +10,14 @@ from tests.rules.machines import TORCH, UNSEEN, device, driver, gpu, machine, pa
 
 def test_a_well_machine_is_one_line() -> None:
     assert health_lines(health(machine()), 80) == [
-        "  Healthy    16 rules on driver, GPU code and libraries found nothing"
+        "  Healthy    20 rules on driver, GPU code and libraries found nothing"
     ]
 
 
 def test_what_could_not_be_judged_is_counted() -> None:
     unseen = machine(gpu=gpu(device(), hidden=UNSEEN))
     assert health_lines(health(unseen), 80) == [
-        "  Healthy    15 rules on driver, GPU code and libraries found nothing, 1 could",
+        "  Healthy    19 rules on driver, GPU code and libraries found nothing, 1 could",
         "             not be judged",
     ]
 

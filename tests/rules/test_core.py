@@ -14,6 +14,7 @@ from envsnap.rules._core import Open, Pair, Said, Side, drift, judge, look_up, n
 from envsnap.rules._sources import ENVSNAP
 from envsnap.sections import Os, Reason, Unknown
 from tests.rules.machines import UNSEEN, driver, gpu, machine
+from tests.rules.test_laws import DEEP
 
 SIDES = Side("wanted", machine()), Side("found", machine())
 
@@ -117,7 +118,7 @@ def test_what_the_tables_lack_is_not_checked(
 
 
 def test_a_well_machine_has_no_health_finding_and_every_rule_is_judged() -> None:
-    report = health(machine())
+    report = health(DEEP)
     assert (report.findings, report.not_checked) == ((), ())
     expected = {
         each.code

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from envsnap.manifest import Manifest
-from envsnap.sections import CondaRecord, Package, Reason, Unknown
+from envsnap.sections import (
+    CondaRecord,
+    Driver,
+    ForwardCompatibility,
+    Package,
+    Reason,
+    Unknown,
+    replace,
+)
 from tests import made
 from tests.rules.machines import (
     RUNTIME,
@@ -196,3 +204,118 @@ def test_the_found_machines_own_cuda_packages_do_not_count() -> None:
     pure, old = needing(made.package("idna", "3.7")), driven("390.46")
     assert told(judged("DRV001", pure, old)) == []
     assert judged("DRV001", needing(TORCH), old).findings != ()
+
+
+def compat(**changes: object) -> ForwardCompatibility:
+    known = ForwardCompatibility(
+        version="590.44.01", cuda="13.1", drivers=(535, 550, 570, 575, 580, 590), used=True,
+        location="/usr/local/cuda/compat/libcuda.so.590.44.01",
+    )  # fmt: skip
+    return replace(known, **changes)
+
+
+CUDA_13 = made.package("nvidia-cuda-runtime", "13.0.48")
+NEEDS_580 = (
+    "nvidia-cuda-runtime is built for CUDA 13.0, which needs driver 580.65.06; here is 535.183.01"
+)
+
+
+def helped(**changes: object) -> Manifest:
+    return driven_with(driver("535.183.01", compat=compat(**changes), cuda_in_effect="13.1"))
+
+
+def driven_with(known: Driver, **changes: object) -> Manifest:
+    return machine(gpu=gpu(replace(device(), **changes), driver=known))
+
+
+def test_cuda_compat_makes_up_for_an_old_driver_outside_containers() -> None:
+    wanted = needing(CUDA_13)
+    assert told(judged("DRV001", wanted, helped())) == []
+    report = judged("DRV009", wanted, helped())
+    assert told(report) == [("blocks", NEEDS_580)]
+    assert report.findings[0].remedy == (
+        "cuda-compat in the image, or a driver of 580.65.06 or newer"
+    )
+
+
+def test_cuda_compat_that_is_not_used_or_too_old_helps_nothing() -> None:
+    wanted = needing(CUDA_13)
+    for changes in ({"used": False}, {"cuda": "12.9"}):
+        assert told(judged("DRV001", wanted, helped(**changes))) == [("blocks", NEEDS_580)]
+        assert told(judged("DRV009", wanted, helped(**changes))) == []
+
+
+def test_cuda_compat_is_asked_for_only_where_the_driver_is_too_old() -> None:
+    wanted = needing(CUDA_13)
+    old = driven_with(driver("535.183.01", compat=UNSEEN))
+    new = driven_with(driver("580.65.06", compat=UNSEEN))
+    assert missing(judged("DRV001", wanted, old)) == [
+        ("found gpu.driver.compat", "no-permission: for a test")
+    ]
+    assert told(judged("DRV001", wanted, new)) == []
+
+
+def test_cuda_compat_as_new_as_the_packages_has_no_older_minor() -> None:
+    wanted = needing(made.package("nvidia-cuda-runtime-cu12", "12.8.57"))
+    assert [each for each, _ in told(judged("DRV002", wanted, driven("535.183.01")))] == ["note"]
+    assert told(judged("DRV002", wanted, helped())) == []
+
+
+def test_cuda_compat_on_a_geforce_card_stops_cuda() -> None:
+    known = driver("535.183.01", compat=compat())
+    card = driven_with(known, name="NVIDIA GeForce RTX 4090")
+    assert told(well("DRV008", card)) == [
+        ("blocks", "cuda-compat 590.44.01 is in use on GeForce RTX 4090")
+    ]
+    assert told(well("DRV008", driven_with(known))) == []
+    assert missing(well("DRV008", driven_with(known, name=UNSEEN))) == [
+        ("gpu.devices[0].name", "no-permission: for a test")
+    ]
+
+
+def test_cuda_compat_for_other_driver_branches_is_a_note() -> None:
+    unused = compat(used=False)
+    assert told(well("DRV008", driven_with(driver("515.65.01", compat=unused)))) == [
+        ("note", ("cuda-compat 590.44.01 is for drivers of R535, R550, R570, R575, R580, R590; "
+        "here is 515.65.01"))
+    ]  # fmt: skip
+    assert told(well("DRV008", driven_with(driver("580.65.06", compat=unused)))) == []
+
+
+@pytest.mark.parametrize(
+    ("flavour", "capability", "expected"),
+    [
+        ("open", "7.0", [("blocks", "the open kernel module does not drive sm_70")]),
+        ("open", "7.5", []),
+        ("proprietary", "9.0", []),
+        (
+            "proprietary",
+            "10.0",
+            [("blocks", "the proprietary kernel module does not drive sm_100")],
+        ),
+        (None, "10.0", []),
+    ],
+)
+def test_each_kernel_module_drives_some_gpus(
+    flavour: str | None, capability: str, expected: list[tuple[str, str]]
+) -> None:
+    known = driver("580.65.06", flavour=flavour)
+    unseen = driven_with(known, compute_capability=capability, shown_by=("pci",))
+    assert told(judged("DRV007", machine(), unseen)) == expected
+    assert (
+        told(judged("DRV007", machine(), driven_with(known, compute_capability=capability))) == []
+    )
+
+
+def test_whether_the_module_fits_needs_what_the_gpu_is() -> None:
+    known = driver("580.65.06")
+    black = driven_with(known, compute_capability="10.0", shown_by=UNSEEN)
+    assert missing(judged("DRV007", machine(), black)) == [
+        ("found gpu.devices[0].shown_by", "no-permission: for a test")
+    ]
+    either = driven_with(driver("580.65.06", flavour=UNSEEN), shown_by=UNSEEN)
+    assert told(judged("DRV007", machine(), either)) == []
+    dark = driven_with(known, shown_by=("pci",), compute_capability=UNSEEN)
+    assert missing(judged("DRV007", machine(), dark)) == [
+        ("found gpu.devices[0].compute_capability", "no-permission: for a test")
+    ]

@@ -233,3 +233,41 @@ def test_packages_that_only_look_at_a_gpu_do_not_compute_on_it() -> None:
     looking: Package = made.package("nvidia-ml-py", "12.560.30")
     wanted = machine(packages=packages(looking))
     assert told(judged("GPU003", wanted, having(T4))) == []
+
+
+JAX_13 = packages(
+    made.package("jax-cuda13-plugin", "0.8.0"), made.package("nvidia-cuda-runtime", "13.0.48")
+)
+V100 = device("Tesla V100-SXM2-32GB", compute_capability="7.0", architecture="volta")
+
+
+def test_a_cuda_release_that_dropped_the_gpu_has_no_code_for_it() -> None:
+    wanted = machine(packages=JAX_13)
+    assert told(judged("GPU016", wanted, having(V100))) == [
+        ("blocks", ("jax-cuda13-plugin is built for CUDA 13, which makes no code for "
+         "Tesla V100-SXM2-32GB (sm_70)"))
+    ]  # fmt: skip
+    assert told(judged("GPU016", wanted, having(T4))) == []
+    older = packages(made.package("jax-cuda12-plugin", "0.4.30"))
+    assert told(judged("GPU016", machine(packages=older), having(V100))) == []
+
+
+def test_code_that_nobody_looked_at_lowers_what_is_claimed() -> None:
+    wanted = machine(packages=JAX_13)
+    report = judged("GPU016", wanted, having(T4))
+    assert [each.text for each in report.conditions] == [
+        "whether jax-cuda13-plugin has code for this GPU was not read (capture --deep)"
+    ]
+    assert judged("GPU016", wanted, having(A100)).conditions == ()
+    assert missing(judged("GPU016", wanted, having(replace(T4, compute_capability=UNSEEN)))) == [
+        ("found gpu.devices[0].compute_capability", "no-permission: for a test")
+    ]
+
+
+def test_an_environment_for_amds_gpus_computes_on_no_other() -> None:
+    rocm = packages(made.package("torch", "2.8.0+rocm6.4"))
+    wanted = machine(packages=rocm, gpu=gpu(AMD, kind="amd", driver=None))
+    assert told(judged("GPU001", wanted, having(A100))) == [
+        ("blocks", "AMD Instinct MI300X -> no such GPU")
+    ]
+    assert told(judged("GPU001", wanted, wanted)) == []

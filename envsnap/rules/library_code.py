@@ -1,0 +1,224 @@
+"""GPU: whether the libraries themselves hold code for the GPU at hand, as `--deep` read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from envsnap._typing import NamedTuple
+from envsnap.manifest import canonical_name
+from envsnap.rules._code import numbers_of, overridden, runs_as_ptx, runs_compiled, runs_on_amd
+from envsnap.rules._core import NeedError, Open, Pair, Said, fit, need, not_decidable
+from envsnap.rules._cuda import needs
+from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._sources import CUDA_GUIDE
+from envsnap.rules._views import GpuKind, asked_for, listed, sm, visible_gpus
+from envsnap.sections import CodeFile, Environ, Gpu, GpuCode, Packages, Python
+
+_MAIN = re.compile(
+    r"torch|tensorflow|tensorflow-cpu-aws|jaxlib|jax-(cuda|rocm)\d+-(plugin|pjrt)|cupy(-cuda\d+x)?"
+    r"|paddlepaddle-gpu|onnxruntime-gpu|nvidia-(cublas|cudnn)(-cu\d+)?"
+)
+"""Packages without whose code nothing runs; the others' is asked for by what uses them."""
+_OPTIONAL = re.compile(r"nvidia-(cufile|cusparselt|nvshmem|cuda-cupti)(-cu\d+)?|triton")
+"""Packages that hold code for few GPUs on purpose, or for a profiler: most programs ask none."""
+_ROOTS = {"torch": ("libtorch_cuda.so", "libtorch_hip.so")}
+"""The library of a package that everything else of it needs."""
+_SHOWN = 12
+
+
+@fit(
+    "GPU009", scope=Scope.BOTH, worst=Outcome.BLOCKS,
+    reads=(Environ, Gpu, GpuCode, Packages, Python), source=CUDA_GUIDE,
+)  # fmt: skip
+def library_code(pair: Pair) -> Iterator[Said | Open]:
+    """Its first kernel fails: no kernel image is available for the device.
+
+    Every library's code, as `capture --deep` read it, is held against every GPU that programs
+    see. Compiled code runs on its own compute capability and later ones of the same major (with
+    the suffix a on that one alone, with f within its family); PTX on any later one, if the
+    driver is as new as the CUDA release that made it. AMD's targets must match by name.
+
+    Without a framework's code, or that of cuBLAS and cuDNN, nothing runs; without another
+    package's, what uses it. What had nothing for the wanted GPU either, and libraries that are
+    made for few GPUs (cuSPARSELt, a part of cuDNN), are a note at most.
+    """
+    code = asked_for(pair.wanted, GpuCode)
+    files = need(code.files, pair.wanted.path("gpu_code.files"))
+    gpus = visible_gpus(pair.found) if files else ()
+    for package, those in _by_package(files).items():
+        for gpu in _kinds(gpus):
+            yield from _or_open(_judged(pair, package, those, gpu))
+
+
+def _or_open(said: Iterator[Said]) -> Iterator[Said | Open]:
+    """What is said of one package and GPU; a fact that is missing leaves the others judged."""
+    try:
+        yield from said
+    except NeedError as error:
+        yield Open(error.path, error.reason)
+
+
+def _judged(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> Iterator[Said]:
+    """What one package lacks for one GPU."""
+    asked = [each for each in files if _has_any(each, gpu, pair)]
+    lacking = [each for each in asked if not _serves(pair, each, gpu)]
+    if not lacking:
+        return
+    roots = _ROOTS.get(package, ())
+    is_whole = len(lacking) == len(asked) or not set(roots).isdisjoint(_names(lacking))
+    outcome = _outcome(pair, package, lacking, is_whole=is_whole)
+    if outcome is None:
+        return
+    subject = package if is_whole else f"{listed(_names(lacking), 'file')} of {package}"
+    have, title = _have(lacking, gpu), f"{gpu.title} ({_target(pair, gpu)})"
+    ptx = _ptx(pair, package, lacking, gpu)
+    yield Said(
+        f"GPU code of {package}", outcome,
+        f"{subject} has no code for {title}, only for {have}{ptx}",
+        remedy=f"a build of {package} with {_target(pair, gpu)}, or another GPU",
+        wanted=have, found=_target(pair, gpu),
+    )  # fmt: skip
+
+
+def _outcome(
+    pair: Pair, package: str, lacking: list[CodeFile], *, is_whole: bool
+) -> Outcome | None:
+    """How bad it is; None where a part of a package had nothing for its own GPU either."""
+    if is_whole and _MAIN.fullmatch(package):
+        return Outcome.BLOCKS
+    if pair.is_one or not _ran_there(pair, lacking):
+        return Outcome.NOTE if is_whole else None
+    is_part_of_nvidias = package.startswith("nvidia-") and not is_whole
+    return Outcome.NOTE if _OPTIONAL.fullmatch(package) or is_part_of_nvidias else Outcome.DEGRADES
+
+
+def _ran_there(pair: Pair, files: list[CodeFile]) -> bool:
+    """Whether every one of the libraries has code for a GPU of the wanted machine."""
+    theirs = visible_gpus(pair.wanted)
+    there = Pair(pair.wanted, pair.wanted)
+    return bool(theirs) and all(
+        any(_has_any(each, gpu, there) and _serves(there, each, gpu) for gpu in theirs)
+        for each in files
+    )
+
+
+class _Code(NamedTuple):
+    """What a library holds for GPUs of one vendor."""
+
+    compiled: tuple[str, ...]
+    ptx: tuple[str, ...]
+
+
+def _code(file: CodeFile, gpu: GpuKind, pair: Pair) -> _Code:
+    path = pair.wanted.path(f"gpu_code.files.{file.location}")
+    if gpu.vendor == "amd":
+        return _Code(need(file.amd, f"{path}.amd"), ())
+    if gpu.vendor != "nvidia":
+        return _Code((), ())
+    return _Code(need(file.sass, f"{path}.sass"), need(file.ptx, f"{path}.ptx"))
+
+
+def _has_any(file: CodeFile, gpu: GpuKind, pair: Pair) -> bool:
+    """Whether it holds code for GPUs of that vendor at all: else it is for another's."""
+    return any(_code(file, gpu, pair))
+
+
+def _serves(pair: Pair, file: CodeFile, gpu: GpuKind) -> bool:
+    """Whether the library's code runs on the GPU."""
+    code, asked = _code(file, gpu, pair), _target(pair, gpu)
+    path = pair.wanted.path(f"gpu_code.files.{file.location}")
+    if gpu.vendor == "amd":
+        return runs_on_amd(code.compiled, asked, path)
+    capability = _capability(gpu)
+    if runs_compiled(code.compiled, capability, path):
+        return True
+    if not runs_as_ptx(code.ptx, capability, path):
+        return False
+    return _made_by(pair, _package(file), path) <= _served(pair)
+
+
+def _made_by(pair: Pair, package: str, path: str) -> tuple[int, ...]:
+    """The CUDA release that made a package's PTX: its own, else its environment's."""
+    found = [each for each in needs(pair.wanted) if "." in each.cuda]
+    own = [each for each in found if canonical_name(each.package) == package]
+    if not found:
+        not_decidable(path, f"which CUDA release made the PTX of {package} is not known")
+    return max(numbers_of(each.cuda) for each in own or found)
+
+
+def _served(pair: Pair) -> tuple[int, ...]:
+    """The newest CUDA that the found driver, or cuda-compat over it, serves."""
+    path = pair.found.path("gpu.driver")
+    driver = need(pair.found.need(Gpu).driver, path)
+    if driver is None:
+        not_decidable(path, "an NVIDIA GPU without a driver")
+    return numbers_of(need(driver.cuda_in_effect, f"{path}.cuda_in_effect"))
+
+
+def _ptx(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> str:
+    """What is to be said of PTX that this driver cannot compile."""
+    if gpu.vendor != "nvidia":
+        return ""
+    path = pair.wanted.path("gpu_code.files")
+    capability = _capability(gpu)
+    if not any(runs_as_ptx(_code(each, gpu, pair).ptx, capability, path) for each in files):
+        return ""
+    made_by = ".".join(map(str, _made_by(pair, package, path)))
+    served = ".".join(map(str, _served(pair)))
+    return f" and PTX of CUDA {made_by}, which a driver for CUDA {served} cannot compile"
+
+
+def _by_package(files: tuple[CodeFile, ...]) -> Mapping[str, list[CodeFile]]:
+    found: dict[str, list[CodeFile]] = {}
+    for each in files:
+        found.setdefault(_package(each), []).append(each)
+    return dict(sorted(found.items()))
+
+
+def _package(file: CodeFile) -> str:
+    """The package that brought it; where none did, the library itself stands for one."""
+    return canonical_name(file.distribution) if isinstance(file.distribution, str) else _name(file)
+
+
+def _name(file: CodeFile) -> str:
+    return file.location.rpartition("/")[2]
+
+
+def _names(files: list[CodeFile]) -> list[str]:
+    return [_name(each) for each in files]
+
+
+def _have(files: list[CodeFile], gpu: GpuKind) -> str:
+    """The targets that there are, the oldest first; never a long list."""
+    facts = ((each.amd,) if gpu.vendor == "amd" else (each.sass, each.ptx) for each in files)
+    every = {name for some in facts for fact in some if isinstance(fact, tuple) for name in fact}
+    names = sorted(every, key=lambda name: (name[:3] == "com", len(name.rstrip("af")), name))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _kinds(gpus: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:
+    """One of each kind of code that is asked for; another vendor's are not looked at."""
+    kinds = {
+        (each.vendor, str(each.capability), str(each.architecture)): each
+        for each in reversed(gpus)
+        if each.vendor in {"nvidia", "amd"}
+    }
+    return tuple(reversed(kinds.values()))
+
+
+def _target(pair: Pair, gpu: GpuKind) -> str:
+    """What code must be compiled for, to run on the GPU: 'sm_89', 'gfx942'."""
+    if gpu.vendor == "nvidia":
+        return sm(_capability(gpu))
+    variables = need(pair.found.need(Environ).variables, pair.found.path("environ.variables"))
+    return overridden(need(gpu.architecture, f"{gpu.path}.architecture"), variables)
+
+
+def _capability(gpu: GpuKind) -> str:
+    path = f"{gpu.path}.compute_capability"
+    capability = need(gpu.capability, path)
+    if capability is None:
+        not_decidable(path, "an NVIDIA GPU without a compute capability")
+    return capability
