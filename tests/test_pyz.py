@@ -134,6 +134,29 @@ def test_it_captures_a_python_and_finds_nothing_drifted(
     assert (found.startswith(f"{version}."), checked.returncode) == (True, 0), checked.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="commands are watched on Linux alone")
+@pytest.mark.parametrize("version", NEW_ENOUGH)
+def test_it_runs_a_command_and_hears_what_that_imports(
+    pyz: str, version: str, tmp_path: Path
+) -> None:
+    python = interpreter(version)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "alpha.py").write_text("")
+    info = tmp_path / "site" / "alpha-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: alpha\nVersion: 1.0\n")
+    (info / "RECORD").write_text("alpha.py,,\n")
+    assert run([python, "-m", "venv", "--without-pip", f"{tmp_path}/env"]).returncode == 0
+    target = f"{tmp_path}/env/bin/python"
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    (site / "alpha.pth").write_text(f"{tmp_path}/site\n")
+    words = [python, "-I", pyz, "run", "-q", "-o", "m.json", "--", target]
+    ended = run([*words, "-c", "import alpha; raise SystemExit(3)"], cwd=str(tmp_path))
+    with open(f"{tmp_path}/m.json", encoding="utf-8") as file:
+        found = json.load(file)["sections"]["run"]
+    assert (ended.returncode, found["exit_status"], found["modules"]) == (3, 3, ["alpha"])
+
+
 def test_it_writes_the_recipes_that_the_installed_one_writes(pyz: str, tmp_path: Path) -> None:
     save(made.manifest(), f"{tmp_path}/m.json")
     base = f"registry.example/python:3.11.7@sha256:{'ab' * 32}"

@@ -1,7 +1,8 @@
 """The command line: the only place that prints and the only one that exits.
 
 Each command is one module of this folder with `HELP`, `add_arguments(parser)` and
-`run(args) -> ExitCode`. Only the module of the command that was typed is imported.
+`run(args) -> ExitCode`; `run`'s answers its command's own status. Only the module of the command
+that was typed is imported.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ COMMANDS = {
     "check": "compare a machine with a manifest and say what a difference means",
     "build": "write container recipes from a manifest, or build the image",
     "show": "print what a manifest says",
+    "run": "run a command, and record what it really used",
     "lock": "find the URL and hash of every package in a manifest",
     "restore": "make a manifest's environment again, and compare it",
     "pack": "write the one file to attach to a paper",
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(_own_fault(error))
 
 
-def _dispatch(words: list[str]) -> ExitCode:
+def _dispatch(words: list[str]) -> int:
     if not words or words[0] in {"-h", "--help", "help"}:
         if len(words) > 1 and words[1] in COMMANDS:
             return _run([words[1], "--help"])
@@ -89,7 +91,7 @@ def _dispatch(words: list[str]) -> ExitCode:
     return _run(words)
 
 
-def _run(words: list[str]) -> ExitCode:
+def _run(words: list[str]) -> int:
     from importlib import import_module
 
     module = import_module(f"envsnap.cli.{words[0]}")
@@ -98,7 +100,7 @@ def _run(words: list[str]) -> ExitCode:
         args = parser.parse_args(words[1:])
     except SystemExit as stop:  # argparse has printed help or its complaint
         return ExitCode.OK if not stop.code else ExitCode.USAGE
-    return ExitCode(module.run(args))
+    return int(module.run(args))
 
 
 def command_parser(command: str) -> argparse.ArgumentParser:
@@ -162,11 +164,11 @@ def _complain(error: EnvsnapError) -> None:
     print(folded(text, columns(sys.stderr)) if is_terminal(sys.stderr) else text, file=sys.stderr)
 
 
-def _written(code: ExitCode) -> int:
+def _written(code: int) -> int:
     """The exit code, once what was printed has been written."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    return int(code)
+    return code
 
 
 def _leave_standard_output() -> None:

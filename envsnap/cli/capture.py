@@ -7,6 +7,7 @@ import sys
 import time
 
 from envsnap._typing import NamedTuple
+from envsnap.cli._placeholders import filled
 from envsnap.cli._terminal import (
     Progress,
     Style,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from envsnap.probes import Options
 
 _KILO = 1000
-_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
-_RANKS = ("SLURM_PROCID", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
 EPILOG = """examples:
   envsnap capture                          the environment you work in, to envsnap.lock.json
   envsnap capture --python .venv -o -      a named one, to standard output
@@ -71,6 +70,10 @@ def _add_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--no-digests", action="store_true", help="leave out the packages' content digests"
     )
+    what.add_argument(
+        "--deep", action="store_true",
+        help="read the libraries, too: what would load, for which GPUs they hold code",
+    )  # fmt: skip
     what.add_argument("--verify", action="store_true", help="hash every installed file, too")
     what.add_argument(
         "--anonymous", action="store_true", help="leave out what names a person, project or site"
@@ -93,7 +96,7 @@ def _add_where(where: argparse._ArgumentGroup) -> None:
     )
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """What the command line asked for."""
 
     output: str
@@ -111,25 +114,57 @@ class _Asked(NamedTuple):
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Capture, write the manifest, and say what is in it."""
-    from contextlib import ExitStack
-
-    asked = _asked(args)
-    started = time.perf_counter()
-    with ExitStack() as stack, Progress("Reading this machine ...", quiet=asked.quiet) as line:
-        asked = asked._replace(options=asked.options._replace(listen=hashing(line)))
-        host = _host(asked, stack)
-        manifest = _captured(asked, host)
-    _refuse_without_environment(manifest)
-    path = _path(asked.output, manifest)
-    before = _before(path)
-    if before is not None:
-        manifest = _continued(asked, manifest, before, path)
-    size = _write(manifest, path, before)
-    _tell(asked, _Done(manifest, before, path, size, time.perf_counter() - started))
+    asked = asked_for(args)
+    looked = look(asked)
+    _refuse_without_environment(looked.manifest)
+    keep(asked, looked)
     return ExitCode.OK
 
 
-def _asked(args: argparse.Namespace) -> _Asked:
+class Looked(NamedTuple):
+    """A capture that is not written yet."""
+
+    manifest: Manifest
+    started: float
+    """On the clock of `time.perf_counter`."""
+    costs: tuple[tuple[str, float], ...]
+    """What each section of --deep took, in seconds."""
+
+
+def look(asked: Asked) -> Looked:
+    """Capture what was asked for."""
+    from contextlib import ExitStack
+
+    started = time.perf_counter()
+    read = "this machine and its libraries" if asked.options.deep else "this machine"
+    costs: list[tuple[str, float]] = []
+    with ExitStack() as stack, Progress(f"Reading {read} ...", quiet=asked.quiet) as line:
+        timed = asked.options._replace(
+            listen=hashing(line), timed=lambda name, seconds: costs.append((name, seconds))
+        )
+        asked = asked._replace(options=timed)
+        host = _host(asked, stack)
+        manifest = _captured(asked, host)
+    return Looked(manifest, started, tuple(costs))
+
+
+def keep(asked: Asked, looked: Looked) -> None:
+    """Write the manifest, and say what is in it.
+
+    Raises:
+        FileError: What is at its place already would be lost.
+    """
+    manifest, started, costs = looked
+    path = filled(asked.output, manifest)
+    before = manifest_at(path)
+    if before is not None:
+        manifest = _continued(asked, manifest, before, path)
+    size = _write(manifest, path, before)
+    _tell(asked, _Done(manifest, before, path, size, time.perf_counter() - started, costs))
+
+
+def asked_for(args: argparse.Namespace) -> Asked:
+    """The command line's words as values."""
     from envsnap._capture import own_environment
     from envsnap.probes import Options
 
@@ -144,11 +179,16 @@ def _asked(args: argparse.Namespace) -> _Asked:
             "--verify hashes installed files: not with --no-digests, --image or --from",
             hint="Leave it out, or capture where the files are",
         )
+    if args.deep and args.host_only:
+        raise UsageError(
+            "--deep reads the environment's libraries, --host-only leaves the environment out",
+            hint="Give one",
+        )
     options = Options(
         python=args.python, ours=own_environment(), host_only=args.host_only,
-        identify=args.identify, digests=not args.no_digests, verify=args.verify,
+        identify=args.identify, digests=not args.no_digests, verify=args.verify, deep=args.deep,
     )  # fmt: skip
-    return _Asked(
+    return Asked(
         output=args.output, force=args.force, sections=_sections(args.only, args.skip),
         options=options,
         anonymous=args.anonymous, root=args.root, image=args.image, recording=args.recording,
@@ -178,7 +218,7 @@ def _names(text: str, option: str) -> frozenset[str]:
     return names
 
 
-def _host(asked: _Asked, stack: ExitStack) -> Host:
+def _host(asked: Asked, stack: ExitStack) -> Host:
     """The machine to look at, as it was asked for."""
     from envsnap import host
 
@@ -191,7 +231,7 @@ def _host(asked: _Asked, stack: ExitStack) -> Host:
     return host.LocalHost()
 
 
-def _captured(asked: _Asked, host: Host) -> Manifest:
+def _captured(asked: Asked, host: Host) -> Manifest:
     from envsnap._capture import capture
 
     if asked.record is None:
@@ -229,35 +269,7 @@ def _refuse_without_environment(manifest: Manifest) -> None:
         )
 
 
-def _path(template: str, manifest: Manifest) -> str:
-    """The output's name with its {placeholders} filled in."""
-    if "{" not in template:
-        return template
-    import platform
-
-    from envsnap.manifest import environment_id
-
-    values = {
-        "date": manifest.captured.time[:10],
-        "environment": str(environment_id(manifest)),
-        "node": platform.node().partition(".")[0] or "nonode",
-        "job": _first_set(_JOBS) or "nojob",
-        "rank": _first_set(_RANKS) or "0",
-    }
-    try:
-        return template.format_map({key: value.replace("/", "_") for key, value in values.items()})
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
-        raise UsageError(
-            f"Unknown placeholder {error} in -o {template!r}",
-            hint="There are {date}, {environment}, {node}, {job} and {rank}",
-        ) from None
-
-
-def _first_set(names: tuple[str, ...]) -> str | None:
-    return next((value for name in names if (value := os.environ.get(name))), None)
-
-
-def _before(path: str) -> Manifest | None:
+def manifest_at(path: str) -> Manifest | None:
     """The manifest that is at the output's place already, if one is."""
     if path == "-" or not os.path.isfile(path):
         return None
@@ -266,7 +278,7 @@ def _before(path: str) -> Manifest | None:
     return existing(path)
 
 
-def _continued(asked: _Asked, manifest: Manifest, before: Manifest, path: str) -> Manifest:
+def _continued(asked: Asked, manifest: Manifest, before: Manifest, path: str) -> Manifest:
     """The new capture, with what the old file said beside the facts.
 
     Raises:
@@ -316,13 +328,15 @@ class _Done(NamedTuple):
     size: int
     """Bytes written; 0 where the file said the same already."""
     seconds: float
+    costs: tuple[tuple[str, float], ...]
+    """What each deep section took, in seconds, in the order of the capture."""
 
 
-def _tell(asked: _Asked, done: _Done) -> None:
+def _tell(asked: Asked, done: _Done) -> None:
     """Say what was captured, to standard error: standard output is for `-o -`."""
     from envsnap.reports import summary
 
-    manifest, before, path, size, seconds = done
+    manifest, before, path, size, seconds, costs = done
     style, width = Style(sys.stderr, asked.color), columns(sys.stderr)
     if path == "-":
         wrote = "Wrote the manifest to standard output"
@@ -343,6 +357,8 @@ def _tell(asked: _Asked, done: _Done) -> None:
     if mending:
         say("\n".join([style.bold(mending[0]), *mending[1:], ""]))
     identity = folded(summary.identity(manifest), width)
+    if costs:
+        say(folded(f"Deep     {_costs(costs)}\n", width))
     end = [identity, "", *summary.paper(manifest, width), "", *summary.steps(manifest, path, width)]
     say("\n".join([style.bold(folded(clean(wrote), width)), *map(clean, end)]))
 
@@ -352,6 +368,11 @@ def _health_lines(manifest: Manifest, width: int) -> list[str]:
     from envsnap.rules import health
 
     return [*health_lines(health(manifest), width), ""]
+
+
+def _costs(costs: tuple[tuple[str, float], ...]) -> str:
+    """What each deep part took."""
+    return ", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in costs)
 
 
 def _size(size: int) -> str:

@@ -41,7 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "manifest", metavar="MANIFEST", nargs="?",
         help="the wanted side (default: the nearest upward; - is standard input)",
     )  # fmt: skip
-    side = parser.add_argument_group("the found side (default: this machine)")
+    _add_side(parser.add_argument_group("the found side (default: this machine)"))
+    _add_judge(parser.add_argument_group("what decides"))
+    add("--format", choices=("text", "json"), default="text", help="write the report like this")
+    add("-v", "--verbose", action="store_true", help="list what was fine and what is a note")
+    add_common(parser)
+
+
+def _add_side(side: argparse._ArgumentGroup) -> None:
     side.add_argument(
         "--against", metavar="M", action="append", default=[],
         help="a manifest, a recording, an image (docker-daemon:NAME, FILE.sif) or a profile "
@@ -52,8 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     side.add_argument("--python", metavar="EXE", help="compare this interpreter or environment")
     side.add_argument("--host-only", action="store_true", help="compare the machines alone")
+    side.add_argument(
+        "--deep", action="store_true",
+        help="read its libraries, too (default: as deep as the manifest was captured)",
+    )  # fmt: skip
     side.add_argument("--verify", action="store_true", help="hash every installed file, too")
-    judge = parser.add_argument_group("what decides")
+
+
+def _add_judge(judge: argparse._ArgumentGroup) -> None:
     judge.add_argument(
         "--for", dest="scope", choices=("native", "container"),
         help="which way of running decides (default: natively where half of the packages are)",
@@ -70,9 +83,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-unknown", metavar="X", action="append", default=[],
         help="accept that this section, or this rule's facts, are not known",
     )  # fmt: skip
-    add("--format", choices=("text", "json"), default="text", help="write the report like this")
-    add("-v", "--verbose", action="store_true", help="list what was fine and what is a note")
-    add_common(parser)
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,7 @@ class _Asked:
     python: str | None
     host_only: bool
     verify: bool
+    deep: bool
     options: CheckOptions
     as_json: bool
     verbose: bool
@@ -125,6 +136,11 @@ def _asked(args: argparse.Namespace) -> _Asked:
             "--verify hashes this machine's files; --against and --from name another side",
             hint="Give one",
         )
+    if args.deep and args.host_only:
+        raise UsageError(
+            "--deep reads the environment's libraries, --host-only leaves the environment out",
+            hint="Give one",
+        )
     ignore = {**ignored_rules("."), **dict.fromkeys(_codes(args.ignore), "--ignore")}
     options = CheckOptions(
         scope=None if args.scope is None else Scope(args.scope),
@@ -136,7 +152,7 @@ def _asked(args: argparse.Namespace) -> _Asked:
     return _Asked(
         manifest=args.manifest or find(), against=tuple(args.against), recording=args.recording,
         python=args.python, host_only=args.host_only,
-        verify=args.verify, options=options,
+        verify=args.verify, deep=args.deep, options=options,
         as_json=args.format == "json", verbose=args.verbose, quiet=args.quiet, color=args.color,
     )  # fmt: skip
 
@@ -156,7 +172,7 @@ def _found(asked: _Asked, wanted: Manifest) -> list[tuple[str, Manifest]]:
 def _named(name: str, wanted: Manifest, asked: _Asked) -> Manifest:
     """A manifest, a recording, an image or a profile; a file comes before a profile."""
     if _is_image(name):
-        return _image(name)
+        return _image(name, deep=_is_deep(asked, wanted))
     if os.path.isdir(name) or name.endswith(".tar"):
         return _captured(name, wanted, asked)
     from envsnap.profiles import load_named
@@ -168,13 +184,19 @@ def _is_image(name: str) -> bool:
     return name.startswith("docker-daemon:") or name.endswith(".sif")
 
 
-def _image(reference: str) -> Manifest:
+def _image(reference: str, *, deep: bool) -> Manifest:
     """An image, captured from inside; its kernel and its driver are this machine's."""
     from envsnap._capture import capture
     from envsnap.host import image_host
+    from envsnap.probes import Options
 
     with Progress(f"Reading {reference} ..."), image_host(reference) as host:
-        return capture(host)
+        return capture(host, Options(deep=deep))
+
+
+def _is_deep(asked: _Asked, wanted: Manifest) -> bool:
+    """Whether the found side's libraries are read: as the wanted side's were, or asked for."""
+    return asked.deep or (wanted.captured.deep and not asked.host_only)
 
 
 def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifest:
@@ -185,7 +207,7 @@ def _captured(recording: str | None, wanted: Manifest, asked: _Asked) -> Manifes
 
     options = Options(
         python=asked.python, ours=own_environment(), host_only=asked.host_only,
-        digests=_has_digests(wanted), verify=asked.verify,
+        digests=_has_digests(wanted), verify=asked.verify, deep=_is_deep(asked, wanted),
     )  # fmt: skip
     host: Host = LocalHost() if recording is None else RecordedHost.from_path(recording)
     read = "this machine" if recording is None else recording
@@ -200,7 +222,8 @@ def _is_here(host: Host, options: Options, wanted: Manifest) -> bool:
     from envsnap._capture import capture
 
     sections = frozenset({"python", "packages"})
-    seen = capture(host, options._replace(digests=False, verify=False), sections=sections)
+    plain = options._replace(digests=False, verify=False, deep=False)
+    seen = capture(host, plain, sections=sections)
     return not options.host_only and is_set_up(wanted, seen)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from envsnap.cli import main
-from envsnap.sections import SECTIONS
+from envsnap.sections import DEEP, OF_A_RUN, SECTIONS
 from tests.cli.processes import environment, names_in
 
 SECTION_LIST = ", ".join(SECTIONS)
@@ -43,7 +43,8 @@ def captured(said: Said, *words: str) -> dict[str, Any]:
 
 def not_asked(sections: dict[str, Any]) -> set[str]:
     left_out = {"unknown": "not-asked", "detail": "left out of this capture"}
-    return {name for name, section in sections.items() if section == left_out}
+    assert sections[OF_A_RUN] == {"unknown": "not-asked", "detail": "envsnap run records it"}
+    return {name for name, section in sections.items() if section == left_out} | {OF_A_RUN}
 
 
 def test_only_captures_what_was_named(said: Said) -> None:
@@ -58,7 +59,8 @@ def test_skip_leaves_out_what_was_named(said: Said) -> None:
 
 def test_host_only_looks_at_no_environment(said: Said) -> None:
     sections = captured(said, "--host-only")
-    assert not_asked(sections) == {"python", "packages", "cuda", "environ", "project"}
+    of_an_environment = {"python", "packages", "cuda", "environ", "project"}
+    assert not_asked(sections) == of_an_environment | DEEP | {OF_A_RUN}
 
 
 @pytest.mark.parametrize(
