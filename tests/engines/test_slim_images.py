@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -24,14 +25,8 @@ from tests.engines.test_built_images import PYTHON, interpreter
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-REQUIREMENTS = (
-    "numpy==2.4.6",
-    "scipy==1.17.1",
-    "opencv-python==5.0.0.93",
-    "soundfile==0.14.0",
-    "mpi4py==4.1.2",
-)
-FROM_SOURCE = "psycopg2==2.9.13"
+REQUIREMENTS = Path(__file__).parents[2] / "bench" / "environments" / "system.txt"
+FROM_SOURCE = "psycopg2"
 IMAGE = "envsnap-test-slim"
 IMPORT_EACH = """
 import importlib.machinery, json, os, sys
@@ -76,14 +71,13 @@ def imported(command: list[str]) -> frozenset[str]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The environment; psycopg2 is built from its source where PostgreSQL's headers are."""
+    """The environment of bench/environments/system.txt, psycopg2 built from its source."""
     folder = tmp_path_factory.mktemp("slim")
     subprocess.run([interpreter(), "-m", "venv", str(folder / "env")], check=True)
     python = str(folder / "env" / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    subprocess.run([*pip, "--only-binary", ":all:", *REQUIREMENTS], check=True)
-    if shutil.which("pg_config"):
-        subprocess.run([*pip, "--no-binary", "psycopg2", FROM_SOURCE], check=True)
+    only = ["--only-binary", ":all:", "--no-binary", FROM_SOURCE]
+    subprocess.run([*pip, *only, "-r", str(REQUIREMENTS)], check=True)
     minor = ".".join(PYTHON.split(".")[:2])
     site = str(folder / "env" / "lib" / f"python{minor}" / "site-packages")
     options = Options(python=str(folder / "env"), deep=True)
@@ -114,26 +108,13 @@ def image(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 def there(image: str, site: str, before: str = "true") -> frozenset[str]:
     """What of the environment imports in the image, after a shell's line was run in it."""
     program = f'{before}; exec python -c "$0" /site'
-    shown = ["-v", f"{site}:/site:ro", "-e", "PYTHONPATH=/site", "-e", "OMPI_MCA_btl=self"]
-    return imported(
-        [
-            "docker",
-            "run",
-            "--rm",
-            "--network",
-            "none",
-            *shown,
-            image,
-            "sh",
-            "-c",
-            program,
-            IMPORT_EACH,
-        ]
-    )
+    shown = f"-v {site}:/site:ro -e PYTHONPATH=/site -e OMPI_MCA_btl=self".split()
+    command = ["sh", "-c", program, IMPORT_EACH]
+    return imported(["docker", "run", "--rm", "--network", "none", *shown, image, *command])
 
 
 def test_every_module_that_imports_here_imports_there(made: Made, image: str) -> None:
-    assert {"cv2", "scipy.linalg._fblas", "soundfile"} <= made.importable
+    assert {"cv2", "psycopg2._psycopg", "scipy.linalg._fblas", "soundfile"} <= made.importable
     assert there(image, made.site) == made.importable
 
 

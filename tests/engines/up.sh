@@ -50,6 +50,13 @@ packages_here() {
         setpriv:util-linux update-ca-certificates:ca-certificates; do
         command -v "${pair%%:*}" >/dev/null || wanted+=("${pair##*:}")
     done
+    # What bench/environments/system.txt needs of the system, and what builds its source.
+    for pair in pg_config:libpq-dev cc:gcc; do
+        command -v "${pair%%:*}" >/dev/null || wanted+=("${pair##*:}")
+    done
+    for pair in libGL.so.1:libgl1 libgthread-2.0.so.0:libglib2.0-0 libmpi.so.40:libopenmpi3; do
+        ldconfig -p | grep -qF "${pair%%:*}" || wanted+=("${pair##*:}")
+    done
     [ ${#wanted[@]} -gt 0 ] || return 0
     say "apt: ${wanted[*]}"
     quietly apt-update update_lists
