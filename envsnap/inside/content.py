@@ -28,6 +28,7 @@ import stat
 import sys
 from bisect import bisect_left
 from hashlib import sha256
+from struct import unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def in_columns(record: bytes) -> "Rows | None":
     parts = text.split(b",")
     paths, hashes = parts[0::3], parts[1::3]
     lines = len(text) - len(record)
-    if 3 * lines != len(parts) or lines != b"".join(paths).count(b"\n") or b"\n" in paths:
+    if 3 * lines != len(parts) or b"\n" in b"".join(parts[2::3]) or b"\n" in paths:
         return None
     hexes = _hexes(list(filter(None, hashes)))
     if hexes is None:
@@ -161,27 +162,26 @@ def in_columns(record: bytes) -> "Rows | None":
 def _hexes(hashes: "list[bytes]") -> "list[bytes] | None":
     """The digests of fields `sha256=<43 characters>`, decoded in one call; None if one differs.
 
-    Each behind a NUL, which no RECORD that comes here has. Without `sha256=` and with that NUL
+    Each before a NUL, which no RECORD that comes here has. Without `sha256=` and with that NUL
     for a zero, a field is eleven whole groups of base64: a digest and a byte that is zero.
     """
-    count = len(hashes)
+    count, coded = len(hashes), bytearray(b"\0".join(hashes) + b"\0")
     if not count:
         return []
-    text = b"\0" + b"\0".join(hashes) + b"\0"
-    coded = text.replace(b"\0sha256=", b"\0")[1:]
-    nuls = b"\0" * count
-    if not (len(text) == 51 * count + 1 and len(coded) == 44 * count and coded[43::44] == nuls):
+    if len(coded) != 51 * count or coded[50::51] != bytes(count):
         return None
+    for place, letter in enumerate(b"sha256="):
+        if coded[:: 51 - place] != bytes((letter,)) * count:
+            return None
+        del coded[:: 51 - place]
     try:
         raw = bytearray(binascii.a2b_base64(coded.translate(_BASE64, b"=")))
     except binascii.Error:
         return None
-    if len(raw) != 33 * count or raw[32::33] != nuls:
+    if len(raw) != 33 * count or raw[32::33] != bytes(count):
         return None  # a character that base64 has not was left out, or a last one is not canonical
     del raw[32::33]
-    if sys.version_info < (3, 8):
-        return [binascii.hexlify(raw[at : at + 32]) for at in range(0, len(raw), 32)]
-    return binascii.hexlify(raw, b",", 32).split(b",")
+    return list(unpack("64s" * count, binascii.hexlify(raw)))
 
 
 def one_by_one(record: bytes) -> "Rows | Refusal":

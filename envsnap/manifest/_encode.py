@@ -28,19 +28,24 @@ def plain(value: object) -> Json:
         return value
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
+    if is_shape(value):  # before the rest, for abstract classes are slow to ask
+        return _plain_shape(value)
+    return {name: plain(item) for name, item in _members(value).items()}
+
+
+def _plain_shape(value: object) -> dict[str, Json]:
+    """The facts of a shape, without those that have their default."""
+    of: Any = type(value)
+    usual = _defaults(of)
     return {
-        name: item if item is None or item is True else plain(item)
-        for name, item in _members(value).items()
+        name: item if type(item) is str and item.isascii() else plain(item)
+        for name, item in vars(value).items()
+        if name not in usual or item != usual[name]
     }
 
 
 def _members(value: object) -> Mapping[str, object]:
     """The named parts of a value, under the names that JSON has for them."""
-    if is_shape(value):  # first, for there are most of them, and abstract classes are slow to ask
-        of: Any = type(value)
-        said = vars(value)
-        usual = [name for name, default in _defaults(of).items() if said[name] == default]
-        return {name: said[name] for name in said if name not in usual} if usual else said
     if isinstance(value, Unknown):
         detail = {} if value.detail is None else {"detail": value.detail}
         return {"unknown": value.reason, **detail}

@@ -57,7 +57,7 @@ def distributions(host: Host, folder: str, layer: str) -> Iterator[Found]:
         if name.startswith("~") and (is_site or name.endswith(_INFOS)):
             yield Found(path, folder, "half-deleted", layer, ())
         elif name.endswith(".dist-info"):
-            yield _dist_info(host, Found(path, folder, "dist-info", layer, ()))
+            yield _dist_info(host, path, folder, layer)
         elif name.endswith(".egg-info"):
             yield Found(path, folder, "egg-info", layer, ())
         elif name.endswith(".egg-link"):
@@ -66,13 +66,13 @@ def distributions(host: Host, folder: str, layer: str) -> Iterator[Found]:
             yield Found(path, folder, "egg", layer, ())
 
 
-def _dist_info(host: Host, found: Found) -> Found:
-    files = host.list(found.path)
+def _dist_info(host: Host, path: str, folder: str, layer: str) -> Found:
+    files = host.list(path)
+    if isinstance(files, tuple):
+        return Found(path, folder, "dist-info", layer, files)
     if files is None:
-        return found._replace(kind="no folder")
-    if isinstance(files, Unknown):
-        return found._replace(kind="unopened", source=f"it could not be listed: {files}")
-    return found._replace(files=files)
+        return Found(path, folder, "no folder", layer, ())
+    return Found(path, folder, "unopened", layer, (), f"it could not be listed: {files}")
 
 
 def _egg_link(host: Host, found: Found) -> Found:
