@@ -190,6 +190,23 @@ def _dump(tools: Sequence[str], data: mmap.mmap, module: Module) -> tuple[str | 
     return None, False
 
 
+def small(
+    tools: Sequence[str], data: mmap.mmap, most: int
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """The least module of each kind, form and answer that is not surely code, and its bytes."""
+    told: set[tuple[object, ...]] = set()
+    modules = (each for fatbin in fatbins(data, Elf(data)) for each in fatbin)
+    few = (each for each in modules if each.kind in _CODE and each.size < _SURELY_CODE)
+    for each in sorted(few, key=lambda each: each.length)[:most]:
+        flags = struct.unpack("<Q", data[each.start + 40 : each.start + 48])[0]
+        form = {0x2000: "lz4", 0x8000: "zstandard"}.get(flags & 0xA000, "plain")
+        name, has_function = _dump(tools, data, each)
+        if name is not None and (each.kind, form, has_function) not in told:
+            told.add((each.kind, form, has_function))
+            row = {"kind": each.kind, "arch": each.arch, "form": form, "function": has_function}
+            yield row, data[each.start : each.start + each.length]
+
+
 def _worded(found: dict[int, set[str]]) -> dict[str, list[str]]:
     return {
         "sass": sorted(f"sm_{each}" for each in found[SASS]),

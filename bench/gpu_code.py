@@ -1,12 +1,15 @@
 """Time our reader of GPU code beside NVIDIA's cuobjdump, file by file, and compare what they say.
 
 Takes folders with libraries, or wheels (each is unpacked and removed again). `--golden` writes what
-cuobjdump says as rows of tests/golden/gpu_code/libraries.json.
+cuobjdump says as rows of tests/golden/gpu_code/libraries.json; `--small` writes small modules,
+with whether it finds a function in them, as tests/golden/gpu_code/modules.json, which holds code
+that is compiled from free software alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import mmap
@@ -24,12 +27,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cuobjdump import described, listed
+from cuobjdump import described, listed, small
 
 from envsnap.inside.elf import Elf
 from envsnap.inside.gpu_code import targets
 
 RUNS = 5
+MOST_SMALL = 400
+TIMES = 10
+"""So many times faster than cuobjdump ours has to be, all in all and for each large library."""
+LARGE_S = 1.0
+"""From so many seconds of cuobjdump's on, a library is judged on its own."""
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "gpu_code" / "libraries.json"
 _LIBRARY = re.compile(r"\.so[.0-9]*$")
 
@@ -43,11 +51,14 @@ def main() -> int:
         help="the program; once more for an older one, asked of files that the first refuses",
     )  # fmt: skip
     parser.add_argument("--golden", metavar="FILE", help="write what cuobjdump says, and no times")
+    parser.add_argument("--small", metavar="FILE", help="write small modules, and no times")
     parser.add_argument("--json", metavar="FILE", default="build/bench-gpu-code.json")
     args = parser.parse_args()
     tools = args.cuobjdump or [shutil.which("cuobjdump") or sys.exit("bench: no cuobjdump")]
     if args.golden:
         return golden(args.places, tools, Path(args.golden))
+    if args.small:
+        return whole_modules(args.places, tools, Path(args.small))
     rows = [timed(tools, name, path) for name, path in libraries(args.places)]
     rows = [row for row in rows if row["targets"] or row["cuobjdump_s"] >= 0.05]  # noqa: PLR2004
     ours = sum(row["ours_s"] for row in rows)
@@ -64,6 +75,7 @@ def main() -> int:
         "ours_s": round(ours, 3),
         "cuobjdump_s": round(reference, 3),
         "ratio": round(reference / ours, 1),
+        "slow": [row["library"] for row in rows if is_slow(row)],
     }
     for line in lines(document):
         print(line)
@@ -72,7 +84,13 @@ def main() -> int:
         json.dump(document, file, indent=2, sort_keys=True)
         file.write("\n")
     print(f"Wrote {args.json}")
-    return int(not all(row["agree"] for row in rows) or reference < 10 * ours)
+    is_slower = bool(document["slow"]) or reference < TIMES * ours
+    return int(is_slower or not all(row["agree"] for row in rows))
+
+
+def is_slow(row: dict[str, Any]) -> bool:
+    """Whether a library that takes cuobjdump long takes ours too long."""
+    return bool(LARGE_S <= row["cuobjdump_s"] < TIMES * row["ours_s"])
 
 
 def libraries(places: list[str]) -> Iterator[tuple[str, Path]]:
@@ -140,6 +158,9 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
             f"{Path(row['library']).name:{width}} {row['mib']:5} {row['cuobjdump_s']:8.3f} s "
             f"{1000 * row['ours_s']:6.1f} ms {ratio:6.0f}x" + ("" if row["agree"] else "  DIFFERS")
         )
+    large = [row for row in rows if row["cuobjdump_s"] >= LARGE_S]
+    slow = ", ".join(document["slow"]) or "none"
+    yield f"of {len(large)} above {LARGE_S:g} s, below {TIMES} times: {slow}"
     yield f"all: {document['cuobjdump_s']} s against {document['ours_s']} s: {document['ratio']}x"
 
 
@@ -166,6 +187,21 @@ def golden(places: list[str], tools: list[str], into: Path) -> int:
     rows.sort(key=lambda row: (row["wheel"], row["library"]))
     text = ",\n".join(json.dumps(row, sort_keys=True) for row in rows)
     into.parent.mkdir(parents=True, exist_ok=True)
+    into.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+    return 0
+
+
+def whole_modules(places: list[str], tools: list[str], into: Path) -> int:
+    """Write the least modules of each kind, form and answer of these places."""
+    found: dict[tuple[object, ...], dict[str, Any]] = {}
+    for name, path in libraries(places):
+        for row, raw in small(tools, mapped(path), MOST_SMALL):
+            text = base64.b64encode(raw).decode()
+            known = found.setdefault(tuple(row.values()), {**row, "library": name, "entry": text})
+            if len(text) < len(known["entry"]):
+                known.update(row, library=name, entry=text)
+    rows = sorted(found.values(), key=lambda row: (row["kind"], row["form"], row["arch"]))
+    text = ",\n".join(json.dumps(row, sort_keys=True) for row in rows)
     into.write_text(f"[\n{text}\n]\n", encoding="utf-8")
     return 0
 

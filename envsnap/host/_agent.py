@@ -36,6 +36,15 @@ exit {_NO_PYTHON}
 """
 
 
+def _program() -> str:
+    """The agent's text, behind that of the module that it needs."""
+    return (
+        "import sys, types\n"
+        "output = sys.modules['output'] = types.ModuleType('output')\n"
+        f"exec({source('output')!r}, output.__dict__)\n{source('agent')}"
+    )
+
+
 class Agent:
     """One running agent. It is asked by one thread at a time."""
 
@@ -49,7 +58,7 @@ class Agent:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self._buffer = bytearray()
         self._lost: Unknown | None = None
-        command = [*prefix, "sh", "-c", _FIND_PYTHON, "sh", source("agent")]
+        command = [*prefix, "sh", "-c", _FIND_PYTHON, "sh", _program()]
         try:
             self._child = subprocess.Popen(
                 command,

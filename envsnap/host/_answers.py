@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from envsnap.host._protocol import Binary, NvmlAnswer, Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Fact, Reason, Unknown
 
+_OF_SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/")
 FORMAT = "envsnap-recording-1"
 """Stands in host.json; another number is another format."""
 
@@ -67,6 +68,22 @@ class Answers:
         """Every path that something is known of, sorted."""
         tables = (self.reads, self.lists, self.stats, self.links, self.reals)
         return sorted(self.denied.union(*tables))
+
+    def lacks(self, question: str, path: str, more: str = "") -> Unknown:
+        """The answer to a question about a path that was not asked when this was recorded."""
+        return not_recorded(f"{question} {self.told(path)}{more}")
+
+    def told(self, path: str) -> str:
+        """A path as a manifest may say it: whole where it is the system's, else its last part.
+
+        The user's own folder and those that lead to where they stood have no last part to tell.
+        """
+        if path == "/" or f"{path}/".startswith(_OF_SYSTEM):
+            return path
+        mine = [each for each in (self.home, self.cwd) if isinstance(each, str)]
+        if any(f"{each}/".startswith(f"{path.rstrip('/')}/") for each in mine):
+            return "{other}"
+        return "{other}/" + path.rstrip("/").rpartition("/")[2]
 
     def is_whole(self) -> bool:
         """Whether this is a machine made by hand on which what is not listed is absent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -19,6 +20,14 @@ Json = Any  # the one type that JSON itself has
 
 MODULES = ("elf", "unzstd", "gpu_code", "texts", "binary")
 """Of `envsnap.inside`, in the order in which one needs the other."""
+CUDA_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
+PATTERNS = {
+    "sass": re.compile(r"sm_[0-9]{1,4}[af]?"),
+    "ptx": re.compile(r"compute_[0-9]{1,4}[af]?"),
+    "amd": re.compile(r"gfx[0-9a-z-]{2,24}|amdgcnspirv|compressed"),
+    "texts": re.compile(r"[ -~]{1,600}"),
+}
+"""What these lists of a `Binary` hold: an image or a recording may say anything."""
 _WAIT_S = 150.0  # longer than that process waits for its own two
 _PIECE = 1 << 20
 _FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import binary; binary.main()"
@@ -131,14 +140,14 @@ def as_binary(said: Json) -> Binary:
         interpreter=_maybe_text(said["interpreter"]),
         versions=tuple((as_text(name), _texts(asked)) for name, asked in _list(said["versions"])),
         imports=said["imports"] is True,
-        compat=None if compat is None else (as_text(compat[0]), tuple(map(_whole, compat[1]))),
+        compat=None if compat is None else (_like(CUDA_VERSION, compat[0]), _wholes(compat[1])),
         needed=_texts(said["needed"]),
         rpath=_texts(said["rpath"]),
         runpath=_texts(said["runpath"]),
-        sass=_texts(said["sass"]),
-        ptx=_texts(said["ptx"]),
-        amd=_texts(said["amd"]),
-        texts=_texts(said["texts"]),
+        **{
+            name: tuple(_like(pattern, each) for each in _list(said[name]))
+            for name, pattern in PATTERNS.items()
+        },
     )
 
 
@@ -159,6 +168,16 @@ def _maybe_text(said: Json) -> str | None:
 
 def _texts(said: Json) -> tuple[str, ...]:
     return tuple(map(as_text, _list(said)))
+
+
+def _like(pattern: re.Pattern[str], said: Json) -> str:
+    if not pattern.fullmatch(as_text(said)):
+        raise ValueError(said)
+    return as_text(said)
+
+
+def _wholes(said: Json) -> tuple[int, ...]:
+    return tuple(map(_whole, _list(said)))
 
 
 def _list(said: Json) -> list[Json]:

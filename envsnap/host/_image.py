@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
@@ -34,9 +35,12 @@ Json = Any  # the one type that JSON itself has
 
 ANSWER_S = 60.0
 """How long an answer may take beyond what the question itself allows."""
-FILE_S = 120.0
-"""How long the agent waits for one library: as long as `envsnap.inside.binary` does."""
-_FILES_AT_ONCE = 64
+FILES_S = 120.0
+"""How long some libraries may take beyond that: as long as `envsnap.inside.binary` is silent."""
+ALL_FILES_S = 900.0
+"""How long all of one question may: what was not read by then stays unknown."""
+_FILES_AT_ONCE = 16
+_LATE = Unknown(Reason.TIMED_OUT, f"the image's libraries took more than {ALL_FILES_S:g} s")
 
 _DOCKER = (
     "run", "--rm", "--interactive", "--pull", "never", "--network", "none", "--entrypoint", "",
@@ -177,20 +181,25 @@ class ImageHost(PlainHost):
     def _of_files(
         self, asked: str, paths: Sequence[str], make: Callable[[Json], T]
     ) -> Sequence[Fact[T | None]]:
-        """The answers for some files at a time: no answer is longer than a line may be."""
+        """The answers for some files at a time: an answer is a line, and waited for as one."""
         starts = range(0, len(paths), _FILES_AT_ONCE)
         parts = [paths[start : start + _FILES_AT_ONCE] for start in starts]
-        return [told(each, make) for part in parts for each in self._part_of_files(asked, part)]
+        end = time.monotonic() + ALL_FILES_S
+        return [
+            told(each, make) for part in parts for each in self._part_of_files(asked, part, end)
+        ]
 
-    def _part_of_files(self, asked: str, part: Sequence[str]) -> Sequence[Json]:
+    def _part_of_files(self, asked: str, part: Sequence[str], end: float) -> Sequence[Json]:
         """What the agent says of each; the first time it is given what it reads them with."""
+        if time.monotonic() > end:
+            return [_unknown(_LATE)] * len(part)
         sources = [] if self._can_read_binaries else [(name, source(name)) for name in MODULES]
         said = self._surely(
             _rows, ask="files", asked=asked, paths=[*part], sources=sources,
-            within_s=ANSWER_S + FILE_S * len(part),
+            within_s=ANSWER_S + FILES_S,
         )  # fmt: skip
         if isinstance(said, Unknown):
-            return [{"unknown": said.reason.value, "detail": said.detail}] * len(part)
+            return [_unknown(said)] * len(part)
         self._can_read_binaries = True
         return [*said[: len(part)], *[None] * (len(part) - len(said))]
 
@@ -218,6 +227,10 @@ class ImageHost(PlainHost):
         if found is None:
             return Unknown(Reason.UNPARSABLE, f"the image's answer to {question['ask']!r} is none")
         return found
+
+
+def _unknown(why: Unknown) -> Json:
+    return {"unknown": why.reason.value, "detail": why.detail}
 
 
 def _text(said: Json) -> str:

@@ -23,6 +23,7 @@ from envsnap.host._protocol import (
     Uname,
     Verified,
 )
+from envsnap.inside.output import FloodError, output_of
 from envsnap.sections import Fact, Reason, Unknown
 
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
@@ -222,15 +223,21 @@ def run_command(argv: Sequence[str], children: Children, *, timeout_s: float) ->
         child = children.start(argv, environment)
     except FileNotFoundError:
         return Unknown(Reason.TOOL_MISSING, argv[0].rpartition("/")[2])
-    except (OSError, ValueError) as error:
-        found = refused(error) if isinstance(error, OSError) else None
-        return found or Unknown(Reason.CRASHED, f"{argv[0].rpartition('/')[2]}: {error}")
+    except OSError as error:  # its own words hold the path, which may name somebody
+        why = f"{argv[0].rpartition('/')[2]}: {error.strerror}"
+        return refused(error) or Unknown(Reason.CRASHED, why)
+    except ValueError as error:
+        return Unknown(Reason.CRASHED, f"{argv[0].rpartition('/')[2]}: {error}")
     try:
-        out, err = child.communicate(timeout=timeout_s)
+        out, err = output_of(child, timeout_s)
     except subprocess.TimeoutExpired:
         _give_up(child)
         name = argv[0].rpartition("/")[2]
         return Unknown(Reason.TIMED_OUT, f"{name} did not answer within {timeout_s:g} s")
+    except FloodError:
+        _give_up(child)
+        name = argv[0].rpartition("/")[2]
+        return Unknown(Reason.NOT_SUPPORTED, f"{name} wrote more than is kept of an answer")
     except BaseException:
         _give_up(child)
         raise

@@ -104,7 +104,10 @@ class Host(Protocol):
         """
 
     def binaries(self, paths: Sequence[str]) -> Sequence[Fact[Binary | None]]:
-        """What each ELF file says of itself, in their order; None where it is no ELF file."""
+        """What each ELF file says of itself, in their order; None where it is no ELF file.
+
+        One that the linker refuses for its headers is none, either.
+        """
 
     def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
         """The SHA-256 of each file, hex, in their order; None where there is no such file."""
@@ -150,7 +153,7 @@ class Binary(NamedTuple):
     compat: tuple[str, tuple[int, ...]] | None
     """CUDA version and driver branches of a cuda-compat libcuda's ELF note; None for others."""
     texts: tuple[str, ...]
-    """Lines in its data by which it tells what it is, as 'OpenBLAS 0.3.29 DYNAMIC_ARCH ...'."""
+    """What it is by lines in its data, as 'OpenBLAS 0.3.29'; NumPy's instruction sets; sorted."""
 
 
 class ToVerify(NamedTuple):

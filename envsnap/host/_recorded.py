@@ -103,14 +103,19 @@ class RecordedHost(PlainHost):
                 return said
         if self._answers.tree and "/" not in argv[0] and self.which(argv[0]) is None:
             return Unknown(Reason.TOOL_MISSING, argv[0])
-        return not_recorded("command " + " ".join(asked))
+        return not_recorded("command " + " ".join(map(self._word, asked)))
+
+    def _word(self, part: str) -> str:
+        """A part of a command, without the folders of the paths in it."""
+        before, slash, after = part.partition("/")
+        return before + self._answers.told(slash + after) if slash else part
 
     def which(self, name: str) -> Fact[str | None]:
         """Where PATH has the command; None if nowhere."""
         if name in self._answers.which:
             return self._answers.which[name]
         if not self._answers.tree:
-            return not_recorded(f"which {name}")
+            return not_recorded(f"which {self._word(name)}")
         found = super().which(name)
         if not isinstance(found, str) and any(argv[0] == name for argv in self._answers.runs):
             return f"/usr/bin/{name}"  # a command that answers is on PATH
@@ -142,7 +147,7 @@ class RecordedHost(PlainHost):
         """The size of the file system that holds a folder, MiB; None if there is no such folder."""
         if path in self._answers.capacities:
             return self._answers.capacities[path]
-        return None if self.stat(path) is None else not_recorded(f"capacity of {path}")
+        return None if self.stat(path) is None else self._answers.lacks("capacity of", path)
 
     def nvml(self) -> Fact[NvmlAnswer]:
         """What NVIDIA's management library said."""
@@ -175,7 +180,7 @@ class RecordedHost(PlainHost):
         start = self._files.read(path, 4)
         if start is None or (isinstance(start, bytes) and start != b"\x7fELF"):
             return None
-        return not_recorded(f"binary {path}")
+        return self._answers.lacks("binary", path)
 
     def contents(self, paths: Sequence[str]) -> Sequence[Fact[str | None]]:
         """The digests as recorded, else of the bytes that are in the recording."""
@@ -189,7 +194,7 @@ class RecordedHost(PlainHost):
             return None
         found = self._files.read(path, FILE_LIMIT_BYTES)
         if not isinstance(found, bytes) or place in self._answers.cut:
-            return not_recorded(f"content {path}")
+            return self._answers.lacks("content", path)
         import hashlib  # start-up: few recordings are asked for it
 
         return hashlib.sha256(found).hexdigest()

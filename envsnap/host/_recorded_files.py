@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from envsnap._typing import Protocol, TypeVar
-from envsnap.host._answers import Answers, not_recorded
+from envsnap.host._answers import Answers
 from envsnap.host._links import follow
 from envsnap.host._protocol import Stat
 from envsnap.sections import Fact, Reason, Unknown
@@ -41,27 +41,29 @@ class ExactFiles:
 
     def read(self, path: str, limit: int) -> Fact[bytes | None]:
         """The first `limit` bytes of a file."""
-        return _start_of(self._answers, path, _exact(self._answers.reads, path, "read"), limit)
+        return _start_of(
+            self._answers, path, _exact(self._answers, self._answers.reads, path, "read"), limit
+        )
 
     def list(self, path: str) -> Fact[tuple[str, ...] | None]:
         """The names in a folder, sorted."""
-        return _exact(self._answers.lists, path, "list")
+        return _exact(self._answers, self._answers.lists, path, "list")
 
     def stat(self, path: str) -> Fact[Stat | None]:
         """What a path is, links followed."""
-        return _exact(self._answers.stats, path, "stat")
+        return _exact(self._answers, self._answers.stats, path, "stat")
 
     def link(self, path: str) -> Fact[str | None]:
         """Where a link points, as written."""
-        return _exact(self._answers.links, path, "link")
+        return _exact(self._answers, self._answers.links, path, "link")
 
     def real(self, path: str) -> Fact[str | None]:
         """The path with all links resolved."""
-        return _exact(self._answers.reals, path, "real")
+        return _exact(self._answers, self._answers.reals, path, "real")
 
 
-def _exact(table: Mapping[str, Fact[T]], path: str, question: str) -> Fact[T]:
-    return table[path] if path in table else not_recorded(f"{question} {path}")
+def _exact(answers: Answers, table: Mapping[str, Fact[T]], path: str, question: str) -> Fact[T]:
+    return table[path] if path in table else answers.lacks(question, path)
 
 
 def _start_of(
@@ -70,7 +72,7 @@ def _start_of(
     if not isinstance(found, bytes):
         return found
     if path in answers.cut and limit > len(found):
-        return not_recorded(f"read {path} beyond its first {len(found)} bytes")
+        return answers.lacks("read", path, f" beyond its first {len(found)} bytes")
     return found[:limit]
 
 
@@ -107,7 +109,7 @@ class TreeFiles:
         if place in self._answers.reads:
             return _start_of(self._answers, place, self._answers.reads[place], limit)
         if found.kind == "file":
-            return not_recorded(f"read {place}")
+            return self._answers.lacks("read", place)
         return Unknown(Reason.NOT_SUPPORTED, "not a regular file")
 
     def list(self, path: str) -> Fact[tuple[str, ...] | None]:
@@ -161,7 +163,7 @@ class TreeFiles:
         found = self._answers.stats.get(place) or self._implied(place)
         if found is not None:
             return found
-        return None if self._is_absent(place) else not_recorded(f"{question} {place}")
+        return None if self._is_absent(place) else self._answers.lacks(question, place)
 
     def _implied(self, place: str) -> Stat | None:
         """What a path must be by what else is written of it."""

@@ -10,11 +10,15 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 
-from envsnap._typing import Any, NoReturn, TypeVar
+from envsnap._typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from envsnap.errors import ManifestError
 from envsnap.host._answers import FORMAT, Answers
+from envsnap.host._binaries import CUDA_VERSION, PATTERNS
 from envsnap.host._protocol import Binary, Ran, Stat, StatedDigest, Uname
 from envsnap.sections import Reason, Unknown
+
+if TYPE_CHECKING:
+    import re
 
 T = TypeVar("T")
 Json = Any  # the one type that JSON itself has
@@ -165,7 +169,7 @@ def _binary(tree: Json, where: str) -> Binary:
     """What is said of a library; what is left out is empty, and the processor is an x86_64."""
     row = _object(tree, where)
     _no_others(row, set(Binary._fields), where)
-    lists = ("needed", "rpath", "runpath", "sass", "ptx", "amd", "texts")
+    lists = ("needed", "rpath", "runpath")
     return Binary(
         machine=_text(row.get("machine", "x86_64"), f"{where}.machine"),
         bits=_whole(row.get("bits", 64), f"{where}.bits"),
@@ -178,12 +182,20 @@ def _binary(tree: Json, where: str) -> Binary:
         imports=_flag(row.get("imports", False), f"{where}.imports"),
         compat=_maybe(_compat)(row.get("compat"), f"{where}.compat"),
         **{name: tuple(_texts(row.get(name, []), f"{where}.{name}")) for name in lists},
+        **{
+            name: tuple(
+                _like(pattern, each, f"{where}.{name}[{index}]")
+                for index, each in enumerate(_list(row.get(name, []), f"{where}.{name}"))
+            )
+            for name, pattern in PATTERNS.items()
+        },
     )
 
 
 def _compat(tree: Json, where: str) -> tuple[str, tuple[int, ...]]:
     version, branches = _pair(tree, where)
-    return _text(version, where), tuple(_whole(each, where) for each in _list(branches, where))
+    branches = tuple(_whole(each, where) for each in _list(branches, where))
+    return _like(CUDA_VERSION, version, where), branches
 
 
 def _pairs(tree: Json, where: str) -> list[tuple[Json, Json, str]]:
@@ -234,6 +246,12 @@ def _text(tree: Json, where: str) -> str:
     if not isinstance(tree, str):
         raise _wrong(tree, "text", where)
     return tree
+
+
+def _like(pattern: re.Pattern[str], tree: Json, where: str) -> str:
+    if not pattern.fullmatch(_text(tree, where)):
+        raise _wrong(tree, f"text like {pattern.pattern}", where)
+    return _text(tree, where)
 
 
 def _whole(tree: Json, where: str) -> int:

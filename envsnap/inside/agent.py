@@ -17,6 +17,11 @@ import subprocess
 import sys
 import types
 
+try:
+    from envsnap.inside.output import FloodError, output_of
+except ImportError:  # inside an image, where it came with this text
+    from output import FloodError, output_of  # type: ignore[import-not-found, no-redef]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,15 +128,17 @@ def run(argv: "list[str]", timeout_s: float) -> "list[object]":
         raise Refused("tool-missing", name) from None
     except OSError as error:
         _refusal(error)
-        said = (name, error.errno or 0, error.strerror, argv[0])
-        raise Refused("crashed", "%s: [Errno %d] %s: %r" % said) from None
+        raise Refused("crashed", "%s: %s" % (name, error.strerror)) from None
     except ValueError as error:
         raise Refused("crashed", "%s: %s" % (name, error)) from None
     try:
-        out, err = child.communicate(timeout=timeout_s)
+        out, err = output_of(child, timeout_s)
     except subprocess.TimeoutExpired:
         _kill_group(child)
         raise Refused("timed-out", "%s did not answer within %g s" % (name, timeout_s)) from None
+    except FloodError:
+        _kill_group(child)
+        raise Refused("not-supported", "%s wrote more than is kept of an answer" % name) from None
     return [child.returncode, _text(out), _text(err)]
 
 

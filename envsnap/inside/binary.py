@@ -15,9 +15,11 @@ import itertools
 import json
 import mmap
 import os
+import re
 import select
 import signal
 import stat
+import struct
 import sys
 from hashlib import sha256
 
@@ -43,8 +45,8 @@ LONGEST_ANSWER = 1 << 20
 _PROCESSES = 2
 _OPENING = 1 << 18  # what opening a file costs, as so many bytes of it
 _PIECE = 1 << 20
-_LONGEST_NOTE = 1 << 16
-_COMPAT = ".note.cuda.fwd_compatibility"
+_COMPAT = re.compile(rb"NVIDIA Corporation\0{1,16}(?=\{)")  # the note's name, filled up
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\Z")
 _INITS = (b"PyInit", b"PyModExport_")
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
@@ -57,10 +59,14 @@ _SILENT = "the disk gave nothing for %g s" % SILENCE_S
 def facts(path: bytes) -> "dict[str, object] | None":
     """What an ELF file says of itself, by the names of `envsnap.host.Binary`; None for another.
 
+    One that the linker refuses is none, either: nobody loads it, and so it needs nothing.
+
     Raises:
         ElfError: It is a broken one.
         OSError: It cannot be opened.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return None  # to open a device can do something
     handle = os.open(path, _FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode) or os.read(handle, 4) != elf.MAGIC:
@@ -68,6 +74,10 @@ def facts(path: bytes) -> "dict[str, object] | None":
         data = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
         try:
             return _facts(data, os.fsdecode(path.rpartition(b"/")[2]))
+        except elf.RefusedError:
+            return None
+        except (struct.error, OverflowError) as error:  # a number that no file can hold
+            raise elf.ElfError(str(error)) from None
         finally:
             data.close()
     finally:
@@ -102,17 +112,20 @@ def _compat(file: "Elf") -> "list[object] | None":
 
     NVIDIA's container toolkit reads it, and takes the names in capitals and in small letters.
     """
-    for section in file.sections():
-        if section.name == _COMPAT:
-            raw = file.data[section.offset :][: min(section.size, _LONGEST_NOTE)]
+    for part in file.notes():
+        name = _COMPAT.search(part)
+        if name is not None:
             try:
-                said = json.loads(raw[raw.index(b"{") : raw.rindex(b"}") + 1].decode("utf-8"))
+                text = part[name.end() :].decode("utf-8", "replace")
+                said = json.JSONDecoder().raw_decode(text)[0]
             except (ValueError, RecursionError):
                 return None
             said = {name.lower(): value for name, value in said.items()}
             version, branches = said.get("cuda version"), said.get("driver", [])
-            if isinstance(version, str) and isinstance(branches, list):
-                return [version[:32], [each for each in branches if type(each) is int]]
+            if not (isinstance(version, str) and _VERSION.match(version)):
+                return None
+            if isinstance(branches, list):
+                return [version, [each for each in branches if type(each) is int]]
     return None
 
 
@@ -145,6 +158,8 @@ def answer(asked: str, path: bytes) -> "Answer":
     """One file's answer, or why there is none."""
     try:
         found = {"value": _ASKED[asked](path)}  # type: Answer
+    except elf.TooMuchError as error:
+        return {"unknown": "not-supported", "detail": "an ELF file beyond our bounds: %s" % error}
     except elf.ElfError as error:
         return {"unknown": "unparsable", "detail": "a broken ELF file: %s" % error}
     except OSError as error:

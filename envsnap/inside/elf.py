@@ -34,7 +34,7 @@ _HEADERS = {32: "HHIIIIIHHHHHH", 64: "HHIQQQIHHHHHH"}
 _SECTIONS = {32: "IIIIIIIIII", 64: "IIQQQQIIQQ"}
 _ENTRIES = {32: "iI", 64: "qQ"}
 _SYMBOLS = {32: "IIIBBH", 64: "IBBHQQ"}
-_EIGHT = 8  # bytes that notes are aligned to where it is not four
+_LOADED = {2, 3}  # programs, and what is mapped at any address
 _WIDE = 2  # the class of a file of 64 bits
 _MANY = 0xFFFF  # in a header's 16 bits: the count stands in the first section header
 
@@ -52,11 +52,21 @@ MOST_NAMES = 4096
 MOST_SYMBOLS = 1 << 20
 LONGEST_NAME = 4096
 LONGEST_SECTION_NAME = 256
-MOST_NOTES_BYTES = 1 << 20
+MOST_NOTES = 64
+LONGEST_NOTES = 1 << 16
+"""Bytes of one part with notes that are looked at."""
 
 
 class ElfError(ValueError):
-    """The bytes are no ELF file, or a broken one; the text says where."""
+    """The bytes are a broken ELF file; the text says where."""
+
+
+class RefusedError(ElfError):
+    """They are none that the linker loads: it refuses the file for this, too."""
+
+
+class TooMuchError(ElfError):
+    """They say more than is read here, though nothing in them may be broken."""
 
 
 class Section(NamedTuple):
@@ -77,7 +87,6 @@ class Segment(NamedTuple):
     offset: int
     address: int
     size: int
-    align: int
 
 
 class Elf:
@@ -87,20 +96,23 @@ class Elf:
         """Read the header and the program headers.
 
         Raises:
-            ElfError: It is no ELF file, or its headers are broken.
+            RefusedError: It is no ELF file, or none that can be loaded or started.
+            ElfError: Its headers are broken, or say too much.
         """
         self.data = data
         self.size = len(data)
         if data[:4] != MAGIC:
-            raise ElfError("it does not begin as an ELF file does")
+            raise RefusedError("it does not begin as an ELF file does")
         kind = data[4:6]
         if kind not in {b"\1\1", b"\1\2", b"\2\1", b"\2\2"}:
-            raise ElfError("its class or its byte order is none")
+            raise RefusedError("its class or its byte order is none")
         self.bits = 32 * kind[0]
         self._is_wide = kind[0] == _WIDE
         self.little = kind[1] == 1
         self._order = "<" if self.little else ">"
-        header = self.numbers(_HEADERS[self.bits], 16)
+        header = self._head(_HEADERS[self.bits], 16)
+        if header[0] not in _LOADED:
+            raise RefusedError("it is neither a program nor a library")
         self.machine = _machine(header[1], self.bits, self._order)
         self._program, self._table = header[4], header[5]
         self._program_row, self._program_rows = header[8], header[9]
@@ -108,6 +120,13 @@ class Elf:
         self._sections = None  # type: list[Section] | None
         self._entries = None  # type: list[tuple[int, int]] | None
         self._segments = self._read_segments()
+
+    def _head(self, layout: str, offset: int) -> "tuple[int, ...]":
+        """Numbers of the headers, without which the linker cannot do either."""
+        try:
+            return self.numbers(layout, offset)
+        except ElfError as error:
+            raise RefusedError(*error.args) from None
 
     def numbers(self, layout: str, offset: int) -> "tuple[int, ...]":
         """The numbers at an offset, in the file's byte order; `layout` as `struct` writes it.
@@ -158,16 +177,19 @@ class Elf:
 
     def _read_segments(self) -> "list[Segment]":
         count, layout = self._program_rows, "IIQQQQQQ" if self._is_wide else "IIIIIIII"
-        if not self._program or not count:
-            return []
-        if count > MOST_SEGMENTS or self._program_row < struct.calcsize("=" + layout):
-            raise ElfError("it states %d program headers of %d bytes" % (count, self._program_row))
+        said = "it states %d program headers of %d bytes" % (count, self._program_row)
+        if self._program_row != struct.calcsize("=" + layout):
+            raise RefusedError(said)
+        if count > MOST_SEGMENTS:
+            raise TooMuchError(said)
         found = []
         for index in range(count):
-            row = self.numbers(layout, self._program + index * self._program_row)
+            row = self._head(layout, self._program + index * self._program_row)
             offset, address = row[2:4] if self._is_wide else row[1:3]
             size = row[5] if self._is_wide else row[4]
-            found.append(Segment(row[0], offset, address, size, row[7]))
+            found.append(Segment(row[0], offset, address, size))
+        if not any(each.kind == LOAD for each in found):
+            raise RefusedError("nothing of it is to be loaded")
         return found
 
     def offset_of(self, address: int) -> int:
@@ -191,7 +213,8 @@ class Elf:
         end = min(table + size, self.size, start + longest)
         stop = self.data.find(b"\0", start, end) if start < end else -1
         if stop < 0:
-            raise ElfError("a name at %d has no end" % start)
+            is_long = end == start + longest
+            raise (TooMuchError if is_long else ElfError)("a name at %d has no end" % start)
         return self.data[start:stop].decode("utf-8", "surrogateescape")
 
     def dynamic(self) -> "dict[str, object]":
@@ -206,7 +229,7 @@ class Elf:
             if tag in {_NEEDED, _SONAME, _RPATH, _RUNPATH}:
                 found.setdefault(tag, []).append(self.text(table[0], table[1], value))
                 if len(found[tag]) > MOST_NAMES:
-                    raise ElfError("it needs more than %d libraries" % MOST_NAMES)
+                    raise TooMuchError("it needs more than %d libraries" % MOST_NAMES)
         return {
             "soname": found.get(_SONAME, [None])[-1],
             "needed": found.get(_NEEDED, []),
@@ -226,8 +249,9 @@ class Elf:
             if segment.kind != DYNAMIC:
                 continue
             step = struct.calcsize("=" + layout)
-            count = min(segment.size // step, MOST_HEADERS)
-            for index in range(count):
+            for index in range(segment.size // step):
+                if index >= MOST_HEADERS:
+                    raise TooMuchError("its dynamic table has more than %d rows" % MOST_HEADERS)
                 tag, value = self.numbers(layout, segment.offset + index * step)
                 if not tag:
                     return
@@ -243,14 +267,15 @@ class Elf:
         return found
 
     def _strings(self) -> "tuple[int, int]":
-        """Where the dynamic string table lies, and its size; (0, 0) where there is none."""
-        address, size = self._tag(_STRINGS), self._tag(_STRINGS_SIZE)
-        if not address or not size:
+        """Where the dynamic string table lies, and how far it can go; (0, 0) where there is none.
+
+        The linker does not look at the size that is stated for it.
+        """
+        address = self._tag(_STRINGS)
+        if not address:
             return 0, 0
         start = self.offset_of(address)
-        if start + size > self.size:
-            raise ElfError("its string table at %d reaches beyond it" % start)
-        return start, size
+        return start, max(self.size - start, 0)
 
     def interpreter(self) -> "str | None":
         """The dynamic linker that a program names; None for a library and a static program.
@@ -282,53 +307,27 @@ class Elf:
             for _ in range(names):
                 seen += 1
                 if seen > MOST_NAMES:
-                    raise ElfError("it asks for more than %d symbol versions" % MOST_NAMES)
+                    break
                 _, _, _, name, next_name = self.numbers("IHHII", name_at)
                 wanted.add(self.text(table[0], table[1], name))
                 if not next_name:
                     break
                 name_at += next_name
             seen += 1
-            if not step or seen > MOST_NAMES:
+            if seen > MOST_NAMES:
+                raise TooMuchError("it asks for more than %d symbol versions" % MOST_NAMES)
+            if not step:
                 break
             at += step
         return {library: sorted(wanted) for library, wanted in found.items()}
 
-    def notes(self) -> "list[tuple[str, int, bytes]]":
-        """Every note's name, kind and content; what of them is broken is left out."""
-        places = {}  # type: dict[int, tuple[int, int]]
-        for segment in self._segments:
-            if segment.kind == NOTE:
-                places[segment.offset] = segment.size, segment.align
-        covered = [(start, start + size) for start, (size, _) in places.items()]
-        for section in self.sections():
-            start, end = section.offset, section.offset + section.size
-            if section.kind == NOTES and not any(a <= start and end <= b for a, b in covered):
-                places.setdefault(start, (section.size, 4))
-        found = []  # type: list[tuple[str, int, bytes]]
-        left = MOST_NOTES_BYTES
-        for start in sorted(places):
-            size, align = places[start]
-            size = min(size, left)
-            left -= size
-            found += self._notes_at(start, size, 8 if align == _EIGHT else 4)
-        return found
-
-    def _notes_at(self, start: int, size: int, align: int) -> "Iterator[tuple[str, int, bytes]]":
-        """The notes of one part of the file."""
-        at, end = start, min(start + size, self.size)
-        while at + 12 <= end:
-            name_size, content_size, kind = self.numbers("III", at)
-            content_at = start + _up(at + 12 + name_size - start, align)
-            if content_at + content_size > end:
-                return
-            name = self.data[at + 12 : at + 12 + name_size].rstrip(b"\0")
-            yield (
-                name.decode("utf-8", "surrogateescape"),
-                kind,
-                self.data[content_at : content_at + content_size],
-            )
-            at = start + _up(content_at + content_size - start, align)
+    def notes(self) -> "Iterator[bytes]":
+        """The parts of the file that hold notes, each cut to what is read of one."""
+        places = {(each.offset, each.size) for each in self._segments if each.kind == NOTE}
+        places |= {(each.offset, each.size) for each in self.sections() if each.kind == NOTES}
+        for start, size in sorted(places)[:MOST_NOTES]:
+            if start < self.size:
+                yield self.data[start : start + min(size, LONGEST_NOTES)]
 
     def defines(self, prefix: bytes) -> bool:
         """Whether a symbol whose name starts so can be found in it by the dynamic linker.
@@ -336,19 +335,22 @@ class Elf:
         Raises:
             ElfError: Its symbol table is broken.
         """
-        start, size = self._strings()
-        if self.data.find(prefix, start, start + size) < 0:
+        start, room = self._strings()
+        stated = self._tag(_STRINGS_SIZE) or room
+        if self.data.find(prefix, start, start + min(stated, room)) < 0:
             return False  # most libraries: their symbols need not be looked at
         address = self._tag(_SYMBOL_TABLE)
         if not address:
             return False
         table, layout = self.offset_of(address), self._order + _SYMBOLS[self.bits]
-        room = max(self.size - table, 0) // struct.calcsize(layout)
-        count = min(self._symbols_count(), room, MOST_SYMBOLS)
+        rows = max(self.size - table, 0) // struct.calcsize(layout)
+        count = min(self._symbols_count(), rows)
+        if count > MOST_SYMBOLS:
+            raise TooMuchError("it has more than %d symbols" % MOST_SYMBOLS)
         raw = self.data[table : table + count * struct.calcsize(layout)]
         section = 3 if self._is_wide else 5
         for row in struct.iter_unpack(layout, raw):
-            if row[section] and row[0] < size:
+            if row[section] and row[0] < room:
                 at = start + row[0]
                 if self.data[at : at + len(prefix)] == prefix:
                     return True
@@ -370,7 +372,7 @@ class Elf:
         """One more than the last symbol of the last chain."""
         buckets, first, filters, _ = self.numbers("IIII", at)
         if buckets > MOST_SYMBOLS or filters > MOST_SYMBOLS:
-            raise ElfError("its hash table states %d buckets" % max(buckets, filters))
+            raise TooMuchError("its hash table states %d buckets" % max(buckets, filters))
         buckets_at = at + 16 + filters * self.bits // 8
         last = max(self.numbers("%dI" % buckets, buckets_at) or (0,))
         if last < first:
@@ -380,7 +382,7 @@ class Elf:
             if self.numbers("I", chains_at + 4 * (last - first))[0] & 1:
                 return last + 1
             last += 1
-        raise ElfError("its hash table has no end")
+        raise TooMuchError("its hash table has no end")
 
 
 def _machine(number: int, bits: int, order: str) -> str:
@@ -394,7 +396,3 @@ def _machine(number: int, bits: int, order: str) -> str:
 def _folders(said: "list[str]") -> "list[str]":
     """The folders of a search path, as they are written."""
     return said[-1].split(":") if said else []
-
-
-def _up(number: int, align: int) -> int:
-    return -(-number // align) * align

@@ -18,8 +18,10 @@ import struct
 import zlib
 
 try:
+    from envsnap.inside import elf as elves
     from envsnap.inside import unzstd
 except ImportError:  # started on its own, beside the others
+    import elf as elves  # type: ignore[import-not-found, no-redef]
     import unzstd  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
@@ -73,14 +75,24 @@ def targets(data: "Data", elf: "Elf") -> "dict[str, list[str]]":
 
     Modules that hold no function do not count: the compiler leaves one in every library that it
     links, for whatever GPU its default is.
+
+    Raises:
+        TooMuchError: There may be more code than is looked at.
     """
     parts, looks = _parts(elf), iter(range(MOST_LOOKS))
     found = _nvidia(data, parts, looks)
+    _hold(looks, "headers of GPU code", MOST_LOOKS)
     return {
         "sass": sorted("sm_" + target for kind, target in found if kind == _SASS),
         "ptx": sorted("compute_" + target for kind, target in found if kind == _PTX),
         "amd": sorted(_amd(data, parts)),
     }
+
+
+def _hold(looks: "Iterator[int]", what: str, most: int) -> None:
+    """Refuse a file in which there may be more than was looked at."""
+    if next(looks, None) is None:
+        raise elves.TooMuchError("it has more than %d %s" % (most, what))
 
 
 def _parts(elf: "Elf") -> "list[Part]":
@@ -101,8 +113,9 @@ def _parts(elf: "Elf") -> "list[Part]":
         found = [(each.offset, each.offset + each.size, "") for each in mapped]
     apart, done = [], 0
     for start, end, name in sorted(found):
-        apart.append((name, max(start, done), min(end, elf.size)))
-        done = max(done, end)
+        if max(start, done) < min(end, elf.size):
+            apart.append((name, max(start, done), min(end, elf.size)))
+            done = end
     return apart
 
 
@@ -236,6 +249,8 @@ def _amd(data: "Data", parts: "list[Part]") -> "set[str]":
         if name:  # four letters alone would be found by chance in what else is mapped
             for at in _places(data, part, _PACKED, unpacked):
                 found.update(_unpacked(data[at : min(at + _LARGEST_PART, end)]))
+    _hold(bundles, "bundles", MOST_BUNDLES)
+    _hold(unpacked, "compressed bundles", MOST_UNPACKED)
     return found
 
 

@@ -59,12 +59,20 @@ def told(data: "Data", elf: "Elf", names: "Iterable[str]") -> "list[str]":
     found = {}  # type: dict[str, set[bytes]]
     for part in _parts(data, elf) if rows else ():
         for product, _, pattern in rows:
-            found.setdefault(product, set()).update(re.findall(pattern, part))
+            _add(found.setdefault(product, set()), pattern, part)
     return sorted(
         ("%s %s" % (product, min(versions).decode("ascii"))).rstrip()
         for product, versions in found.items()
         if len(versions) == 1
     )
+
+
+def _add(versions: "set[bytes]", pattern: bytes, part: bytes) -> None:
+    """The versions that stand in a piece of the data, until there are two: two say nothing."""
+    for match in re.finditer(pattern, part):
+        if len(versions) > 1:
+            return
+        versions.add(match.group(1))
 
 
 def _parts(data: "Data", elf: "Elf") -> "Iterator[bytes]":

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from envsnap.manifest._cut import cut, without_names, without_paths
+from envsnap.manifest._anonymous_deep import only_theirs, without_libraries
+from envsnap.manifest._cut import CUT, LEFT_OUT, cut, without_details, without_names, without_paths
 from envsnap.manifest._identity import canonical_name
 from envsnap.manifest._model import Manifest
 from envsnap.sections import (
@@ -27,17 +28,12 @@ from envsnap.sections import (
     Packages,
     Project,
     Python,
-    Reason,
     Scheduler,
     Unknown,
     exists_only_here,
     is_local,
     replace,
 )
-
-LEFT_OUT = Unknown(Reason.NOT_ASKED, "left out with --anonymous")
-CUT = "..."
-"""Stands where a list or table cannot hold an unknown."""
 
 _NAMES_AND_PATHS = {
     "CONDA_DEFAULT_ENV", "CUDA_CACHE_PATH", "CUDA_HOME", "CUDA_PATH", "LD_LIBRARY_PATH",
@@ -56,9 +52,11 @@ def anonymous(manifest: Manifest) -> Manifest:
     """The same manifest without what names its author. The lock goes too: its URLs may."""
     sections: dict[str, object] = {}
     local = _local_names(manifest)
+    theirs = only_theirs(manifest, local)
     for name, section in manifest.sections.items():
         if name in DEEP or name == OF_A_RUN:
-            sections[name] = without_paths(without_names(section, local))
+            known = without_libraries(section, local, theirs)
+            sections[name] = without_paths(without_names(known, local))
             continue
         change = _CHANGES.get(SECTIONS[name])
         changed = section if isinstance(section, Unknown) or change is None else change(section)
@@ -68,14 +66,15 @@ def anonymous(manifest: Manifest) -> Manifest:
 
 
 def _local_names(manifest: Manifest) -> frozenset[str]:
-    """The names of packages that only their author has."""
+    """The canonical names of packages that only their author has."""
     packages = manifest.section(Packages)
-    installed = () if isinstance(packages, Unknown) else packages.installed
-    return frozenset(
-        each.name
-        for each in (() if isinstance(installed, Unknown) else installed)
-        if _is_the_author_s(each)
-    )
+    if isinstance(packages, Unknown):
+        return frozenset()
+    installed, conda_only = packages.installed, packages.conda_only
+    own = () if isinstance(installed, Unknown) else filter(_is_the_author_s, installed)
+    records = () if isinstance(conda_only, Unknown) else conda_only
+    names = [each.name for each in own] + [each.name for each in records if is_local(each.url)]
+    return frozenset(map(canonical_name, names))
 
 
 def _is_the_author_s(package: Package) -> bool:
@@ -116,6 +115,7 @@ def _package(package: Package, title: Callable[[str], str]) -> Package:
     name, version = package.name, package.version
     changes = package.changes
     if _is_the_author_s(package):
+        package = without_details(package)  # they name its files
         name, version = title(name), version.partition("+")[0]  # '+g1a2b3c4' is a commit
         changes = changes if isinstance(changes, Unknown) else LEFT_OUT
     elif not isinstance(changes, Unknown):  # what is extra is nobody's but the author's

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from envsnap._typing import TypeVar
+from envsnap.manifest._identity import canonical_name
 from envsnap.sections import Reason, Unknown, is_shape, replace
+
+T = TypeVar("T")
+LEFT_OUT = Unknown(Reason.NOT_ASKED, "left out with --anonymous")
+CUT = "..."
+"""Stands where a list or table cannot hold an unknown."""
 
 _ANCHOR = r"(\{(?:other|project|home|env|base)\})"
 _REST = r"(?:(?! --[a-z]|:(?:[\s/{:]|\Z)).)*"
@@ -36,15 +43,34 @@ def without_paths(value: object) -> object:
 
 
 def without_names(value: object, names: frozenset[str]) -> object:
-    """The same value with `...` for every text that is one of these names, at any depth."""
+    """The same value with `...` for every text that is one of these names, at any depth.
+
+    They are canonical, as a package's name is written in more than one way. A reason in which one
+    stands loses its detail.
+    """
     if isinstance(value, str):
-        return "..." if value in names else value
+        return CUT if canonical_name(value) in names else value
+    if isinstance(value, Unknown):
+        said = canonical_name(value.detail or "")
+        return Unknown(value.reason) if any(each in said for each in names) else value
     if isinstance(value, tuple):
-        return tuple(dict.fromkeys(without_names(each, names) for each in value))
+        told = tuple(dict.fromkeys(without_names(each, names) for each in value))
+        return tuple(sorted(told, key=str)) if CUT in told else told  # its place tells a letter
     if is_shape(value):
         changed = {name: without_names(each, names) for name, each in vars(value).items()}
         return replace(value, **changed)
     return value
+
+
+def without_details(value: T) -> T:
+    """The same shape whose unknown parts say no more than why."""
+    changed = {
+        name: Unknown(each.reason) if isinstance(each, Unknown)
+        else without_details(each) if is_shape(each)
+        else each
+        for name, each in vars(value).items()
+    }  # fmt: skip
+    return replace(value, **changed)
 
 
 def cut(text: str) -> str:

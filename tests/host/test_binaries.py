@@ -24,18 +24,20 @@ from envsnap.host import (
     RecordedHost,
     RecordingHost,
     TreeHost,
+    _image,
 )
 from envsnap.sections import Fact, Reason, Unknown
-from tests.elves import elf, library
+from tests.elves import elf, library, note
 from tests.host.test_image import VERSIONS, interpreter, local, lying
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+NOTE = note("NVIDIA Corporation", b'{"CUDA Version":"12.9","Driver":[535]}')
 DATA = elf(
     soname="liba.so.1", needed=["libc.so.6", "libm.so.6"], runpath="$ORIGIN:/opt",
     versions={"libm.so.6": ["GLIBC_2.29"], "libc.so.6": ["GLIBC_2.34", "GLIBC_2.17"]},
-    sections={".note.cuda.fwd_compatibility": (7, b'...{"CUDA Version":"12.9","Driver":[535]}')},
+    sections={".note.cuda.fwd_compatibility": (7, NOTE)},
 )  # fmt: skip
 SAID = library(
     soname="liba.so.1", needed=("libc.so.6", "libm.so.6"), runpath=("$ORIGIN", "/opt"),
@@ -43,7 +45,7 @@ SAID = library(
     compat=("12.9", (535,)),
 )  # fmt: skip
 BROKEN = Unknown(
-    Reason.UNPARSABLE, "a broken ELF file: it ends before what its headers promise, at 64"
+    Reason.UNPARSABLE, "a broken ELF file: it ends before what its headers promise, at 560"
 )
 NAMES = ("/liba.so.1", "/away", "/no", "/text", "/broken.so", "/pipe", "", "/nul\0", "/é.so")
 
@@ -55,7 +57,7 @@ def folder(tmp_path: Path) -> str:
     (place / "liba.so.1").write_bytes(DATA)
     (place / "é.so").write_bytes(elf(defines=["PyInit_e"]))
     (place / "text").write_text("GROUP ( libc.so.6 )\n")
-    (place / "broken.so").write_bytes(DATA[:80])
+    (place / "broken.so").write_bytes(DATA[:400])
     (place / "away").symlink_to("liba.so.1")
     os.mkfifo(place / "pipe")
     return str(place)
@@ -73,7 +75,7 @@ def seen(host: Host, folder: str) -> tuple[list[object], list[object]]:
 RIGHT = (
     [SAID, SAID, None, None, BROKEN, None, None, None, library(imports=True)],
     [
-        sha256(DATA), sha256(DATA), None, sha256(b"GROUP ( libc.so.6 )\n"), sha256(DATA[:80]),
+        sha256(DATA), sha256(DATA), None, sha256(b"GROUP ( libc.so.6 )\n"), sha256(DATA[:400]),
         None, None, None, sha256(elf(defines=["PyInit_e"])),
     ],
 )  # fmt: skip
@@ -117,7 +119,49 @@ def test_an_image_that_answers_nonsense_is_not_believed(answer: str) -> None:
         )
 
 
-@pytest.mark.parametrize("row", [5, None, {}, {"value": []}, {"value": {"machine": 5}}])
+def test_libraries_that_never_come_to_an_end_are_not_waited_for_forever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_image, "ALL_FILES_S", 0.5)
+    slow = lying(json.dumps({"value": []}))
+    slow[2] = slow[2].replace("    print", "    import time; time.sleep(0.3); print")
+    with ImageHost(slow, "slow") as host:
+        began = time.monotonic()
+        found = host.contents(["/a"] * 1000)
+        took = time.monotonic() - began
+    late = Unknown(Reason.TIMED_OUT, "the image's libraries took more than 900 s")
+    assert (took < 10, found[-1], found.count(late)) == (True, late, 1000 - 32)
+
+
+def test_an_image_has_no_more_time_for_many_libraries_than_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_image, "ANSWER_S", 0.1)
+    monkeypatch.setattr(_image, "FILES_S", 0.2)
+    silent = lying("")
+    silent[2] = silent[2].replace("    print('', flush=True)", "    pass")
+    with ImageHost(silent, "silent") as host:
+        began = time.monotonic()
+        found = host.contents(["/a"] * 100)
+        took = time.monotonic() - began
+    late = Unknown(Reason.TIMED_OUT, "the process inside the image did not answer")
+    assert (took < 10, found) == (True, [late] * 100)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        5, None, {}, {"value": []}, {"value": {"machine": 5}},
+        *(
+            {"value": {**SAID._asdict(), **changed}}
+            for changed in (
+                {"sass": ["sm_80\n"]}, {"sass": ["/home/ada"]}, {"ptx": ["sm_80"]},
+                {"amd": ["gfx<script>"]}, {"texts": ["OpenBLAS \x1b[2J"]},
+                {"compat": ["13.1 \x1b[2J", []]}, {"compat": ["13.1", "5"]},
+            )
+        ),
+    ],
+)  # fmt: skip
 def test_one_row_of_nonsense_costs_one_file(row: object) -> None:
     good = {"value": {**SAID._asdict(), "imports": 1}}
     with ImageHost(lying(json.dumps({"value": [row, good]})), "liar") as host:
@@ -149,11 +193,11 @@ def test_a_machine_made_by_hand_needs_no_bytes_of_a_library() -> None:
     asked = ["/lib/liba.so.1", "/lib64/liba.so", "/lib/text.so", "/lib/b.so", "/lib/no", "/opt/x"]
     assert host.binaries([*asked, "/lib/shut.so"]) == [
         SAID, SAID, None, Unknown(Reason.NOT_RECORDED, "binary /lib/b.so"), None,
-        Unknown(Reason.NOT_RECORDED, "binary /opt/x"), Unknown(Reason.NO_PERMISSION),
+        Unknown(Reason.NOT_RECORDED, "binary {other}/x"), Unknown(Reason.NO_PERMISSION),
     ]  # fmt: skip
     assert host.contents(asked) == [
         "ab" * 32, "ab" * 32, sha256(b"GROUP ( libc.so.6 )"), sha256(DATA), None,
-        Unknown(Reason.NOT_RECORDED, "content /opt/x"),
+        Unknown(Reason.NOT_RECORDED, "content {other}/x"),
     ]  # fmt: skip
     assert host.list("/lib") == ("b.so", "liba.so", "liba.so.1", "shut.so", "text.so")
     assert host.real("/lib64/liba.so") == "/lib/liba.so.1"
@@ -194,6 +238,17 @@ def test_a_library_is_written_by_hand_with_what_matters(
         ({"needed": ["a", 5]}, "binaries./a.needed[1]: Expected text, not 5,"),
         ({"versions": [["a"]]}, 'binaries./a.versions[0]: Expected a list of two, not ["a"],'),
         ({"compat": "12.9"}, 'binaries./a.compat: Expected a list, not "12.9",'),
+        (
+            {"compat": ["13.1 \x1b[2J", []]},
+            (
+                "binaries./a.compat: Expected text like [0-9]{1,4}\\.[0-9]{1,4}, "
+                'not "13.1 \\u001b[2J",'
+            ),
+        ),
+        (
+            {"sass": ["sm_80", "sm_8"], "ptx": ["{home}"]},
+            'binaries./a.ptx[0]: Expected text like compute_[0-9]{1,4}[af]?, not "{home}",',
+        ),
         ({"imports": 1}, "binaries./a.imports: Expected true or false, not 1,"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_machine_states_the_digest_of_a_record_that_it_holds() -> None:
         StatedDigest(content, 1),
         StatedDigest(None, 0),
         digest,
-        StatedDigest(not_recorded("read /env/d-1.dist-info/RECORD"), 0),
+        StatedDigest(not_recorded("read {other}/RECORD"), 0),
     ]
 
 
@@ -299,3 +299,29 @@ def test_no_tar_raises_anything_else(raw: bytes) -> None:
         file.flush()
         with pytest.raises(ManifestError):
             RecordedHost.from_path(file.name)
+
+
+def test_what_was_not_recorded_is_told_without_the_folders_that_name_somebody() -> None:
+    host = RecordedHost.made(home="/home/ada", cwd="/data/grant/secret", files={"/etc/x": ""})
+    assert [
+        host.list("/home/ada"),
+        host.list("/home/ada/.venv"),
+        host.stat("/data/grant"),
+        host.read("/data/grant/secret/.git/HEAD"),
+        host.read("/proc/driver/nvidia/version"),
+        host.capacity_mib("/home/ada/work"),
+        *host.binaries(["/home/ada/liba.so"]),
+        *host.contents(["/home/ada/liba.so"]),
+    ] == [
+        not_recorded("list {other}"),
+        not_recorded("list {other}/.venv"),
+        not_recorded("stat {other}"),
+        not_recorded("read {other}/HEAD"),
+        not_recorded("read /proc/driver/nvidia/version"),
+        not_recorded("capacity of {other}/work"),
+        not_recorded("binary {other}/liba.so"),
+        not_recorded("content {other}/liba.so"),
+    ]
+    assert host.run(["/home/ada/bin/git", "-C", "/home/ada", "--work-tree=/home/ada/x"]) == (
+        not_recorded("command {other}/git -C {other} --work-tree={other}/x")
+    )

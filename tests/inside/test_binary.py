@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from envsnap.inside import binary, source
 from envsnap.inside.binary import answer, answers, digest, facts
-from tests.elves import elf
+from tests.elves import elf, note
 
 SEEN = {
     "machine": "x86_64", "bits": 64, "soname": "liba.so.1", "needed": ["libc.so.6"], "rpath": [],
@@ -60,12 +61,18 @@ def test_what_python_can_import_defines_its_function(
 
 
 def compat(tmp_path: Path, said: bytes) -> object:
-    """What is read of a note whose name was filled up to so many bytes as NVIDIA's is."""
-    raw = (19).to_bytes(4, "little") + len(said).to_bytes(4, "little") + b"\0" * 4
-    data = elf(sections={NOTE: (7, raw + b"NVIDIA Corporation\0\0" + said)})
-    found = facts(put(tmp_path, "libcuda.so.575.57.08", data))
-    assert found is not None
-    return found["compat"]
+    """What is read of such a note, in a file with section headers and in one without."""
+    raw = note("NVIDIA Corporation", said)
+    told = []
+    for data in (
+        elf(sections={NOTE: (7, raw)}),
+        elf(notes=note("GNU", b"id") + raw + note("Z", b"}")),
+    ):
+        found = facts(put(tmp_path, "libcuda.so.575.57.08", data))
+        assert found is not None
+        told.append(found["compat"])
+    assert told[0] == told[1]
+    return told[0]
 
 
 def test_a_forward_compatible_libcuda_states_version_and_branches(tmp_path: Path) -> None:
@@ -76,7 +83,19 @@ def test_a_forward_compatible_libcuda_states_version_and_branches(tmp_path: Path
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"{", b"{}", b"[1]", b'{"CUDA Version": 12}', b'{"CUDA Version": "1", "Driver": 5}'],
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"[1]",
+        b'{"CUDA Version": 12}',
+        b'{"CUDA Version": "12.9", "Driver": 5}',
+        b'{"CUDA Version": "1"}',
+        b'{"CUDA Version": "13.1 \\u001b[2J"}',
+        b'{"a":' * 9000,
+        b'{"CUDA Version": "\xc2\xb2.9"}',
+        b'{"CUDA Version": "12.9\\n"}',
+    ],
 )
 def test_a_note_that_is_no_answer_is_none(said: bytes, tmp_path: Path) -> None:
     assert compat(tmp_path, said) is None
@@ -104,10 +123,52 @@ def test_a_file_that_may_not_be_read_is_unknown(tmp_path: Path) -> None:
 
 
 def test_a_broken_elf_file_is_unknown(tmp_path: Path) -> None:
-    assert answer("binaries", put(tmp_path, "a.so", A[:80])) == {
+    assert answer("binaries", put(tmp_path, "a.so", A[:400])) == {
         "unknown": "unparsable",
-        "detail": "a broken ELF file: it ends before what its headers promise, at 64",
+        "detail": "a broken ELF file: it ends before what its headers promise, at 464",
     }
+
+
+def test_a_file_that_the_linker_refuses_is_none(tmp_path: Path) -> None:
+    assert answer("binaries", put(tmp_path, "a.so", A[:80])) == {"value": None}
+
+
+def test_a_file_beyond_our_bounds_is_not_told_as_broken(tmp_path: Path) -> None:
+    data = elf(versions={"libc.so.6": ["GLIBC_2.17"] * 5000})
+    assert answer("binaries", put(tmp_path, "a.so", data)) == {
+        "unknown": "not-supported",
+        "detail": ("an ELF file beyond our bounds: it asks for more than 4096 symbol versions"),
+    }
+
+
+def test_notes_of_a_huge_file_cost_no_memory(tmp_path: Path) -> None:
+    data = bytearray(elf(sections={f"{NOTE}{number}": (7, b"text") for number in range(20)}))
+    table = int.from_bytes(data[40:48], "little")
+    for row in range(1, 21):
+        data[table + 64 * row + 32 : table + 64 * row + 40] = (1 << 28).to_bytes(8, "little")
+    path = put(tmp_path, "libcuda.so.1", bytes(data))
+    os.truncate(path, 1 << 28)
+    tracemalloc.start()
+    found = facts(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found is not None
+    assert (found["compat"], most < 4 << 20) == (None, True)
+
+
+def test_a_section_beyond_all_files_costs_nothing(tmp_path: Path) -> None:
+    data = bytearray(elf(soname="liba.so", sections={".nv_fatbin": (1, b"code"), NOTE: (7, b"")}))
+    table = int.from_bytes(data[40:48], "little")
+    for start in ((1 << 64) - 1, 1 << 63, len(data) + 1):
+        for row in (1, 2):
+            at = table + 64 * row
+            data[at + 8 : at + 16] = (2).to_bytes(8, "little")  # it is mapped
+            data[at + 24 : at + 40] = start.to_bytes(8, "little") + ((1 << 64) - 1).to_bytes(
+                8, "little"
+            )
+        found = facts(put(tmp_path, "liba.so", bytes(data)))
+        assert found is not None
+        assert (found["soname"], found["sass"], found["compat"]) == ("liba.so", [], None)
 
 
 def test_a_file_that_says_too_much_is_unknown(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import sysconfig
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envsnap.inside.elf import Elf, ElfError, Segment
+from envsnap.inside.elf import Elf, ElfError, RefusedError, Segment, TooMuchError
 from tests.elves import AARCH64, ARM, BASE, PPC64, S390, X86_64, elf, note
 
 LARGE = os.environ.get("ENVSNAP_LARGE_ENV", "")
@@ -48,10 +49,10 @@ def test_a_library_is_read_on_every_kind_of_processor(
         "libm.so.6": ["GLIBC_2.29"],
         "libc.so.6": ["GLIBC_2.17", "GLIBC_2.34"],
     }
-    assert found.notes() == [("GNU", 3, b"abc")]
+    assert list(found.notes()) == [note("GNU", b"abc", order=order, kind=3)]
     assert (found.defines(b"PyInit"), found.defines(b"printf")) == (True, False)
     assert (found.interpreter(), found.sections()) == (None, [])
-    assert found.segments()[-1] == Segment(1, 0, BASE, len(data), 4)
+    assert found.segments()[-1] == Segment(1, 0, BASE, len(data))
 
 
 def test_rpath_counts_only_where_there_is_no_runpath() -> None:
@@ -71,7 +72,7 @@ def test_sections_are_named() -> None:
     assert [each.name for each in found.sections()] == ["", ".nv_fatbin", ".note.x"]
     code = found.sections()[1]
     assert found.data[code.offset : code.offset + code.size] == b"code"
-    assert found.notes() == [("N", 1, b"1")]
+    assert list(found.notes()) == [note("N", b"1")]
 
 
 @pytest.mark.parametrize(
@@ -85,8 +86,8 @@ def test_sections_are_named() -> None:
         (elf()[:90], "it ends before what its headers promise, at 64"),
     ],
 )
-def test_what_is_no_elf_file_is_refused(data: bytes, message: str) -> None:
-    with pytest.raises(ElfError) as raised:
+def test_what_the_linker_refuses_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(RefusedError) as raised:
         Elf(data)
     assert str(raised.value) == message
 
@@ -97,9 +98,58 @@ def changed(data: bytes, at: int, layout: str, number: int) -> bytes:
     return bytes(raw)
 
 
-def test_program_headers_beyond_counting_are_refused() -> None:
-    with pytest.raises(ElfError, match="it states 65535 program headers of 56 bytes"):
+@pytest.mark.parametrize(
+    ("at", "number", "message"),
+    [
+        (16, 1, "it is neither a program nor a library"),
+        (54, 55, "it states 2 program headers of 55 bytes"),
+        (56, 0, "nothing of it is to be loaded"),
+        (56, 99, "it ends before what its headers promise, at "),
+    ],
+)
+def test_a_header_that_the_linker_refuses_is_refused(at: int, number: int, message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
+        Elf(changed(elf(), at, "<H", number)[:2000])
+
+
+def test_program_headers_beyond_counting_are_too_much() -> None:
+    with pytest.raises(TooMuchError, match="it states 65535 program headers of 56 bytes"):
         Elf(changed(elf(), 56, "<H", 0xFFFF))
+
+
+def test_the_size_of_its_names_is_not_looked_at_as_the_linker_does_not() -> None:
+    data = elf(soname="liba.so.1", needed=["libc.so.6"], defines=["PyInit_a"])
+    table = Elf(data).segments()[0].offset
+    (size,) = [at for at in range(table, table + 200, 16) if data[at : at + 8] == b"\n" + bytes(7)]
+    for number in (0, 1 << 62):
+        found = Elf(changed(data, size + 8, "<Q", number))
+        assert (found.dynamic()["soname"], found.defines(b"PyInit")) == ("liba.so.1", True)
+    assert Elf(changed(data, size + 8, "<Q", 1)).dynamic()["needed"] == ["libc.so.6"]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"soname": "x" * 5000}, "a name at [0-9]+ has no end"),
+        ({"needed": ["x"] * 5000}, "it needs more than 4096 libraries"),
+        ({"versions": {"a": ["x"] * 5000}}, "it asks for more than 4096 symbol versions"),
+        ({"versions": {f"a{number}": [] for number in range(5000)}}, "more than 4096 symbol"),
+    ],
+)
+def test_what_is_beyond_our_bounds_is_too_much_and_not_broken(
+    said: dict[str, Any], message: str
+) -> None:
+    found = Elf(elf(**said))
+    with pytest.raises(TooMuchError, match=message):
+        found.versions() if "versions" in said else found.dynamic()
+
+
+@pytest.mark.parametrize(("start", "size"), [(1 << 63, 1), (0, 1 << 63), (1 << 63, 1 << 63)])
+def test_notes_beyond_the_file_are_cut(start: int, size: int) -> None:
+    data = elf(notes=note("N", b"1"))
+    row = next(at for at in range(64, 400, 56) if data[at] == 4)
+    found = Elf(changed(changed(data, row + 8, "<Q", start), row + 32, "<Q", size))
+    assert b"".join(found.notes()) == found.data[start:]
 
 
 def test_broken_section_headers_are_as_none() -> None:
@@ -120,7 +170,7 @@ def read_all(data: bytes) -> None:
         with contextlib.suppress(ElfError):
             ask()
     found.sections()
-    found.notes()
+    list(found.notes())
 
 
 WHOLE = elf(
@@ -167,7 +217,7 @@ def test_one_name_that_is_asked_for_a_million_times_costs_neither_memory_nor_tim
     data = head + name + dynamic + tags
     tracemalloc.start()
     began = time.perf_counter()
-    with pytest.raises(ElfError, match="it needs more than 4096 libraries"):
+    with pytest.raises(ElfError, match="its dynamic table has more than 65536 rows"):
         Elf(data).dynamic()
     read_all(data)
     took, most = time.perf_counter() - began, tracemalloc.get_traced_memory()[1]

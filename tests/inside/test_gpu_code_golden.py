@@ -4,10 +4,15 @@
 on the package index: what cuobjdump lists, what it lists of fat binaries that it does not look at
 itself, and the modules by section, kind, architecture, variant and size. Where a dump of every
 module of a target shows no function, the target is `empty` and no target of the library.
+
+That list holds no module's bytes: those that are made here prove which modules count, and not
+whether there is a function in a small one. `modules.json` is for that: small modules of PyTorch's
+and JAX's own code whole, each with whether cuobjdump's dump of it shows a function.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import mmap
@@ -27,6 +32,9 @@ from tests.inside.fatbins import CODE, LINKABLE, SASS, A, F, entry, fatbin, libr
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "gpu_code" / "libraries.json"
 ROWS: list[dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
+MODULES: list[dict[str, Any]] = json.loads(
+    GOLDEN.with_name("modules.json").read_text(encoding="utf-8")
+)
 FAMILIES = (
     "cublas", "cublasLt", "cudnn_ops", "cufft", "curand", "cusolver", "cusparse", "nccl", "nvrtc",
 )  # fmt: skip
@@ -95,6 +103,22 @@ def test_a_library_of_the_same_modules_has_the_targets_that_cuobjdump_says(
         sections[section] = sections.get(section, b"") + fatbin(*modules)
     data = library(sections.items())
     assert targets(data, Elf(data)) == {**row["targets"], "amd": []}
+
+
+def test_there_are_real_modules_with_a_function_and_without() -> None:
+    assert {(row["kind"], row["function"]) for row in MODULES} >= {(1, True), (2, True), (2, False)}
+
+
+@pytest.mark.parametrize(
+    "row", MODULES, ids=lambda row: f"{row['library'].rpartition('/')[2]}-{row['arch']}"
+)
+def test_a_small_module_counts_where_cuobjdump_finds_a_function_in_it(
+    row: Mapping[str, Any],
+) -> None:
+    data = library([(".nv_fatbin", fatbin(base64.b64decode(row["entry"])))])
+    target = [f"{'sm' if row['kind'] == SASS else 'compute'}_{row['arch']}"]
+    found = targets(data, Elf(data))
+    assert found["sass"] + found["ptx"] == (target if row["function"] else [])
 
 
 def downloaded(wheel: str, folder: Path) -> Path:

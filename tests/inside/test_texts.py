@@ -3,12 +3,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap.inside.elf import Elf
 from envsnap.inside.texts import told
+from tests.elves import elf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +64,16 @@ def test_a_library_of_a_known_name_is_believed_its_version(
 
 def test_two_versions_in_one_file_say_nothing(tmp_path: Path) -> None:
     assert texts(tmp_path, "libblis.so.4", '"x\\0" "0.9.0\\0" "1.0.0\\0" "y"') == []
+
+
+def test_many_versions_in_one_file_cost_no_memory() -> None:
+    words = b"".join(b"OpenBLAS 0.%d " % number for number in range(300_000))
+    data = elf(sections={".rodata": (1, words)})
+    tracemalloc.start()
+    assert told(data, Elf(data), ["libopenblas.so.0"]) == []
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2 * len(data)
 
 
 def test_numpy_names_its_instruction_sets_in_its_errors(tmp_path: Path) -> None:

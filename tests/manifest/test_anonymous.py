@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from envsnap.manifest import anonymous, encode
-from envsnap.manifest._anonymous import LEFT_OUT
-from envsnap.manifest._cut import cut, without_paths
+from envsnap.manifest._cut import LEFT_OUT, cut, without_paths
 from envsnap.probes import environ as probe
 from envsnap.sections import (
+    CodeFile,
     CondaRecord,
+    Consumer,
     Environ,
+    Exempt,
+    Fact,
     Git,
+    GpuCode,
+    Libraries,
+    LibraryCopy,
     Packages,
     Project,
     Python,
     Reason,
+    SystemLibraries,
+    SystemLibrary,
     Unknown,
     exists_only_here,
     replace,
@@ -128,6 +138,80 @@ def test_what_came_from_this_machine_s_own_files_exists_only_here(
     only_here: bool,  # noqa: FBT001 - a case's last column
 ) -> None:
     assert exists_only_here(made.origin(kind, url=url)) is only_here
+
+
+OWN = "secretproj"
+
+
+def copy_of(name: str, source: str, owner: Fact[str | None], location: str) -> LibraryCopy:
+    return LibraryCopy(
+        family="blas", name=name, source=source, owner=owner, version=None, content="ab" * 32,
+        location=location,
+    )  # fmt: skip
+
+
+def asked(name: str, *needed_by: str) -> SystemLibrary:
+    return SystemLibrary(
+        name=name, versions=(f"{name}_1.0",), needed_by=needed_by, location=f"/opt/{OWN}/{name}",
+        owner=f"{OWN}-core",
+    )  # fmt: skip
+
+
+def test_the_author_s_own_libraries_are_cut_and_those_of_others_stay() -> None:
+    here = made.origin("editable", url="file://{home}/x")
+    why = Unknown(Reason.UNPARSABLE, f"{OWN}/ext.abi3.so")
+    own = replace(made.package("Secret_Proj", "1", origin=here), content=why)
+    names = (f"lib{OWN}_core.so", "libz.so.1")
+    libraries = Libraries(
+        copies=(
+            copy_of(f"libblas_{OWN}.so", "other", None, f"{{home}}/{OWN}/libblas.so"),
+            copy_of(f"libblas_{OWN}.so", "pip", "secret-proj", f"{{env}}/{OWN}/libblas.so"),
+            copy_of("libopenblas.so.0", "pip", "numpy", "{env}/numpy.libs/libopenblas.so.0"),
+        ),
+        consumers=(
+            Consumer(distribution="numpy", loads=(), missing=("libz.so.1",)),
+            Consumer(distribution="secret.proj", loads=why, missing=names),
+        ),
+    )  # fmt: skip
+    system = SystemLibraries(
+        needed=(
+            replace(asked("libz.so.1", "Secret_Proj", "numpy"), owner="zlib1g"),
+            asked(names[0], "Secret_Proj"), asked(f"lib{OWN}_loose.so"),
+            replace(asked("libc.so.6", "Secret_Proj"), owner="libc6"),
+        ),
+        exempt=(Exempt(name=f"lib{OWN}_gui.so", why="plug-in", needed_by=("Secret_Proj",)),),
+    )  # fmt: skip
+    told = Unknown(Reason.NO_PERMISSION, f"{OWN}/_C.so")
+    code = GpuCode(
+        files=(CodeFile(distribution="Secret_Proj", location="{env}/x", sass=told, ptx=(), amd=()),)
+    )
+    deep: dict[str, Any] = {"libraries": libraries, "system_libraries": system, "gpu_code": code}
+    found = anonymous(made.manifest(installed=(own, made.package("numpy", "2")), **deep))
+    plain = copy_of("...", "other", None, "{home}/...")
+    assert found.section(Libraries) == Libraries(
+        copies=(
+            plain, replace(plain, source="pip", owner="...", location="{env}/..."),
+            copy_of("libopenblas.so.0", "pip", "numpy", "{env}/..."),
+        ),
+        consumers=(
+            Consumer(distribution="...", loads=Unknown(Reason.UNPARSABLE),
+                     missing=("...", "libz.so.1")),
+            Consumer(distribution="numpy", loads=(), missing=("libz.so.1",)),
+        ),
+    )  # fmt: skip
+    zlib = replace(asked("libz.so.1", "...", "numpy"), owner="zlib1g", location="/opt/...")
+    libc = replace(
+        zlib, name="libc.so.6", versions=("libc.so.6_1.0",), needed_by=("...",), owner="libc6"
+    )
+    gone = SystemLibrary(
+        name="...", versions=("...",), needed_by=("...",), location="/opt/...", owner=LEFT_OUT
+    )
+    assert found.section(SystemLibraries) == SystemLibraries(
+        needed=(gone, replace(gone, needed_by=()), zlib, libc),
+        exempt=(Exempt(name="...", why="plug-in", needed_by=("...",)),),
+    )
+    text = encode(found).casefold()
+    assert (OWN in text, "secret_proj" in text, "secret.proj" in text) == (False, False, False)
 
 
 def test_packages_are_sorted_by_the_names_that_indexes_compare() -> None:
