@@ -68,6 +68,16 @@ rocky-a100-mig-one-named-slice
   cu130 jax13: NO 1 DRV001 GPU004 GPU005
   rocm gfx90a: NO 1 GPU001
   peak: RUNS 1 GPU004
+rocky-a100-mig-none-named
+  cu126 cu128 tensorflow ptx: LIMITS 1 GPU004 GPU005
+  cu130 jax13: NO 1 DRV001 GPU004 GPU005
+  rocm gfx90a: NO 1 GPU001
+  peak: RUNS 1 GPU004
+ubuntu-a100-vgpu-guest
+  cu126 cu128 tensorflow ptx: LIMITS 1 GPU005
+  cu130 jax13: NO 1 DRV001 GPU005
+  rocm gfx90a: NO 1 GPU001
+  peak: LIMITS 1 RUN001
 rocky-h100-pcie
   cu126 cu128 tensorflow peak: RUNS 1 GPU003 GPU004
   cu130 jax13: NO 1 DRV001 GPU003 GPU004
@@ -151,23 +161,33 @@ ubuntu-a100-cuda-compat
   cu126 cu128 tensorflow ptx peak: RUNS 0
   cu130 jax13: NO 1 DRV009
   rocm gfx90a: NO 1 GPU001
+ubuntu-a100-cuda-compat-elsewhere
+  cu126 cu128 tensorflow ptx peak: RUNS 0
+  cu130 jax13: NO 1 DRV009
+  rocm gfx90a: NO 1 GPU001
+ubuntu-rtx3090-cuda-compat
+  cu126 cu128 tensorflow ptx: LIMITS 1 GPU003 GPU004 GPU005
+  cu130 jax13: NO 1 DRV001 GPU003 GPU004 GPU005
+  rocm gfx90a: NO 1 GPU001
+  peak: RUNS 1 GPU003 GPU004
 ubuntu-rtx3090-driver-upgraded-not-rebooted
   cu126 cu128 cu130 tensorflow jax13 ptx rocm gfx90a peak: NO 1 DRV004 GPU001
 ubuntu-h100-nvml-hangs
-  cu126 cu128 tensorflow ptx rocm gfx90a peak: OPEN 4
+  cu126 cu128 tensorflow ptx peak: OPEN 4
   cu130 jax13: NO 1 DRV001
+  rocm gfx90a: NO 1 GPU001
 ubuntu-h100-nvml-crashes-over-the-second
-  cu126 cu128 tensorflow peak: RUNS 1 GPU003 GPU004
-  cu130 jax13: NO 1 DRV001 GPU003 GPU004
-  ptx: NO 1 GPU003 GPU004 GPU009
+  cu126 cu128 tensorflow ptx peak: OPEN 4
+  cu130 jax13: NO 1 DRV001
   rocm gfx90a: NO 1 GPU001
 ubuntu-h100-nvml-lies
   cu126 cu128 tensorflow ptx peak: OPEN 4
   cu130 jax13: NO 1 DRV001
   rocm gfx90a: NO 1 GPU001
 rocky-a100-nvml-cannot-be-loaded
-  cu126 cu128 tensorflow ptx rocm gfx90a peak: OPEN 4
+  cu126 cu128 tensorflow ptx peak: OPEN 4
   cu130 jax13: NO 1 DRV001
+  rocm gfx90a: NO 1 GPU001
 ubuntu-t4-broken-nvidia-smi
   cu126 cu128 cu130 tensorflow jax13 ptx rocm gfx90a peak: NO 1 DRV005 GPU001
 """
@@ -255,6 +275,10 @@ def test_the_forms_of_one_architecture_differ_in_size_and_memory_alone(
     [
         ("ubuntu-t4-healthy", []),
         ("ubuntu-a100-cuda-compat", []),
+        ("ubuntu-a100-cuda-compat-elsewhere", []),
+        ("ubuntu-rtx3090-cuda-compat", ["DRV008"]),
+        ("ubuntu-a100-vgpu-guest", []),
+        ("rocky-a100-mig-none-named", ["GPU010"]),
         ("ubuntu-b200-open-module", []),
         ("rocky-a100-a40-eight-of-two-models", ["GPU010"]),
         ("ubuntu-l40s-hidden-by-cuda-visible-devices", ["GPU010"]),

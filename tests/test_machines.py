@@ -13,7 +13,9 @@ from envsnap.manifest import Manifest
 from envsnap.rules import Outcome
 from envsnap.sections import Gpu, replace
 from tests.checks import recorded
-from tests.rules.machines import machine
+from tests.probes.gpus import ONE, THREE, mig_machine
+from tests.probes.gpus import gpu as shown_by
+from tests.rules.machines import RUN, judged, machine, missing, told, well
 
 OTHER_KIND = {"GPU003": "numerics", "GPU004": "numerics"}
 SMALLER = {**OTHER_KIND, "GPU005": "degrades"}
@@ -38,6 +40,10 @@ def on(name: str, **changes: object) -> Manifest:
         ),
         ("rocky-a100-slurm-gave-one-of-four", ExitCode.OK, {}),
         ("ubuntu-a100-cuda-compat", ExitCode.OK, {}),
+        ("ubuntu-a100-cuda-compat-elsewhere", ExitCode.OK, {}),
+        ("ubuntu-rtx3090-cuda-compat", ExitCode.NO, {**SMALLER, "DRV008": "blocks"}),
+        ("ubuntu-a100-vgpu-guest", ExitCode.NO, {"GPU005": "degrades"}),
+        ("rocky-a100-mig-none-named", ExitCode.NO, {"GPU004": "numerics"}),
         ("ubuntu-h100-sxm-two-over-nvswitch", ExitCode.NO, OTHER_KIND),
         ("rocky-h100-pcie", ExitCode.NO, OTHER_KIND),
         ("ubuntu-h200-passed-through", ExitCode.NO, OTHER_KIND),
@@ -56,7 +62,7 @@ def on(name: str, **changes: object) -> Manifest:
             ExitCode.NO,
             {"DRV004": "blocks", "GPU001": "blocks"},
         ),
-        ("ubuntu-h100-nvml-crashes-over-the-second", ExitCode.NO, OTHER_KIND),
+        ("ubuntu-h100-nvml-crashes-over-the-second", ExitCode.CANNOT_TELL, {}),
         ("ubuntu-h100-nvml-hangs", ExitCode.CANNOT_TELL, {}),
         ("ubuntu-h100-nvml-lies", ExitCode.CANNOT_TELL, {}),
         ("rocky-a100-nvml-cannot-be-loaded", ExitCode.CANNOT_TELL, {}),
@@ -78,6 +84,22 @@ def test_what_hides_a_card_is_said_in_the_finding() -> None:
     checked = check(machine(), on("rocky-a100-slurm-gave-one-of-four"), CheckOptions())
     (said,) = (each.what for each in checked.report.findings if each.code == "GPU010")
     assert said.startswith("3 more on the PCI bus, not shown by NVML (SLURM_JOB_GPUS gives GPU 2;")
+
+
+def test_of_instances_that_nobody_named_one_counts() -> None:
+    found = on("rocky-a100-mig-none-named")
+    assert told(judged("GPU006", machine(), found)) == []
+    assert told(judged("RUN001", machine(run=RUN), found)) == []
+    assert told(well("GPU011", found)) == []
+
+
+def test_which_of_unlike_instances_counts_is_not_guessed() -> None:
+    said = "CUDA uses one of the unlike MIG instances; name it with CUDA_VISIBLE_DEVICES"
+    why = f"not-supported: {said}"
+    found = machine(gpu=shown_by(mig_machine(ONE, THREE)))
+    for code in ("GPU006", "RUN001"):
+        assert missing(judged(code, machine(run=RUN), found)) == [("found gpu.visible", why)]
+    assert missing(well("GPU011", found)) == [("gpu.visible", why)]
 
 
 def test_a_machine_compared_with_itself_differs_in_nothing() -> None:

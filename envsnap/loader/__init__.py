@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from envsnap.loader._loader import Loader
 from envsnap.loader._process import Answer, Linked
+from envsnap.loader._settings import cached_files, user_folders
 
-__all__ = ["Answer", "Linked", "Loader"]
+__all__ = ["Answer", "Linked", "Loader", "cached_files", "user_folders"]

@@ -8,8 +8,7 @@ PyTorch (`torch/__init__.py`) opens `torch/lib/libtorch_global_deps.so`, and lib
 runtime was loaded (pytorch/pytorch#138460 and #145580). Code built against it is imported after it.
 JAX (`jax_plugins/xla_cuda*/__init__.py`) opens the wheels' libraries by path before its plug-in,
 which asks the linker for the rest by name.
-CuPy 14 (`cupy_backends/cuda/libs/__init__.py`) has NVIDIA's cuda-pathfinder open what a module of
-its own needs, which takes the wheels' libraries before those that the linker would find.
+What CuPy opens is in `_cupy.py`.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from envsnap._typing import NamedTuple
 from envsnap.facts import library_families
+from envsnap.loader._cupy import before_cupy
 from envsnap.loader._files import Files
-from envsnap.loader._process import Process
+from envsnap.loader._place import Place
 
 _TORCH_NEEDS = ("libtorch", "libc10")
 _TORCH_LIST = "def _preload_cuda_deps("
@@ -34,20 +33,11 @@ _TORCH_CUDA = re.compile(r"^cuda\b[^=\n]*=\s*['\"](\d{1,3})", re.MULTILINE)
 _JAX = re.compile(r"/(?:jax_plugins/xla_cuda|jax_cuda)(\d{1,3})(?:_plugin)?/")
 _JAX_LOAD = re.compile(r'^ +_load\("(\w{1,40})", \[([^\]]{1,400})\]\)', re.MULTILINE)
 _JAX_PART = re.compile(r'"(lib[\w.-]{1,80})"')
-_CUPY = "cupy_backends/cuda/libs"
-_DEEPEST = 8
+_CUPY = ("/cupy/", "/cupy_backends/", "/cupyx/")
 _CUDA_FOLDER = re.compile(r"cu(\d+)\Z")
 
 Pairs = Sequence[tuple[str, str]]
 """Folders of the wheels, and names of libraries in them."""
-
-
-class Place(NamedTuple):
-    """Where one module is imported, and what is already there."""
-
-    files: Files
-    process: Process
-    search_path: Sequence[str]
 
 
 def before(place: Place, path: str) -> None:
@@ -70,10 +60,8 @@ def _of_the_same_package(place: Place, path: str, site: str) -> None:
     inside = path[len(site) :]
     if inside.startswith("/torch/"):
         _torch(place, site)
-    elif inside.startswith(f"/{_CUPY}/"):
-        text = place.files.text(f"{site}/{_CUPY}/__init__.py") or ""
-        if "pathfinder" in text:
-            _of_the_wheels(place, path, _DEEPEST)
+    elif inside.startswith(_CUPY):
+        before_cupy(place, site, path)
     else:
         found = _JAX.match(inside)
         for folder, name in _jax_names(place.files, site, found[1]) if found else ():
@@ -97,27 +85,6 @@ def after(place: Place, path: str) -> None:
             name = each.binary.soname or each.real.rpartition("/")[2]
             for opened in library_families.opens(name):
                 place.process.open(opened, caller=each.real, is_optional=True)
-
-
-def _of_the_wheels(place: Place, path: str, depth: int) -> None:
-    """Open what a library needs of NVIDIA's, out of the wheels: first what that needs in turn."""
-    binary = place.files.binary(path)
-    for name in binary.needed if binary is not None and depth else ():
-        if library_families.family(name) is None:
-            continue
-        for found in _in_wheels(place, name):
-            real = place.files.real(found)
-            if real is not None:
-                _of_the_wheels(place, real, depth - 1)
-            place.process.open(found, found_by="preload")
-            break
-
-
-def _in_wheels(place: Place, name: str) -> Iterator[str]:
-    for entry in place.search_path:
-        for folder in sorted(place.files.names(f"{entry}/nvidia")):
-            if place.files.has(f"{entry}/nvidia/{folder}/lib", name):
-                yield f"{entry}/nvidia/{folder}/lib/{name}"
 
 
 def _asks_torch(files: Files, path: str) -> bool:

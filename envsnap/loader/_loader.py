@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from envsnap.host import Binary, Host
 from envsnap.loader._files import NOT_YET, Files
-from envsnap.loader._frameworks import Place, after, before
+from envsnap.loader._frameworks import after, before
+from envsnap.loader._place import Place
 from envsnap.loader._process import Linked, Loaded, Process
 from envsnap.loader._settings import search_of
 from envsnap.sections import Fact, Reason, Unknown
@@ -77,7 +78,7 @@ class Loader:
 
     def load(self, process: Process, path: str) -> None:
         """Import one extension module, or open one library, as Python would."""
-        place = Place(self._files, process, self._path)
+        place = Place(self._host, self._files, process, self._path)
         before(place, path)
         process.open(path)
         after(place, path)

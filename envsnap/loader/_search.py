@@ -133,7 +133,7 @@ class Glibc:
             words = {"ORIGIN": origin.rpartition("/")[0] or "/", **self._settings.words}
             for word, value in words.items():
                 text = text.replace("${" + word + "}", value).replace("$" + word, value)
-        return _absolute(text, self._settings.cwd)
+        return absolute(text, self._settings.cwd)
 
 
 class Musl:
@@ -177,10 +177,10 @@ class Musl:
     def _expand(self, origin: str, text: str) -> str:
         folder = origin.rpartition("/")[0] or "/"
         text = text.replace("${ORIGIN}", folder).replace("$ORIGIN", folder)
-        return _absolute(text, self._settings.cwd)
+        return absolute(text, self._settings.cwd)
 
 
-def _absolute(path: str, cwd: str) -> str:
+def absolute(path: str, cwd: str) -> str:
     """The path from the root, without a slash at its end."""
     if not path.startswith("/"):
         path = f"{cwd.rstrip('/')}/{path}" if path else cwd

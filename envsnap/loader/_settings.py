@@ -7,7 +7,8 @@ import re
 from envsnap.host import Binary, Host
 from envsnap.loader._cache import parse_cache
 from envsnap.loader._files import Files
-from envsnap.loader._search import Glibc, Musl, Search, Settings
+from envsnap.loader._search import Glibc, Musl, Search, Settings, absolute
+from envsnap.sections import Fact, Unknown
 
 _CACHE_LIMIT_BYTES = 32 << 20
 _LINKER_LIMIT_BYTES = 4 << 20
@@ -49,6 +50,26 @@ def search_of(host: Host, files: Files, program: str, binary: Binary) -> Search:
     words = {"LIB": _lib(defaults, binary.bits), "PLATFORM": binary.machine}
     settings = settings._replace(defaults=defaults, levels=levels, words=words)
     return Glibc(files, settings, cache, program)
+
+
+def user_folders(host: Host) -> Fact[tuple[str, ...]]:
+    """LD_LIBRARY_PATH's folders, from the root: they come before the cache and the defaults."""
+    value = host.environ("LD_LIBRARY_PATH")
+    if isinstance(value, Unknown):
+        return value
+    folders, cwd = _folders(value or ""), host.cwd()
+    if isinstance(cwd, Unknown):
+        return tuple(absolute(each, "/") for each in folders if each.startswith("/"))
+    return tuple(absolute(each, cwd) for each in folders)
+
+
+def cached_files(host: Host, name: str) -> Fact[tuple[str, ...]]:
+    """The files that the linker's cache has for a name, in its order; none where it has none."""
+    raw, uname = host.read("/etc/ld.so.cache", limit=_CACHE_LIMIT_BYTES), host.uname()
+    if isinstance(raw, Unknown):
+        return raw
+    machine = "" if isinstance(uname, Unknown) else uname.machine
+    return tuple(each.path for each in parse_cache(raw or b"", machine).get(name, ()))
 
 
 def _variable(host: Host, name: str) -> str:

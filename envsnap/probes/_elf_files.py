@@ -11,6 +11,8 @@ from envsnap.probes._library_files import MOST_FILES, library_files
 from envsnap.probes._registry import Look
 from envsnap.sections import Fact, Reason, Unknown
 
+_NOT_DEEP = Unknown(Reason.NOT_RECORDED, "the recording was made without --deep")
+
 
 class ElfFile(NamedTuple):
     """One ELF file of the environment, and what it says of itself."""
@@ -31,6 +33,8 @@ class Read(NamedTuple):
     """Sorted by path."""
     unread: Mapping[str, Unknown]
     """Files that could not be read and folders that were not looked through, and why; by path."""
+    owners: Mapping[str, str | None]
+    """The packages that brought the files among these."""
 
 
 def elf_files(look: Look) -> Fact[tuple[ElfFile, ...]]:
@@ -56,6 +60,8 @@ def _read(look: Look, alone: frozenset[str] | None = None) -> Fact[Read]:
     places = library_files(look.host, interpreter)
     if len(places.owners) > MOST_FILES:
         return Unknown(Reason.NOT_SUPPORTED, f"more than {MOST_FILES} library files")
+    if any(each.reason is Reason.NOT_RECORDED for each in places.unread.values()):
+        return _NOT_DEEP
     real = _real(look.host, places.owners)
     paths = sorted(set(real.values()) if alone is None else alone.intersection(real.values()))
     said = dict(zip(paths, look.host.binaries(paths), strict=True))
@@ -73,7 +79,7 @@ def _read(look: Look, alone: frozenset[str] | None = None) -> Fact[Read]:
         for path, each in said.items()
         if isinstance(each, Binary)
     )
-    return Read(files, {**places.unread, **unread})
+    return Read(files, {**places.unread, **unread}, {path: owners[path] for path in unread})
 
 
 def _real(host: Host, paths: Mapping[str, object]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from envsnap.host import Host
+from envsnap.inside.content import RECORD_LIMIT
 from envsnap.probes._dist_info import Found, Metadata, source_folder
+from envsnap.probes._record import rows
 from envsnap.probes._registry import Look
 from envsnap.probes._search import metadata, read, search
 from envsnap.sections import Fact, Unknown
 
-_RECORD_LIMIT_BYTES = 64 * 1024 * 1024
 _WHOLE_FOLDERS = frozenset({"egg", "egg-link"})
 
 
@@ -67,11 +68,8 @@ def _source(host: Host, found: Found) -> str | None:
 
 def _recorded(host: Host, found: Found) -> set[str]:
     """The files that RECORD names, as it writes them."""
-    raw = read(host, found, "RECORD", limit=_RECORD_LIMIT_BYTES)
-    if not isinstance(raw, bytes):
-        return set()
-    rows = raw.decode("utf-8", "surrogateescape").split("\n")
-    return {row.partition(",")[0].strip('"') for row in rows}
+    raw = read(host, found, "RECORD", limit=RECORD_LIMIT)
+    return {row.path for row in rows(raw)} if isinstance(raw, bytes) else set()
 
 
 def _told(host: Host, found: Found) -> set[str]:

@@ -17,6 +17,7 @@ from envsnap.probes._conda import below, parse_record
 from envsnap.probes._dist_info import Found, Metadata, source_folder
 from envsnap.probes._interpreter import Interpreter
 from envsnap.probes._library_walk import Walk, is_library
+from envsnap.probes._record import rows
 from envsnap.probes._search import metadata, read, search
 from envsnap.sections import Unknown
 
@@ -97,17 +98,9 @@ def _listed(folder: str, record: bytes) -> set[str]:
 
 def _recorded(record: bytes, folder: str, within: Sequence[str]) -> Iterator[str]:
     """The library files that a RECORD names, less those that lie in none of these folders."""
-    if b".so" not in record:
-        return
-    from envsnap.inside import content
-
-    rows = content.rows_of(b"\n".join(line for line in record.split(b"\n") if b".so" in line))
-    if isinstance(rows, content.Refusal):
-        return
-    for path in (*rows.paths, *(path for path, _ in rows.bad)):
-        written = path.removeprefix(b"\n").decode("utf-8", "surrogateescape")
-        place = posixpath.normpath(f"{folder}/{written}")
-        if is_library(written) and not written.startswith("/") and _is_in_one(place, within):
+    for row in rows(record, naming=b".so"):
+        place = posixpath.normpath(f"{folder}/{row.path}")
+        if is_library(row.path) and not row.path.startswith("/") and _is_in_one(place, within):
             yield place
 
 

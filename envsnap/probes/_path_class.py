@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
-from envsnap.probes._anchors import Anchors
+from envsnap.probes._anchors import Anchors, text
 from envsnap.probes._elf_files import elf_files
 from envsnap.probes._owners import owners
 from envsnap.probes._record_rows import Records
@@ -30,14 +30,8 @@ class Origin(NamedTuple):
     """SHA-256 as RECORD states it, hex; None where none does."""
 
 
-def source_of(look: Look, path: str) -> tuple[Fact[str], Fact[str | None]]:
-    """The class of a file's path, as in `LibraryCopy.source`, and the owner."""
-    found = sources_of(look, [path])[path]
-    return found.source, found.owner
-
-
 def sources_of(look: Look, paths: Sequence[str]) -> Mapping[str, Origin]:
-    """The same of many files, whose links are resolved, with what else their owners tell."""
+    """The class of each file's path and its owner; all links of the paths are resolved."""
     known = look.once("path classes", lambda: _Known(look))
     found = {path: known.origin(path) for path in paths}
     unowned = [path for path, each in found.items() if each.source == "system"]
@@ -49,6 +43,14 @@ def sources_of(look: Look, paths: Sequence[str]) -> Mapping[str, Origin]:
 def place_of(look: Look, path: str) -> str:
     """A path with all links resolved, anchored: the anchors' own links are resolved for it, too."""
     return look.once("real anchors", lambda: _real_anchors(look)).anchor(path)
+
+
+def name_of(look: Look, name: str) -> str:
+    """The name by which a library calls itself, or is asked for, as a manifest may say it.
+
+    It is a path of whoever built it where the linker was given one: it is anchored as paths are.
+    """
+    return place_of(look, name) if "/" in name else text(name)
 
 
 def _real_anchors(look: Look) -> Anchors:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.manifest import canonical_name
+from envsnap.probes._record import Row, rows
 from envsnap.sections import Unknown
 
 _RECORD_LIMIT_BYTES = 64 << 20
@@ -14,7 +15,7 @@ _MOST_RECORDS = 1000
 _SITES = ("/site-packages/", "/dist-packages/")
 
 
-class Row(NamedTuple):
+class Brought(NamedTuple):
     """A file that a wheel brought."""
 
     distribution: str
@@ -31,7 +32,7 @@ class Records:
         self._host = host
         self._read: dict[str, bytes] = {}
 
-    def row(self, path: str, distribution: str | None) -> Row | None:
+    def row(self, path: str, distribution: str | None) -> Brought | None:
         """The row of a file; None where no RECORD of its own site-packages names it.
 
         Where the distribution is known, only its own RECORD is asked.
@@ -39,12 +40,12 @@ class Records:
         site = _site(path)
         if site is None:
             return None
-        relative = path[len(site) + 1 :].encode("utf-8", "surrogateescape")
+        relative = path[len(site) + 1 :]
         for folder in self._folders(site, distribution):
-            found = _hash_in(self._record(f"{site}/{folder}/RECORD"), relative)
+            found = _row_of(relative, self._record(f"{site}/{folder}/RECORD"))
             if found is not None:
                 name, _, version = folder.removesuffix(".dist-info").rpartition("-")
-                return Row(name, version, _hex(found))
+                return Brought(name, version, found.content)
         return None
 
     def _folders(self, site: str, distribution: str | None) -> Iterator[str]:
@@ -73,28 +74,6 @@ def _site(path: str) -> str | None:
     return path[: max(ends)] if ends else None
 
 
-def _hash_in(record: bytes, relative: bytes) -> bytes | None:
-    """The hash that the row of a file states; None where there is no such row."""
-    at = (b"\n" + record).find(b"\n" + relative + b",")
-    if at < 0:
-        return None
-    return record[at + len(relative) + 1 :].split(b"\n", 1)[0].split(b",", 1)[0].strip()
-
-
-def _hex(stated: bytes) -> str | None:
-    """SHA-256 in hex, from RECORD's base64.
-
-    >>> _hex(b"sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU")[:8]
-    'e3b0c442'
-    """
-    import binascii
-    from base64 import urlsafe_b64decode
-
-    kind, _, text = stated.partition(b"=")
-    if kind != b"sha256":
-        return None
-    try:
-        raw = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        return None
-    return raw.hex() if len(raw) == 32 else None  # noqa: PLR2004 - bytes of a SHA-256
+def _row_of(path: str, record: bytes) -> Row | None:
+    name = path.rpartition("/")[2].replace('"', '""').encode("utf-8", "surrogateescape")
+    return next((row for row in rows(record, naming=name) if row.path == path), None)

@@ -26,9 +26,14 @@ def probe_gpu_code(look: Look) -> GpuCode:
         if each.binary.sass or each.binary.ptx or each.binary.amd
     ]
     found += [
-        CodeFile(distribution=why, location=anchor(path), sass=why, ptx=why, amd=why)
+        CodeFile(
+            distribution=read.owners.get(path, why),
+            location=anchor(path),
+            sass=why,
+            ptx=why,
+            amd=why,
+        )
         for path, why in read.unread.items()
-        if why.reason is not Reason.UNPARSABLE  # a broken file is loaded by nobody
     ]
     return GpuCode(files=tuple(sorted(found, key=lambda each: each.location)))
 

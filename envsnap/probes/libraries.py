@@ -12,7 +12,7 @@ from envsnap.loader import Answer, Linked
 from envsnap.probes._cuda_packages import pip_family
 from envsnap.probes._elf_files import elf_files
 from envsnap.probes._linked import Loads, loads
-from envsnap.probes._path_class import Origin, place_of, sources_of
+from envsnap.probes._path_class import Origin, name_of, place_of, sources_of
 from envsnap.probes._registry import Look, NeedsError, probe
 from envsnap.sections import (
     Consumer,
@@ -117,7 +117,7 @@ def _consumer(look: Look, name: str, used: _Used, families: Mapping[str, str]) -
     return Consumer(
         distribution=name,
         loads=tuple(sorted(found, key=lambda each: (each.family, each.location))),
-        missing=tuple(sorted(used.missing)),
+        missing=tuple(sorted({name_of(look, each) for each in used.missing})),
     )
 
 
@@ -136,7 +136,7 @@ def copies_of(
         copies.append(
             LibraryCopy(
                 family=families[path],
-                name=(binary.soname if binary else None) or path.rpartition("/")[2],
+                name=name_of(look, (binary and binary.soname) or path.rpartition("/")[2]),
                 source=origin.source,
                 owner=origin.owner,
                 version=_version(families[path], path, binary, origin),

@@ -14,13 +14,13 @@ from envsnap.loader import Linked
 from envsnap.probes._elf_files import ElfFile, read_files
 from envsnap.probes._linked import linked
 from envsnap.probes._owners import owners
-from envsnap.probes._path_class import place_of
+from envsnap.probes._path_class import name_of, place_of
 from envsnap.probes._registry import Look, probe
-from envsnap.sections import Exempt, Fact, Reason, SystemLibraries, SystemLibrary, Unknown
+from envsnap.sections import Exempt, Fact, SystemLibraries, SystemLibrary, Unknown
 
 DRIVER = ("libcuda.so", "libnvidia-", "libnvcuvid.so", "libnvoptix.so")
 """What the driver brings; a container is given it by the machine that it runs on."""
-PLUG_IN = "plug-in"
+BROUGHT, PLUG_IN = "brought", "plug-in"
 _STANDARD = "/lib-dynload/"
 _NUMBERED = re.compile(r"(.{1,100}?)_(\d{1,9}(?:\.\d{1,9}){0,7})\Z")
 
@@ -47,21 +47,20 @@ def probe_system_libraries(look: Look) -> SystemLibraries:
     reached, needs = follow(files, closures)
     base = interpreter.base_prefix.rstrip("/")
     outside = [each for each in needs if not _is_of_python(each, base)]
-    needed = [each for each in outside if not each.name.startswith(DRIVER)]
-    return SystemLibraries(needed=_needed(look, needed), exempt=_exempt(files, reached, outside))
+    brought = _brought(files)
+    needed = [each for each in outside if _why_not(each, brought) is None]
+    return SystemLibraries(
+        needed=_needed(look, needed), exempt=_exempt(look, files, reached, outside)
+    )
 
 
 def _files(look: Look) -> Fact[Sequence[ElfFile]]:
-    """All library files; unknown where one could not be read, for it may need something.
-
-    A broken one may not: the linker refuses it, too.
-    """
+    """All library files; unknown where one could not be read, for it may need something."""
     found = read_files(look)
     if isinstance(found, Unknown):
         return found
     for path, why in sorted(found.unread.items()):
-        if why.reason is not Reason.UNPARSABLE:
-            return Unknown(why.reason, f"{place_of(look, path)}: {why.detail}"[:200])
+        return Unknown(why.reason, f"{place_of(look, path)}: {why.detail}"[:200])
     return found.files
 
 
@@ -107,13 +106,13 @@ def _needed(look: Look, needs: Iterable[Need]) -> tuple[SystemLibrary, ...]:
     """One for each name; the files that answer differ at most by who asks."""
     by_name: dict[str, list[Need]] = {}
     for need in needs:
-        by_name.setdefault(need.name, []).append(need)
+        by_name.setdefault(name_of(look, need.name), []).append(need)
     places = {name: _place(asked) for name, asked in by_name.items()}
     brought = owners(look.host, sorted({place for place in places.values() if place}))
     return tuple(
         SystemLibrary(
             name=name,
-            versions=newest(_versions(by_name[name])),
+            versions=newest(name_of(look, each) for each in _versions(by_name[name])),
             needed_by=_distributions(need.file for need in by_name[name]),
             location=place_of(look, place) if place else None,
             owner=brought.get(place) if place else None,
@@ -152,17 +151,29 @@ def _distributions(files: Iterable[ElfFile]) -> tuple[str, ...]:
     return tuple(sorted({each.distribution for each in files if each.distribution}))
 
 
+def _brought(files: Sequence[ElfFile]) -> frozenset[str]:
+    """The names by which the packages' own files can be asked for."""
+    names = [(each.path.rpartition("/")[2], each.binary.soname) for each in files]
+    return frozenset(name for both in names for name in both if name is not None)
+
+
+def _why_not(need: Need, brought: frozenset[str]) -> str | None:
+    """Why what is asked for from outside need not be in an image; None if it must be there."""
+    if need.name.startswith(DRIVER):
+        return "driver"
+    return BROUGHT if need.path is None and need.name in brought else None
+
+
 def _exempt(
-    files: Sequence[ElfFile], reached: frozenset[str], outside: Sequence[Need]
+    look: Look, files: Sequence[ElfFile], reached: frozenset[str], outside: Sequence[Need]
 ) -> tuple[Exempt, ...]:
-    """The driver's libraries, and what only files ask for that nothing importable reaches."""
+    """What an image need not have, and what only files ask for that nothing importable reaches."""
     asked: dict[tuple[str, str], list[ElfFile]] = {}
+    brought = _brought(files)
     for need in outside:
-        if need.name.startswith(DRIVER):
-            asked.setdefault((need.name, "driver"), []).append(need.file)
-    brought = {
-        name for each in files for name in (each.path.rpartition("/")[2], each.binary.soname)
-    }
+        why = _why_not(need, brought)
+        if why is not None:
+            asked.setdefault((name_of(look, need.name), why), []).append(need.file)
     needed = {need.name for need in outside}
     for file in files:
         if file.path in reached or _STANDARD in file.path:
@@ -170,7 +181,7 @@ def _exempt(
         for name in file.binary.needed:
             if name not in brought and name not in needed:
                 why = "driver" if name.startswith(DRIVER) else PLUG_IN
-                asked.setdefault((name, why), []).append(file)
+                asked.setdefault((name_of(look, name), why), []).append(file)
     return tuple(
         Exempt(name=name, why=why, needed_by=_distributions(asked[name, why]))
         for name, why in sorted(asked)

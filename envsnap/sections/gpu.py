@@ -22,7 +22,11 @@ class ForwardCompatibility:
     version: Fact[str] = fact("The driver version in its file name, as '590.44.01'")
     cuda: Fact[str] = fact("The CUDA version that it serves, as '13.1'", sources=("ELF note",))
     drivers: Fact[tuple[int, ...]] = fact("The driver branches that it works on, as 535, 550")
-    used: Fact[bool] = fact("Whether it works on this machine's driver and is found before its own")
+    found_first: Fact[bool] = fact("Whether programs find it before the driver's own")
+    used: Fact[bool] = fact(
+        "Whether it is found first and works on this machine's driver and GPUs; found first and "
+        "not used, CUDA does not start"
+    )
     location: Fact[str] = fact("The file, anchored")
 
 

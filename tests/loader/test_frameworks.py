@@ -1,4 +1,4 @@
-"""What PyTorch and JAX open themselves, by what their own files say."""
+"""What PyTorch, JAX and CuPy open themselves, by what their own files say."""
 
 from __future__ import annotations
 
@@ -220,3 +220,66 @@ def test_cupy_takes_the_wheels_before_what_the_linker_would_find() -> None:
     assert newer[PYTHON][-3:] == (*preload(CUBLAS, CUDNN), Answer(module, module, "path"))
     assert newer[module] == (Answer("libcudnn.so.9", CUDNN, "loaded"),)
     assert older[module] == (Answer("libcudnn.so.9", "/cuda/libcudnn.so.9", "LD_LIBRARY_PATH"),)
+
+
+ENVIRONMENT = """
+def _preload_library(lib):
+    ...
+
+
+def _get_nccl_from_wheel(version: str, cuda: str) -> list[str]:
+    dist = _find_compatible_wheel('nvidia-nccl', version, cuda)
+    shared_libs = [
+        dist.locate_file(
+            f'nvidia/nccl/lib/libnccl.so.{version.split(".")[0]}'
+        ),
+    ]
+"""
+BUILT_WITH = """{"cuda": "12.x", "packaging": "pip", "nccl": {"version": "2.25.1",
+"min_pypi_version": "2.16.5", "filenames": ["libnccl.so.2.25.1"]}}"""
+OF_CUPYS_TOOL = "/home/me/.cupy/cuda_lib/12.x/nccl/2.25.1/lib/libnccl.so.2.25.1"
+
+
+def cupy_13(
+    *libraries: str, wheel: str = "2.27.3", settings: str = BUILT_WITH, of: str = "nccl"
+) -> list[Answer]:
+    """What answers for NCCL when CuPy's own module for it is imported."""
+    module = f"{SITE}/cupy_backends/cuda/libs/{of}.cpython-311-x86_64-linux-gnu.so"
+    machine = host(
+        {module: elf("libnccl.so.2"), **{path: elf(soname="libnccl.so.2") for path in libraries}},
+        files={
+            f"{SITE}/cupy/__init__.py": "_environment._preload_library('cutensor')  # NOQA",
+            f"{SITE}/cupy/cuda/nccl.py": "    _environment._preload_library('nccl')",
+            f"{SITE}/cupy/_environment.py": ENVIRONMENT,
+            f"{SITE}/cupy/.data/_wheel.json": settings,
+            f"{SITE}/nvidia_nccl_cu12-{wheel}.dist-info/METADATA": "",
+        },
+        environ={"HOME": "/home/me", "LD_LIBRARY_PATH": "/cuda"},
+    )
+    (found,) = (each.needs for each in loaded(machine, module) if each.path == module)
+    return list(found)
+
+
+def nccl_of(path: str | None, found_by: str = "loaded") -> list[Answer]:
+    return [Answer("libnccl.so.2", path, found_by)]
+
+
+def test_cupy_13_opens_a_wheel_that_is_new_enough_before_its_module() -> None:
+    everywhere = (NCCL, OF_CUPYS_TOOL, "/cuda/libnccl.so.2")
+    assert cupy_13(*everywhere) == nccl_of(NCCL)
+    assert cupy_13(*everywhere, wheel="2.16.5") == nccl_of(NCCL)
+    for wheel in ("2.16.4", "2.9.9", "3.0.0"):
+        assert cupy_13(*everywhere, wheel=wheel) == nccl_of(OF_CUPYS_TOOL)
+
+
+def test_cupy_13_leaves_to_the_linker_what_it_does_not_find() -> None:
+    by_variable = nccl_of("/cuda/libnccl.so.2", "LD_LIBRARY_PATH")
+    assert cupy_13("/cuda/libnccl.so.2") == by_variable
+    assert cupy_13() == nccl_of(None, "")
+    for settings in (BUILT_WITH.replace("pip", "conda"), "[" * 5000, '{"packaging": "pip"}', ""):
+        assert cupy_13(NCCL, "/cuda/libnccl.so.2", settings=settings) == by_variable
+
+
+def test_cupy_13_opens_nccl_for_its_own_module_alone() -> None:
+    found = cupy_13(NCCL, "/cuda/libnccl.so.2", of="cublas")
+    assert found == nccl_of("/cuda/libnccl.so.2", "LD_LIBRARY_PATH")

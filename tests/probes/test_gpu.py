@@ -275,8 +275,9 @@ def test_cards_that_nvml_did_not_reach_keep_the_reason() -> None:
     first, second = devices_of(found)
     assert first == A100
     assert second.pci_bus_id == "0000:c1:00.0"
-    assert second.name == Unknown(Reason.TIMED_OUT, "NVML: no answer within 10 s")
-    assert (found.visible, found.hidden) == ((0,), "1 more on the PCI bus, not shown by NVML")
+    late = Unknown(Reason.TIMED_OUT, "NVML: no answer within 10 s")
+    assert second.name == late
+    assert (found.visible, found.hidden) == (late, late)  # whether CUDA shows it is not known
 
 
 def test_a_card_that_is_lost_is_counted_once() -> None:

@@ -24,7 +24,11 @@ def holding(
     )  # fmt: skip
 
 
-def captured(binaries: Mapping[str, Fact[Binary | None]], record: str) -> GpuCode:
+def captured(
+    binaries: Mapping[str, Fact[Binary | None]],
+    record: str,
+    links: Mapping[str, str] | None = None,
+) -> GpuCode:
     host = RecordedHost.made(
         files={
             PYTHON: "",
@@ -37,6 +41,8 @@ def captured(binaries: Mapping[str, Fact[Binary | None]], record: str) -> GpuCod
         cwd="/home/ada/work",
         home="/home/ada",
         binaries=binaries,
+        links=links or {},
+        folders={"/data/libs": ()},
     )
     options = Options(digests=False, deep=True)
     found = capture(host, options, sections=frozenset({"gpu_code"})).section(GpuCode)
@@ -82,14 +88,24 @@ def test_compressed_code_of_amds_is_unknown_and_the_rest_stands() -> None:
     assert found.files == (code("torch", "torch/lib/libtorch_cuda.so", sass=("sm_80",), amd=why),)
 
 
-def test_a_library_that_could_not_be_read_may_hold_code_and_a_broken_one_holds_none() -> None:
+def test_a_library_that_could_not_be_read_may_hold_code() -> None:
     why = Unknown(Reason.NO_PERMISSION, "libtorch_cuda.so")
+    broken = Unknown(Reason.UNPARSABLE, "its tables end")
     found = captured(
         {
             TORCH: why,
-            f"{SITE}/torch/lib/broken.so": Unknown(Reason.UNPARSABLE, "its headers end"),
+            f"{SITE}/torch/lib/broken.so": broken,
             f"{SITE}/torch/lib/libc10.so": holding(),
         },
-        ROW,
+        "torch/lib/broken.so,,\n" + ROW,
     )
-    assert found.files == (code(why, "torch/lib/libtorch_cuda.so", sass=why, ptx=why, amd=why),)
+    assert found.files == (
+        code("torch", "torch/lib/broken.so", sass=broken, ptx=broken, amd=broken),
+        code("torch", "torch/lib/libtorch_cuda.so", sass=why, ptx=why, amd=why),
+    )
+
+
+def test_a_folder_that_could_not_be_looked_through_is_nobody_s() -> None:
+    found = captured({f"{SITE}/loose.so": holding()}, "", links={f"{SITE}/out": "/data/libs"})
+    why = Unknown(Reason.NOT_SUPPORTED, "a link that leads out of the search path")
+    assert found.files == (code(why, "out", sass=why, ptx=why, amd=why),)

@@ -51,15 +51,29 @@ def test_a_number_among_like_cards_names_one() -> None:
 
 
 def test_the_instances_of_a_mig_card_are_its_slices() -> None:
-    found = gpu(mig_machine(ONE, THREE))
-    (device,) = devices_of(found)
+    (device,) = devices_of(gpu(mig_machine(ONE, THREE)))
     assert device.mig is True
     assert device.slices == (
         MigSlice(profile="1g.10gb", memory_mib=9856, multiprocessors=14),
         MigSlice(profile="3g.40gb", memory_mib=40448, multiprocessors=42),
     )
     assert device.multiprocessors == Unknown(Reason.NOT_SUPPORTED, "NVML_ERROR_NOT_SUPPORTED")
+
+
+def test_the_only_instance_is_the_one_that_cuda_uses() -> None:
+    found = gpu(mig_machine(ONE))
+    assert devices_of(found)[0].slices == (
+        MigSlice(profile="1g.10gb", memory_mib=9856, multiprocessors=14),
+    )
     assert (found.visible, found.hidden) == ((0,), None)
+
+
+def test_nvidia_smi_does_not_say_which_instances_a_mig_card_has() -> None:
+    row = "NVIDIA A100-SXM4-80GB, 0000:41:00.0, 550.54.15, 81920, GPU-1, 92, 8.0, , Enabled, 400\n"
+    found = gpu(smi_machine({("nvidia-smi", LONG_QUERY, CSV): row, ("nvidia-smi",): BANNER}))
+    (device,) = devices_of(found)
+    assert (device.mig, device.slices) == (True, found.visible)
+    assert found.visible == Unknown(Reason.NOT_SUPPORTED, "not told by nvidia-smi")
 
 
 def test_a_named_instance_is_the_only_slice() -> None:

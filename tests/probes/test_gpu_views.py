@@ -15,7 +15,9 @@ from envsnap.sections import (
     MigSlice,
     Reason,
     Unknown,
+    replace,
 )
+from tests.elves import library
 from tests.probes.gpus import (
     A100_CARD,
     LIBCUDA,
@@ -92,7 +94,7 @@ def test_a_card_that_nvml_does_not_show_has_a_reason(
 def test_where_nvml_broke_down_no_other_reason_is_looked_for() -> None:
     answer = nvml(nvml_device(), count=2, ended="crashed: ended by SIGSEGV")
     host = machine({**A100_CARD, **SECOND_CARD, **information("0000:c1:00.0", 1)}, nvml=answer)
-    assert gpu(host).hidden == "1 more on the PCI bus, not shown by NVML"
+    assert gpu(host).hidden == Unknown(Reason.CRASHED, "NVML: ended by SIGSEGV")
 
 
 def test_what_nvml_had_not_said_when_it_ended_is_unknown_for_that() -> None:
@@ -189,8 +191,33 @@ def test_an_instance_that_tells_no_numbers_may_be_the_one_that_is_named() -> Non
     )
 
 
-def test_under_mig_the_first_number_is_the_first_instance_of_a_lone_card() -> None:
-    assert gpu(mig_machine(PLACED, OTHER, CUDA_VISIBLE_DEVICES="0")).visible == (0,)
+ALIKE = {**PLACED, "uuid": "MIG-cccc", "gpu_instance": 10}
+ONE_OF_THEM = MigSlice(profile="1g.10gb", memory_mib=9856, multiprocessors=14)
+
+
+@pytest.mark.parametrize("environ", [{}, {"CUDA_VISIBLE_DEVICES": "0"}])
+def test_where_no_instance_is_named_cuda_uses_one(environ: dict[str, str]) -> None:
+    found = gpu(mig_machine(PLACED, ALIKE, **environ))
+    assert devices_of(found)[0].slices == (ONE_OF_THEM,)
+    assert (found.visible, found.hidden) == (
+        (0,),
+        "MIG is on and no instance is named: CUDA uses the first of 2",
+    )
+
+
+@pytest.mark.parametrize("environ", [{}, {"CUDA_VISIBLE_DEVICES": "0"}])
+def test_which_of_unlike_instances_cuda_uses_is_open(environ: dict[str, str]) -> None:
+    why = Unknown(
+        Reason.NOT_SUPPORTED,
+        "CUDA uses one of the unlike MIG instances; name it with CUDA_VISIBLE_DEVICES",
+    )
+    found = gpu(mig_machine(PLACED, OTHER, **environ))
+    assert (found.visible, found.hidden) == (why, why)
+
+
+def test_an_instance_that_is_refused_is_not_the_one_that_cuda_uses() -> None:
+    found = gpu(mig_machine(DENIED, PLACED))
+    assert (found.visible, devices_of(found)[0].slices) == ((0,), (ONE_OF_THEM,))
 
 
 def test_instances_that_this_user_may_not_ask_leave_open_what_is_visible() -> None:
@@ -204,8 +231,9 @@ def compat_machine(
     driver: str = "535.104.05",
     branches: object = (535, 570),
     name: str = "",
+    folder: str = COMPAT,
 ) -> RecordedHost:
-    libcuda = f"{COMPAT}/libcuda.so.590.44.01"
+    libcuda = f"{folder}/libcuda.so.590.44.01"
     note = ("13.1", branches)
     said = dict.fromkeys(Binary._fields, ()) | {"machine": "x86_64", "bits": 64, "imports": False}
     binary = Binary(**{**said, "soname": None, "interpreter": None, "compat": note})  # type: ignore[arg-type]
@@ -213,9 +241,9 @@ def compat_machine(
     return machine(
         {**A100_CARD, **driver_files(driver)},
         library=driver,
-        links={f"{COMPAT}/libcuda.so.1": "libcuda.so.590.44.01"},
+        links={f"{folder}/libcuda.so.1": "libcuda.so.590.44.01"},
         binaries={libcuda: branches if isinstance(branches, Unknown) else binary},
-        environ={"LD_LIBRARY_PATH": COMPAT} if on_path else {},
+        environ={"LD_LIBRARY_PATH": folder} if on_path else {},
         nvml=nvml(card, driver_version=driver, cuda_driver_version=12020),
     )
 
@@ -227,7 +255,7 @@ def driver_of(host: RecordedHost) -> Driver:
 
 
 FOUND = ForwardCompatibility(
-    version="590.44.01", cuda="13.1", drivers=(535, 570), used=True,
+    version="590.44.01", cuda="13.1", drivers=(535, 570), found_first=True, used=True,
     location=f"{COMPAT}/libcuda.so.590.44.01",
 )  # fmt: skip
 
@@ -241,7 +269,8 @@ def test_forward_compatibility_lifts_the_cuda_in_effect_and_leaves_the_drivers_o
 def test_forward_compatibility_that_is_only_installed_is_not_used() -> None:
     driver = driver_of(compat_machine(on_path=False))
     assert isinstance(driver.compat, ForwardCompatibility)
-    assert (driver.compat.used, driver.cuda_in_effect) == (False, "12.2")
+    assert (driver.compat.found_first, driver.compat.used) == (False, False)
+    assert driver.cuda_in_effect == "12.2"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +286,7 @@ def test_forward_compatibility_that_comes_first_and_does_not_fit_breaks_cuda(
 ) -> None:
     driver = driver_of(compat_machine(**changed))
     assert isinstance(driver.compat, ForwardCompatibility)
-    assert driver.compat.used is False
+    assert (driver.compat.found_first, driver.compat.used) == (True, False)
     assert driver.cuda_in_effect == Unknown(
         Reason.NOT_SUPPORTED,
         "cuda-compat 590.44.01 is found first and does not work on this machine",
@@ -269,6 +298,47 @@ def test_forward_compatibility_whose_note_cannot_be_read_leaves_its_use_open() -
     driver = driver_of(compat_machine(branches=why))
     assert isinstance(driver.compat, ForwardCompatibility)
     assert (driver.compat.cuda, driver.compat.used, driver.cuda_in_effect) == (why, why, why)
+
+
+def test_a_note_tells_forward_compatibility_wherever_it_lies() -> None:
+    driver = driver_of(compat_machine(folder="/opt/forward"))
+    there = "/opt/forward/libcuda.so.590.44.01"
+    assert driver.compat == replace(FOUND, location=there)
+    assert (driver.library, driver.cuda_in_effect) == ("535.104.05", "13.1")
+
+
+def test_a_drivers_own_library_in_a_folder_called_compat_is_the_drivers_own() -> None:
+    host = machine(
+        {**A100_CARD, **driver_files()},
+        links={"/opt/compat/libcuda.so.1": "libcuda.so.550.54.15"},
+        binaries={"/opt/compat/libcuda.so.550.54.15": library(soname="libcuda.so.1")},
+        environ={"LD_LIBRARY_PATH": "/opt/compat"},
+        nvml=nvml(nvml_device()),
+    )
+    driver = driver_of(host)
+    assert (driver.compat, driver.library) == (None, "550.54.15")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"driver": "590.44.01"}, "it is of the same version as the driver"),
+        ({"name": "NVIDIA RTX A6000"}, "NVIDIA allows it on some cards of workstations"),
+    ],
+)
+def test_forward_compatibility_that_nvidias_rules_do_not_decide_is_open(
+    changed: Mapping[str, Any], why: str
+) -> None:
+    driver = driver_of(compat_machine(branches=(535, 590), **changed))
+    assert isinstance(driver.compat, ForwardCompatibility)
+    assert driver.compat.used == driver.cuda_in_effect == Unknown(Reason.NOT_SUPPORTED, why)
+
+
+def test_one_reason_against_forward_compatibility_is_enough() -> None:
+    closed = compat_machine(branches=Unknown(Reason.NO_PERMISSION), name="NVIDIA GeForce RTX 3090")
+    compat = driver_of(closed).compat
+    assert isinstance(compat, ForwardCompatibility)
+    assert (compat.found_first, compat.used) == (True, False)
 
 
 def test_two_libraries_of_one_driver_that_differ_are_no_one_version() -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envsnap.host import RecordedHost
+from envsnap.host import LocalHost, RecordedHost
 from envsnap.probes._gpu import _amd, _nvidia, _nvml, _pci, _smi, _visible
-from envsnap.sections import Reason, Unknown
+from envsnap.sections import MigSlice, Reason, Unknown
+from tests.elves import elf, library, note
+from tests.loader.test_cache import newer
+from tests.probes.gpus import LINUX
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -105,13 +115,14 @@ def test_unset_firmware_is_left_out_of_a_cards_fields() -> None:
 
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
-CACHE = b"ld.so-1.7.0\0glibc-ld.so.cache1.1\0libcuda.so.1\0/opt/driver/lib/libcuda.so.1\0libz.so\0"
+CACHE = newer((0x0303, b"libcuda.so.1", b"/opt/driver/lib/libcuda.so.1", 0))
 
 
 def test_the_loaders_cache_leads_to_a_library_in_an_unusual_folder() -> None:
     host = RecordedHost.made(
         files={"/etc/ld.so.cache": CACHE, "/opt/driver/lib/libcuda.so.470.57.02": ""},
         links={"/opt/driver/lib/libcuda.so.1": "libcuda.so.470.57.02"},
+        uname=LINUX,
         absent_below=["/"],
     )
     assert _nvidia.library_version(_nvidia.libraries(host)) == "470.57.02"
@@ -127,7 +138,7 @@ def test_the_users_library_path_comes_first() -> None:
             "/opt/driver/libcuda.so.1": "libcuda.so.550.54.15",
             f"{LIBRARIES}/libcuda.so.1": "libcuda.so.535.104.05",
         },
-        environ={"LD_LIBRARY_PATH": "/opt/nothing:/opt/driver/"},
+        environ={"LD_LIBRARY_PATH": "/opt/nothing;/opt/driver/"},
         absent_below=["/"],
     )
     assert _nvidia.library_version(_nvidia.libraries(host)) == "550.54.15"
@@ -148,6 +159,57 @@ def test_two_versions_in_system_folders_are_not_chosen_between() -> None:
     assert _nvidia.library_version(_nvidia.libraries(host)) == Unknown(
         Reason.WITNESSES_DISAGREE, "libcuda 535.104.05, 550.54.15"
     )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ELF is Linux's")
+def test_a_real_file_tells_by_its_note_that_it_is_cuda_compat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = b'{"CUDA Version":"13.1","Driver":[535,550]}'
+    stated = note("NVIDIA Corporation", text)
+    raw = elf(soname="libcuda.so.1", sections={".note.cuda.fwd_compatibility": (7, stated)})
+    for folder, content in (("forward", raw), ("compat", elf(soname="libcuda.so.1"))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "libcuda.so.590.44.01").write_bytes(content)
+        (tmp_path / folder / "libcuda.so.1").symlink_to("libcuda.so.590.44.01")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"forward:{tmp_path}/compat")
+    found = _nvidia.libraries(LocalHost())
+    assert isinstance(found, tuple)
+    real = os.path.realpath(tmp_path)
+    assert found[:2] == (
+        _nvidia.Library(
+            f"{real}/forward/libcuda.so.590.44.01", "590.44.01", is_compat=True, is_found=True,
+            is_users=True, note=("13.1", (535, 550)),
+        ),
+        _nvidia.Library(
+            f"{real}/compat/libcuda.so.590.44.01", "590.44.01", is_compat=False, is_found=True,
+            is_users=True, note=None,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("folder", "whose"),
+    [
+        ("/usr/local/cuda/compat", "cuda-compat"),
+        ("/usr/local/cuda-11.0/compat", "cuda-compat"),
+        ("/opt/nvidia/hpc_sdk/Linux_x86_64/24.5/cuda/12.4/compat", "cuda-compat"),
+        ("/opt/conda/envs/a/cuda-compat", "cuda-compat"),
+        ("/home/ada/compat", "the driver"),
+        ("/usr/lib64", "the driver"),
+    ],
+)
+def test_a_library_without_a_note_or_unread_is_known_by_its_folder(folder: str, whose: str) -> None:
+    for said in (library(), Unknown(Reason.NO_PERMISSION)):
+        host = RecordedHost.made(
+            binaries={f"{folder}/libcuda.so.1": said},
+            environ={"LD_LIBRARY_PATH": folder},
+            absent_below=["/"],
+        )
+        found = _nvidia.libraries(host)
+        assert isinstance(found, tuple)
+        assert [each.is_compat for each in found] == [whose == "cuda-compat"]
 
 
 def test_jetsons_library_name_says_nothing_of_the_driver() -> None:
@@ -271,7 +333,12 @@ def test_whatever_is_named_only_cards_that_are_there_are_visible(
 ) -> None:
     cards = [
         _visible.Candidate(
-            at, "NVIDIA A100", uuid, mode == [1, 1], (_nvml.Part(f"MIG-{at}", (1, 0)),)
+            at,
+            "NVIDIA A100",
+            uuid,
+            mode == [1, 1],
+            (_nvml.Part(f"MIG-{at}", (1, 0)),),
+            (MigSlice(profile="1g.10gb", memory_mib=9856, multiprocessors=14),),
         )
         for at, uuid in enumerate(uuids)
     ]

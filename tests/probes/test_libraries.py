@@ -145,6 +145,22 @@ def test_what_nothing_answers_for_is_missing() -> None:
     )
 
 
+def test_a_path_of_whoever_built_it_is_not_told() -> None:
+    canary = "/data/build/alice/secret-project"
+    module = elf(
+        f"{canary}/libmissing.so", "libcudnn.so.9", runpath=["$ORIGIN/../nvidia/cudnn/lib"]
+    )
+    found = libraries(
+        {
+            TORCH: module._replace(imports=True),
+            CUDNN: elf(soname=f"{canary}/libcudnn.so.9"),
+        }
+    )
+    assert consumers(found)["torch"].missing == ("{other}/libmissing.so",)
+    assert copy_of(found, "cudnn").name == "{other}/libcudnn.so.9"
+    assert "alice" not in repr(found)
+
+
 def test_the_host_s_driver_library_in_a_container_is_the_host_s() -> None:
     bound = "/.singularity.d/libs/libcuda.so.1"
     found = libraries(

@@ -186,11 +186,57 @@ def test_a_module_that_cannot_be_read_leaves_the_whole_unknown() -> None:
     assert section == SystemLibraries(needed=why, exempt=why)
 
 
-def test_a_broken_file_needs_nothing_for_the_linker_refuses_it_too() -> None:
-    broken = Unknown(Reason.UNPARSABLE, "its string table at 64 reaches beyond it")
+@pytest.mark.parametrize("reason", [Reason.UNPARSABLE, Reason.NOT_SUPPORTED])
+def test_a_file_that_is_broken_or_beyond_our_bounds_may_need_something(reason: Reason) -> None:
     module = binary("libc.so.6", imports=True, libc_so_6=("GLIBC_2.34",))
-    files: dict[str, Fact[Binary | None]] = {MODULE: module, f"app/_b.{EXTENSION}": broken}
+    files: dict[str, Fact[Binary | None]] = {
+        MODULE: module, f"app/_b.{EXTENSION}": Unknown(reason, "its tables"),
+    }  # fmt: skip
+    place = f"{{env}}/lib/python3.11/site-packages/app/_b.{EXTENSION}"
+    why = Unknown(reason, f"{place}: its tables")
+    assert found(files, record=files) == SystemLibraries(needed=why, exempt=why)
+
+
+def test_what_the_linker_refuses_needs_nothing() -> None:
+    module = binary("libc.so.6", imports=True, libc_so_6=("GLIBC_2.34",))
+    files: dict[str, Fact[Binary | None]] = {MODULE: module, f"app/_b.{EXTENSION}": None}
     assert found(files, record=files) == SystemLibraries(needed=(LIBC,), exempt=())
+
+
+def test_what_another_package_brings_is_no_system_library() -> None:
+    module = binary("libcublas.so.12", "libc.so.6", imports=True, libc_so_6=("GLIBC_2.34",))
+    files: dict[str, Fact[Binary | None]] = {
+        MODULE: module, "nvidia/cublas/lib/libcublas.so.12": binary(soname="libcublas.so.12"),
+    }  # fmt: skip
+    brought = Exempt(name="libcublas.so.12", why="brought", needed_by=("app",))
+    assert found(files, record=files) == SystemLibraries(needed=(LIBC,), exempt=(brought,))
+
+
+def test_what_a_package_brings_and_the_system_answers_for_is_the_system_s() -> None:
+    module = binary("libpq.so.5", imports=True)
+    files: dict[str, Fact[Binary | None]] = {MODULE: module, "app.libs/libpq.so.5": binary()}
+    section = found(files, record=files)
+    assert not isinstance(section.needed, Unknown)
+    assert ([each.name for each in section.needed], section.exempt) == (["libpq.so.5"], ())
+
+
+def test_a_path_of_whoever_built_it_is_not_told() -> None:
+    canary = "/data/build/alice/secret-project"
+    module = binary(
+        f"{canary}/libone.so", "/home/ada/src/build/libtwo.so", "../alice/build/libthree.so",
+        "$ORIGIN/alice/libfour.so", imports=True,
+    )  # fmt: skip
+    plug_in = binary(f"{canary}/libfive.so", "./alice/libsix.so")
+    files: dict[str, Fact[Binary | None]] = {MODULE: module, "app/plugins/libq.so": plug_in}
+    section = found(files, record=files)
+    assert not isinstance(section.needed, Unknown)
+    assert not isinstance(section.exempt, Unknown)
+    assert [each.name for each in section.needed] == [
+        "{home}/src/build/libtwo.so", "{other}/libfour.so", "{other}/libone.so",
+        "{other}/libthree.so",
+    ]  # fmt: skip
+    assert [each.name for each in section.exempt] == ["{other}/libfive.so", "{other}/libsix.so"]
+    assert "alice" not in repr(section)
 
 
 def test_what_the_standard_library_needs_comes_with_the_interpreter() -> None:

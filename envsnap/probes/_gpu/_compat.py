@@ -7,13 +7,15 @@ centres. Where the loader finds it first and one of these does not hold, CUDA do
 
 from __future__ import annotations
 
-from envsnap.host import Binary, Host
 from envsnap.probes._gpu._nvidia import Library
 from envsnap.probes._registry import Look
 from envsnap.sections import Device, Fact, ForwardCompatibility, Reason, Unknown
 
-_CONSUMERS = ("GeForce", "TITAN", "Quadro", "NVIDIA RTX ", "NVIDIA T400", "NVIDIA T600")
-"""How the names of cards begin that cuda-compat refuses; some RTX servers are allowed it."""
+_REFUSED = ("GeForce", "TITAN")
+"""How the cards are called that cuda-compat refuses."""
+_SOME_MAY = ("Quadro", "NVIDIA RTX ", "NVIDIA T400", "NVIDIA T600", "NVIDIA T1000")
+"""And those of workstations, of which NVIDIA allows it to some."""
+_NO_NOTE = Unknown(Reason.NOT_SUPPORTED, "its ELF file has no note of cuda-compat")
 
 
 def compat(
@@ -25,27 +27,24 @@ def compat(
     """The cuda-compat that programs find first, else the first that lies where it is installed."""
     if isinstance(libraries, Unknown):
         return libraries
-    places = [at for at, each in enumerate(libraries) if each.is_compat]
-    if not places:
+    library = next((each for each in libraries if each.is_compat), None)
+    if library is None:
         return None
-    at = places[0]
-    library = libraries[at]
-    note = _note(look.host, library.path)
+    is_first = library.is_found and library is libraries[0]
+    note = library.note or _NO_NOTE
     version = library.version or Unknown(Reason.NOT_SUPPORTED, "the file name says no version")
     drivers = note if isinstance(note, Unknown) else note[1]
-    is_first = library.is_found and at == 0
     return ForwardCompatibility(
         version=version,
         cuda=note if isinstance(note, Unknown) else note[0],
         drivers=drivers,
+        found_first=is_first,
         used=_works(version, drivers, driver, devices) if is_first else False,
         location=look.anchors.anchor(library.path),
     )
 
 
-def in_effect(
-    found: Fact[ForwardCompatibility | None], own: Fact[str], libraries: Fact[tuple[Library, ...]]
-) -> Fact[str]:
+def in_effect(found: Fact[ForwardCompatibility | None], own: Fact[str]) -> Fact[str]:
     """The newest CUDA that programs get."""
     if found is None:
         return own
@@ -55,20 +54,10 @@ def in_effect(
         return found.used
     if found.used:
         return found.cuda
-    if isinstance(libraries, tuple) and libraries[0].is_compat and libraries[0].is_found:
+    if found.found_first is True:
         said = f"cuda-compat {found.version} is found first and does not work on this machine"
         return Unknown(Reason.NOT_SUPPORTED, said)
     return own
-
-
-_NO_NOTE = Unknown(Reason.NOT_SUPPORTED, "its ELF file has no note of cuda-compat")
-
-
-def _note(host: Host, path: str) -> Fact[tuple[str, tuple[int, ...]]]:
-    (binary,) = host.binaries([path])
-    if isinstance(binary, Binary) and binary.compat is not None:
-        return binary.compat
-    return binary if isinstance(binary, Unknown) else _NO_NOTE
 
 
 def _works(
@@ -77,30 +66,40 @@ def _works(
     driver: Fact[str],
     devices: Fact[tuple[Device, ...]],
 ) -> Fact[bool]:
-    """Whether it works on this driver and on these cards."""
+    """Whether it works on this driver and on these cards: one reason against it is enough."""
+    answers = (_is_newer(version, driver), _is_for(drivers, driver), _is_for_cards(devices))
+    if False in answers:
+        return False
+    return next((each for each in answers if isinstance(each, Unknown)), True)
+
+
+def _is_newer(version: Fact[str], driver: Fact[str]) -> Fact[bool]:
     if isinstance(driver, Unknown):
         return driver
     if isinstance(version, Unknown):
         return version
-    if _numbers(version) <= _numbers(driver):
-        return False
-    if isinstance(drivers, Unknown):
-        return drivers
-    return _is_for_cards(devices) if _numbers(driver)[0] in drivers else False
+    if version == driver:
+        return Unknown(Reason.NOT_SUPPORTED, "it is of the same version as the driver")
+    return _numbers(version) > _numbers(driver)
+
+
+def _is_for(drivers: Fact[tuple[int, ...]], driver: Fact[str]) -> Fact[bool]:
+    if isinstance(driver, Unknown):
+        return driver
+    return drivers if isinstance(drivers, Unknown) else _numbers(driver)[0] in drivers
 
 
 def _is_for_cards(devices: Fact[tuple[Device, ...]]) -> Fact[bool]:
     if isinstance(devices, Unknown):
         return devices
     names = [device.name for device in devices if device.vendor == "nvidia"]
-    if any(isinstance(name, str) and _is_consumer(name) for name in names):
-        return False
-    unnamed = [name for name in names if isinstance(name, Unknown)]
-    return unnamed[0] if unnamed else True
-
-
-def _is_consumer(name: str) -> bool:
-    return any(mark in name for mark in _CONSUMERS)
+    refused = [isinstance(name, str) and any(map(name.count, _REFUSED)) for name in names]
+    if any(refused):
+        said = "it refuses some of the GPUs and not the others"
+        return False if all(refused) else Unknown(Reason.NOT_SUPPORTED, said)
+    if any(isinstance(name, str) and any(map(name.count, _SOME_MAY)) for name in names):
+        return Unknown(Reason.NOT_SUPPORTED, "NVIDIA allows it on some cards of workstations")
+    return next((name for name in names if isinstance(name, Unknown)), True)
 
 
 def _numbers(version: str) -> list[int]:

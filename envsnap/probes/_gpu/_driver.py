@@ -41,7 +41,7 @@ def driver_of(
         cuda=cuda,
         gsp_firmware=_gsp_firmware(nvml),
         compat=found,
-        cuda_in_effect=in_effect(found, cuda, libraries),
+        cuda_in_effect=in_effect(found, cuda),
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from envsnap._typing import NamedTuple
-from envsnap.host import Host
+from envsnap.host import Binary, Host
+from envsnap.loader import cached_files, user_folders
 from envsnap.probes._gpu._nvml import DRIVER_VERSION
 from envsnap.probes._gpu._pci import address
 from envsnap.probes._gpu._seen import PROC
@@ -15,7 +17,8 @@ _SYSFS_VERSION = "/sys/module/nvidia/version"
 _VERSION = re.compile(r"(?:\A|\s)(\d{1,5}(?:\.\d{1,5}){1,3})(?=\s|\Z)", re.ASCII)
 _LIBCUDA = re.compile(r"libcuda\.so\.(\d{1,5}(?:\.\d{1,5}){1,3})\Z", re.ASCII)
 _LIBNVML = re.compile(r"libnvidia-ml\.so\.(\d{2,5}(?:\.\d{1,5}){1,3})\Z", re.ASCII)
-_CACHED = re.compile(rb"\0(/[^\0]{1,4096}/libcuda\.so\.1)(?=\0)")
+_COMPAT = re.compile(r"/cuda(?:-[\w.]+)?(?:/\d[\d.]*)?/compat/|/cuda-compat[-\w.]*/", re.ASCII)
+"""Where NVIDIA's and conda's packages put a cuda-compat."""
 _FOLDERS = (
     "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/wsl/lib",
     "/usr/local/nvidia/lib64", "/run/opengl-driver/lib", "/usr/lib/aarch64-linux-gnu/nvidia",
@@ -115,6 +118,10 @@ def _not_loaded(host: Host) -> Unknown | None:
     return None
 
 
+Note = tuple[str, tuple[int, ...]]
+"""What a cuda-compat states: the CUDA that it serves, and the driver branches it works on."""
+
+
 class Library(NamedTuple):
     """One libcuda.so.1 that a program can find."""
 
@@ -127,6 +134,8 @@ class Library(NamedTuple):
     """Whether the loader looks where it lies."""
     is_users: bool
     """Whether LD_LIBRARY_PATH leads to it."""
+    note: Fact[Note | None]
+    """None where the file has none."""
 
 
 def libraries(host: Host) -> Fact[tuple[Library, ...]]:
@@ -134,27 +143,44 @@ def libraries(host: Host) -> Fact[tuple[Library, ...]]:
 
     Unknown only where none is found and a place could not be looked at.
     """
-    users = _folders_of_user(host)
+    users = user_folders(host)
     if isinstance(users, Unknown):
         return users
-    cached = host.read("/etc/ld.so.cache")
-    known = _CACHED.findall(cached) if isinstance(cached, bytes) else []
+    cached = cached_files(host, "libcuda.so.1")
+    unread = cached if isinstance(cached, Unknown) else None
     paths = [f"{folder}/libcuda.so.1" for folder in users]
-    paths += [raw.decode("utf-8", "surrogateescape") for raw in known]
+    paths += () if isinstance(cached, Unknown) else cached
     paths += [f"{folder}/libcuda.so.1" for folder in _FOLDERS]
     searched = len(paths)
-    unread = cached if isinstance(cached, Unknown) else None
-    found: dict[str, Library] = {}
+    found: dict[str, tuple[int, str]] = {}
     for at, path in enumerate([*paths, *_compat_paths(host)]):
         real = host.real(path)
         if isinstance(real, Unknown):
             unread = real
-        elif real is not None and real not in found:
-            is_compat = "/compat/" in path or "/compat/" in real or "cuda-compat" in real
-            found[real] = Library(
-                real, _version_of(real), is_compat, at < searched, at < len(users)
-            )
-    return unread if unread and not found else tuple(found.values())
+        elif real is not None:
+            found.setdefault(real, (at, path))
+    if unread and not found:
+        return unread
+    notes = zip(found.items(), _notes(host, list(found)), strict=True)
+    return tuple(
+        Library(real, _version_of(real), _is_compat(note, path, real), at < searched,
+                at < len(users), note)
+        for (real, (at, path)), note in notes
+    )  # fmt: skip
+
+
+def _notes(host: Host, paths: Sequence[str]) -> list[Fact[Note | None]]:
+    """What each file states in its note of cuda-compat."""
+    said = host.binaries(paths) if paths else ()
+    return [each.compat if isinstance(each, Binary) else each for each in said]
+
+
+def _is_compat(note: Fact[Note | None], path: str, real: str) -> bool:
+    """Whether the note says so. The first ones had none, and may not be readable: by their place.
+
+    A cuda-compat lies wherever it was copied to, and a driver's own library never has the note.
+    """
+    return isinstance(note, tuple) or bool(_COMPAT.search(path) or _COMPAT.search(real))
 
 
 def library_version(found: Fact[tuple[Library, ...]]) -> Fact[str | None]:
@@ -197,13 +223,6 @@ def cards(host: Host) -> Fact[tuple[Card, ...]]:
         if bus_id is not None:
             found.append(_card(bus_id, raw))
     return tuple(sorted(found, key=lambda each: each.bus_id))
-
-
-def _folders_of_user(host: Host) -> Fact[list[str]]:
-    path = host.environ("LD_LIBRARY_PATH")
-    if isinstance(path, Unknown):
-        return path
-    return [folder.rstrip("/") for folder in (path or "").split(":") if folder.startswith("/")]
 
 
 def _version_of(path: str) -> Fact[str | None]:

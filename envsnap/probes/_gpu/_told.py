@@ -76,7 +76,7 @@ def _platform(seen: Seen, kind: Fact[str]) -> Fact[str]:
 
 
 def _usable_slices(devices: Fact[tuple[Device, ...]], choice: Choice) -> Fact[tuple[Device, ...]]:
-    """The devices with only the MIG instances that CUDA_VISIBLE_DEVICES names, if it names any."""
+    """The devices with only the MIG instance that CUDA uses, where that is known."""
     if choice.parts is None or isinstance(devices, Unknown):
         return devices
     found = []

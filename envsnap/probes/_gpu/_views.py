@@ -59,13 +59,16 @@ def _cuda_choice(host: Host, told: Told, devices: tuple[Device, ...]) -> Choice:
         why = _NONE_VISIBLE.get(nvml.detail or "") or _nothing_given(host, told, nvml)
         return _visible.unseen(named, len(nvidia), why, nvml)
     cards = [
-        _visible.Candidate(at, each.device.name, each.uuid, each.device.mig, each.parts)
+        _visible.Candidate(
+            at, each.device.name, each.uuid, each.device.mig, each.parts, each.device.slices
+        )
         for at, each in sorted(shown.items())
     ]
-    choice = _visible.choose(cards, named, order if isinstance(order, str) else None)
     more = len(nvidia) - len(cards)
-    # A child of NVML that came to no end shows fewer cards for a reason of its own.
-    why_not = reasons(host, told.joined.unshown) if more and nvml.ended is None else ()
+    if more and nvml.ended is not None:  # those that it had not come to may be seen all the same
+        return _visible.unseen(named, len(nvidia), None, nvml.ended)
+    choice = _visible.choose(cards, named, order if isinstance(order, str) else None)
+    why_not = reasons(host, told.joined.unshown) if more else ()
     return _visible.with_unshown(choice, more, why_not)
 
 

@@ -10,10 +10,15 @@ from collections.abc import Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.probes._gpu._nvml import Part
-from envsnap.sections import Fact, Reason, Unknown
+from envsnap.sections import Fact, MigSlice, Reason, Unknown
 
 _SORTED = "PCI_BUS_ID"
 _BY_CARD = "MIG-GPU-"
+_NOT_NAMED = Unknown(Reason.NOT_SUPPORTED, "MIG is on: CUDA_VISIBLE_DEVICES names no instance")
+_UNLIKE = Unknown(
+    Reason.NOT_SUPPORTED,
+    "CUDA uses one of the unlike MIG instances; name it with CUDA_VISIBLE_DEVICES",
+)
 
 
 class Candidate(NamedTuple):
@@ -25,6 +30,8 @@ class Candidate(NamedTuple):
     uuid: Fact[str]
     mig: Fact[bool | None]
     parts: tuple[Part, ...]
+    slices: Fact[tuple[MigSlice, ...]]
+    """What each of `parts` is."""
 
 
 class Choice(NamedTuple):
@@ -33,7 +40,7 @@ class Choice(NamedTuple):
     visible: Fact[tuple[int, ...]]
     hidden: Fact[str | None]
     parts: frozenset[tuple[int, int]] | None = None
-    """Position and number of the only MIG instances that were named; None if none was."""
+    """Position and number of the only MIG instances that count; None where it is not theirs."""
 
 
 def choose(cards: Sequence[Candidate], named: str | None, order: str | None) -> Choice:
@@ -199,12 +206,29 @@ def _untold(name: str, card: Candidate, part: Part) -> list[Unknown]:
 def _with_mig(cards: Sequence[Candidate], named: str | None) -> Choice:
     if named is not None and _hides_all(named):
         return Choice((), f"CUDA_VISIBLE_DEVICES hides {len(cards)}")
-    if len(cards) == 1 and not cards[0].parts:
+    (card, *others) = cards
+    if others:
+        return Choice(_NOT_NAMED, _NOT_NAMED)
+    if isinstance(card.slices, Unknown):
+        return Choice(card.slices, card.slices)
+    if not card.parts:
         return Choice((), "MIG is on and no instance is there for this user")
-    if len(cards) == 1 and (named is None or parse_positions(named) == [0]):
-        refused = [each.uuid for each in cards[0].parts if isinstance(each.uuid, Unknown)]
-        if len(refused) == len(cards[0].parts):
-            return Choice(refused[0], refused[0])
-        return Choice(_positions(cards), None)
-    why = Unknown(Reason.NOT_SUPPORTED, "MIG is on: CUDA_VISIBLE_DEVICES names no instance")
-    return Choice(why, why)
+    is_first = named is None or parse_positions(named) == [0]
+    return _first_slice(card, card.slices) if is_first else Choice(_NOT_NAMED, _NOT_NAMED)
+
+
+def _first_slice(card: Candidate, slices: Sequence[MigSlice]) -> Choice:
+    """CUDA uses one MIG instance: where none is named the first of those that this user may use.
+
+    NVIDIA does not say whether it counts them as NVML does: which of unlike ones is first is open.
+    """
+    refused = [part.uuid for part in card.parts if isinstance(part.uuid, Unknown)]
+    own = [at for at, part in enumerate(card.parts) if isinstance(part.uuid, str)]
+    if not own:
+        return Choice(refused[0], refused[0])
+    if any(slices[at] != slices[own[0]] for at in own):
+        return Choice(_UNLIKE, _UNLIKE)
+    count = len(card.parts)
+    said = f"MIG is on and no instance is named: CUDA uses the first of {count}"
+    only = frozenset({(card.position, own[0])})
+    return Choice((card.position,), said if count > 1 else None, only)
