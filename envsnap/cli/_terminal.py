@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from envsnap.reports._shown import NO_BREAK, joined
+from envsnap.reports._shown import clean as clean  # noqa: PLC0414 - every command takes it here
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -19,20 +22,6 @@ if TYPE_CHECKING:
 _CODES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
 _NARROWEST = 40
 _GIGA = 10**9
-
-
-def clean(text: str) -> str:
-    r"""Text whose control characters are spelled out: a manifest's words may be hostile.
-
-    >>> clean("numpy\x1b[2J")
-    'numpy\\x1b[2J'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 class Style:
@@ -88,7 +77,7 @@ def columns(stream: TextIO | None = None) -> int:
 def folded(text: str, width: int) -> str:
     r"""Text with its long lines broken between words, each part under its own line's start.
 
-    >>> folded("  not locked: torch: no such build", 24)
+    >>> folded("  not locked: torch: no such build", 23)
     '  not locked: torch:\n    no such build'
     """
     import textwrap
@@ -97,11 +86,11 @@ def folded(text: str, width: int) -> str:
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip()) + 2)
         broken = textwrap.wrap(
-            line, width - 1, subsequent_indent=indent, break_long_words=False,
+            joined(line), width - 1, subsequent_indent=indent, break_long_words=False,
             break_on_hyphens=False, drop_whitespace=True,
         )  # fmt: skip
         lines += [line] if len(line) < width else broken
-    return "\n".join(lines)
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
 def say(text: str, *, quiet: bool = False) -> None:

@@ -74,13 +74,14 @@ def _overview(manifest: Manifest) -> str:
 
 
 def _package_lines(manifest: Manifest) -> list[str]:
+    from envsnap.reports._shown import shown
     from envsnap.sections import Packages, Unknown
 
     packages = manifest.section(Packages)
     if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
         return []
     return [
-        clean(f"{each.name} {each.version}    {each.origin.kind}, {each.layer}")
+        shown(f"{each.name} {each.version}    {each.origin.kind}, {each.layer}")
         + ("" if each.active else "    shadowed")
         for each in packages.installed
     ]

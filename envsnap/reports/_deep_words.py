@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from envsnap.manifest import Manifest
-from envsnap.rules._libraries import stem, title
+from envsnap.rules._code import ROOTS
+from envsnap.rules._libraries import OPENMP_KINDS, stem, title
+from envsnap.rules._views import few
 from envsnap.sections import (
     CodeFile,
     Fabric,
@@ -24,9 +26,7 @@ _FIRST: Mapping[str, str] = MappingProxyType({
     "rocblas": "librocblas", "miopen": "libMIOpen", "rccl": "librccl", "mpi": "libmpi",
 })  # fmt: skip
 """The families that have a place in the line, each by the library that stands for it."""
-_ROOTS = ("libtorch_cuda.so", "libtorch_hip.so")
 _SHOWN = 4
-_OPENMP = ("libgomp", "libomp", "libiomp")
 
 
 def libraries_words(manifest: Manifest) -> str:
@@ -72,7 +72,7 @@ def code_words(manifest: Manifest) -> str:
 
 def _rank(file: CodeFile) -> int:
     """PyTorch's own library first, the CUDA libraries last."""
-    if file.location.endswith(_ROOTS):
+    if file.location.endswith(ROOTS["torch"]):
         return 0
     return 2 if _package(file).startswith("nvidia-") else 1
 
@@ -102,7 +102,7 @@ def system_words(manifest: Manifest) -> str:
     number = len(section.needed)
     text = f"{number} system {'library' if number == 1 else 'libraries'}"
     absent = [each.name for each in section.needed if each.location is None]
-    return f"{text}; not here: {_few(absent)}" if absent else text
+    return f"{text}; not here: {few(absent)}" if absent else text
 
 
 def math_words(manifest: Manifest) -> str:
@@ -111,11 +111,11 @@ def math_words(manifest: Manifest) -> str:
     if isinstance(section, Unknown):
         return ""
     known = () if isinstance(section.libraries, Unknown) else section.libraries
-    parts = [_blas(each) for each in known if each.kind not in _OPENMP]
+    parts = [_blas(each) for each in known if each.kind not in OPENMP_KINDS]
     shown = parts[:_SHOWN]
     shown += [f"{len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else []
     if isinstance(section.numpy_dispatch, tuple) and section.numpy_dispatch:
-        shown.append(f"NumPy with {_few(list(section.numpy_dispatch)[::-1])}")
+        shown.append(f"NumPy with {few(list(section.numpy_dispatch)[::-1])}")
     return "; ".join(shown)
 
 
@@ -146,8 +146,3 @@ def fabric_words(manifest: Manifest) -> str:
     for label, fact in (("UCX", section.ucx), ("libfabric", section.libfabric), ("", section.mpi)):
         parts += [f"{label} {fact}".strip()] if isinstance(fact, str) else []
     return "; ".join(parts)
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Iterable, Iterator
 
 from envsnap._typing import Literal, NamedTuple
 from envsnap.manifest import FILE_NAME
+from envsnap.reports._shown import filled
 
 _LABEL = 19
 _GAP = 2
@@ -43,7 +43,7 @@ def plain(lines: Iterable[Line]) -> list[str]:
 
 def wrapped(text: str, width: int) -> list[str]:
     """Text in lines of at most that width; an empty text is one empty line."""
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    return filled(text, width) or [""]
 
 
 STANDARD_INPUT = "standard input"

@@ -10,6 +10,7 @@ from envsnap.reports import _deep_words
 from envsnap.reports._ran import run_words
 from envsnap.reports._verified import verified_words
 from envsnap.sections import (
+    DEEP,
     Cpu,
     Cuda,
     Device,
@@ -25,6 +26,7 @@ from envsnap.sections import (
     Python,
     Reason,
     Unknown,
+    fields,
 )
 
 _FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX", "cupy": "CuPy"}
@@ -262,7 +264,8 @@ def sentence(manifest: Manifest) -> str:
         parts.append(_cpu_model(manifest))
     ident = environment_id(manifest)
     tail = "" if isinstance(ident, Unknown) else f"; envsnap {ident}"
-    return ", ".join(filter(None, parts)) + tail + "."
+    told = ", ".join(filter(None, parts))
+    return f"{told}{tail}." if told else "Nothing that a paper would name was captured."
 
 
 def _framework_words(manifest: Manifest) -> Iterator[str]:
@@ -274,12 +277,43 @@ def _framework_words(manifest: Manifest) -> Iterator[str]:
 
 
 def not_seen(manifest: Manifest) -> list[str]:
-    """The sections without a line of their own that are unknown, and were asked for."""
+    """What is unknown and was asked for: of GPUs, and sections without a line of their own."""
+    by_reason: dict[str, list[str]] = {}
+    for name in manifest.sections.keys() - _SHOWN:
+        why = _whole(manifest, name)
+        if why is not None and why.reason not in {Reason.NOT_ASKED, Reason.NEEDS_DEEP}:
+            by_reason.setdefault(str(why), []).append(name)
+    sections = [f"{', '.join(sorted(names))}: {_cut(why)}" for why, names in by_reason.items()]
+    return [*_of_gpus_not_seen(manifest), *sorted(sections)]
+
+
+def _whole(manifest: Manifest, name: str) -> Unknown | None:
+    """Why nothing of a section is known; None where something is."""
+    section = manifest.sections[name]
+    if isinstance(section, Unknown):
+        return section
+    facts = [getattr(section, each.name) for each in fields(section)] if name in DEEP else []
+    first = next(iter(facts), None)
+    same = isinstance(first, Unknown) and all(each == first for each in facts)
+    return first if same else None
+
+
+def _of_gpus_not_seen(manifest: Manifest) -> list[str]:
+    """What is not known of the GPUs that are there; one line for each reason."""
+    gpu = manifest.section(Gpu)
+    devices = () if isinstance(gpu, Unknown) or isinstance(gpu.devices, Unknown) else gpu.devices
+    number: Counter[tuple[tuple[str, ...], str]] = Counter()
+    for each in devices:
+        told = {
+            "name": each.name, "memory": each.memory_mib,
+            "compute capability": each.compute_capability,
+        }  # fmt: skip
+        missing = {name: str(fact) for name, fact in told.items() if isinstance(fact, Unknown)}
+        for why in dict.fromkeys(missing.values()):
+            number[tuple(name for name in missing if missing[name] == why), why] += 1
     return [
-        f"{name}: {_unknown(section)}"
-        for name, section in manifest.sections.items()
-        if name not in _SHOWN and isinstance(section, Unknown)
-        if section.reason not in {Reason.NOT_ASKED, Reason.NEEDS_DEEP}
+        f"{'GPU' if many == 1 else f'{many} GPUs'}: {', '.join(names)} ({_cut(why)})"
+        for (names, why), many in number.items()
     ]
 
 
@@ -287,8 +321,11 @@ def _unknown(unknown: Unknown) -> str:
     """Why a part was not seen; nothing where it was left out on purpose."""
     if unknown.reason is Reason.NOT_ASKED:
         return ""
-    text = f"not seen ({unknown})"
-    return text if len(text) <= _DETAIL_SHOWN + 12 else text[: _DETAIL_SHOWN + 8] + "...)"
+    return f"not seen ({_cut(str(unknown))})"
+
+
+def _cut(why: str) -> str:
+    return why if len(why) <= _DETAIL_SHOWN else f"{why[: _DETAIL_SHOWN - 3]}..."
 
 
 _PARTS: tuple[tuple[str, Callable[[Manifest], str]], ...] = (

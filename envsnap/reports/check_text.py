@@ -20,6 +20,7 @@ from envsnap.reports._lines import (
     manifest_words,
     wrapped,
 )
+from envsnap.reports._shown import shown
 from envsnap.reports._sides import machine_words, when
 from envsnap.reports._words import count
 from envsnap.rules import (
@@ -33,6 +34,7 @@ from envsnap.rules import (
     Verdict,
     rules,
 )
+from envsnap.sections import DEEP
 
 _SIDE = 8
 _SUBJECT = 14
@@ -46,6 +48,8 @@ _LOOKS: dict[Verdict, Look] = {
     Verdict.WILL_NOT_RUN: "bad",
     Verdict.CANNOT_TELL: "warn",
 }
+_ENVIRONMENT = "the environment there"
+_ITS_SECTIONS = tuple(f"found {name}" for name in ("python", "packages", "cuda", *sorted(DEEP)))
 _GROUPS = (
     (Outcome.BLOCKS, "1 thing that stops it", "{} things that stop it"),
     (Outcome.DEGRADES, "1 limit", "{} limits"),
@@ -138,7 +142,9 @@ def _why(checked: Checked, scope: Scope) -> str:
     verdict = checked.report.verdict(scope)
     if verdict is Verdict.CANNOT_TELL:
         left_open = checked.report.not_checked_of(scope)
-        return f"{left_open[0].path} is not known" if left_open else "no rule was judged"
+        return (
+            f"{_place(checked, left_open[0])} is not known" if left_open else "no rule was judged"
+        )
     if scope is checked.scope or verdict in {Verdict.RUNS, Verdict.LIMITS}:
         return ""
     found = checked.report.findings_of(scope)
@@ -198,8 +204,10 @@ def _folded(found: list[Finding], width: int) -> Iterator[Line]:
 
 def _finding(each: Finding, width: int) -> Iterator[Line]:
     room = width - 1 - _SUBJECT - _CODE
-    first, *rest = wrapped(f"{each.what}: {clause(each.why)}", room)
-    label = f"  {each.subject}"
+    label = f"  {shown(each.subject)}"
+    # Its subject stands beside it already.
+    what = each.what.removeprefix(f"{each.subject}: ")
+    first, *rest = wrapped(f"{what}: {clause(each.why)}", room)
     if len(label) < _SUBJECT:
         yield _coded(f"{label:<{_SUBJECT}}", first, each.code, width)
     else:
@@ -271,10 +279,9 @@ def _named(checked: Checked, families: Mapping[str, Sequence[Rule]]) -> str:
 
 
 def _not_checked(checked: Checked, width: int, *, verbose: bool) -> Iterator[Line]:
-    found = checked.report.not_checked_of(checked.scope)
     places: dict[tuple[str, str], list[NotChecked]] = {}
-    for each in found:
-        places.setdefault((each.path, str(each.reason)), []).append(each)
+    for each in (*checked.report.not_checked_of(checked.scope), *_of_no_environment(checked)):
+        places.setdefault((_place(checked, each), str(each.reason)), []).append(each)
     label = "Not checked"
     for number, ((path, reason), those) in enumerate(places.items()):
         if number == _SHOWN and not verbose:
@@ -286,6 +293,25 @@ def _not_checked(checked: Checked, width: int, *, verbose: bool) -> Iterator[Lin
         named = ", ".join(codes) if few else count(len(codes), "rule")
         yield from _labelled(label, f"{path}: {reason} ({named})", width)
         label = ""
+
+
+def _of_no_environment(checked: Checked) -> list[NotChecked]:
+    """What was left open natively because the found side shows no environment."""
+    if checked.options.is_image:
+        return []
+    left_open = checked.report.not_checked_of(Scope.NATIVE)
+    return [each for each in left_open if _place(checked, each) == _ENVIRONMENT]
+
+
+def _place(checked: Checked, each: NotChecked) -> str:
+    """Where the missing fact stands; one place for all of an environment that was not seen."""
+    reasons = (
+        other.reason
+        for other in checked.report.not_checked
+        if other.path in {"found packages", "found packages.installed"}
+    )
+    is_whole = not checked.is_set_up and each.reason in reasons
+    return _ENVIRONMENT if is_whole and each.path.startswith(_ITS_SECTIONS) else each.path
 
 
 def _end(checked: Checked, sides: Sides, width: int) -> Iterator[Line]:
@@ -305,7 +331,7 @@ def _end(checked: Checked, sides: Sides, width: int) -> Iterator[Line]:
         names = codes if len(codes) <= len(sections) else sections
         accept = " ".join(f"--allow-unknown {each}" for each in names)
         yield from _plain(
-            f"Exit 4: cannot tell, {checked.left_open[0].path} is not known.  "
+            f"Exit 4: cannot tell, {_place(checked, checked.left_open[0])} is not known.  "
             f"To accept that: {accept}", width,
         )  # fmt: skip
     if checked.options.scope is None and not checked.options.is_image:
@@ -355,4 +381,5 @@ def _plain(words: str, width: int) -> Iterator[Line]:
 
 
 def _short(words: str, room: int) -> str:
+    words = shown(words)
     return words if len(words) <= room else f"{words[: room - 3]}..."

@@ -185,9 +185,15 @@ def _words(value: object) -> str:
         return version if isinstance(version, str) else "there"
     if value is None:
         return "none"
-    if isinstance(value, tuple):
-        return ", ".join(map(_words, value)) or "none"
+    if isinstance(value, (tuple, Mapping)):
+        return ", ".join(_each(value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _each(value: tuple[object, ...] | Mapping[str, object]) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        return (f"{key}={_words(each)}" for key, each in value.items())
+    return map(_words, value)
 
 
 def _grade(each: Difference, findings: tuple[Finding, ...]) -> Finding | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from envsnap.manifest._encode import harmless
 from envsnap.reports._lines import Line, Look, Part, line, wrapped
+from envsnap.reports._shown import shown
 from envsnap.reports.differences import Difference
 from envsnap.rules import Outcome
 
@@ -35,7 +36,7 @@ def _lines(found: list[Difference], width: int) -> Iterator[Line]:
         if name != section:
             section = name
             yield line(Part(name, "bold"))
-        said = f"{rest or name}: {_short(each.wanted)} -> {_short(each.found)}"
+        said = f"{shown(rest or name)}: {_short(each.wanted)} -> {_short(each.found)}"
         first, *more = wrapped(said, width - 3 - _GRADE)
         yield line("  ", f"{first:<{width - 3 - _GRADE}} ", *_grade(each))
         for part in more:
@@ -55,6 +56,7 @@ def _count(found: list[Difference]) -> Iterator[Line]:
 
 
 def _short(words: str) -> str:
+    words = shown(words)
     return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 3]}..."
 
 

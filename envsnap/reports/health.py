@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from envsnap.reports._lines import clause, labelled, plain
-from envsnap.rules import Finding, Outcome, Report, Scope
+from envsnap.reports._words import count
+from envsnap.rules import Finding, NotChecked, Outcome, Report, Scope
+from envsnap.sections import Reason
 
 _INDENT = 13
 _LABEL = "  Healthy"
+_REASONS = 2
 
 
 def health_lines(report: Report, width: int) -> list[str]:
@@ -18,8 +22,12 @@ def health_lines(report: Report, width: int) -> list[str]:
     if not findings and not judged:
         text = f"nothing is known: none of {_left(report)} rules could be judged"
         return plain(labelled("  Health", text, width=width, indent=_INDENT))
+    if not findings and _left(report) >= judged:
+        text = f"nothing found by {count(judged, 'rule')}; {_left(report)} could not be judged"
+        text += f": {'; '.join(_reasons(report))}"
+        return plain(labelled("  Health", text, width=width, indent=_INDENT))
     if not findings:
-        rules = "1 rule" if judged == 1 else f"{judged} rules"
+        rules = count(judged, "rule")
         text = f"{rules} on driver, GPU code and libraries found nothing{_rest(report)}"
         return plain(labelled(_LABEL, text, width=width, indent=_INDENT))
     return [text for each in findings for text in _finding(each, width)]
@@ -35,6 +43,18 @@ def _finding(each: Finding, width: int) -> Iterator[str]:
 
 def _left(report: Report) -> int:
     return len({each.code for each in report.not_checked_of(Scope.NATIVE)})
+
+
+def _reasons(report: Report) -> list[str]:
+    """Why most of the rules were not judged: what could not be seen before what was left out."""
+    left = report.not_checked_of(Scope.NATIVE)
+    number = Counter((each.reason.reason is Reason.NOT_ASKED, str(each.reason)) for each in left)
+    said = sorted(number, key=lambda each: (each[0], -number[each]))[:_REASONS]
+    return [f"{_sections(left, why)} ({why})" for _, why in said]
+
+
+def _sections(left: Iterable[NotChecked], why: str) -> str:
+    return ", ".join(dict.fromkeys(each.section for each in left if str(each.reason) == why))
 
 
 def _rest(report: Report) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from envsnap.manifest import Manifest, canonical_name, environment_id, machine_id
 from envsnap.reports._lines import manifest_words
 from envsnap.reports._mend import Mend, to_mend
+from envsnap.reports._shown import filled
 from envsnap.reports._words import active_packages, lines, not_seen, sentence
 from envsnap.sections import SECTIONS, Python, Unknown
 
@@ -41,12 +41,8 @@ def summary(manifest: Manifest, width: int) -> Iterator[str]:
 
 def labelled(label: str, text: str, width: int) -> list[str]:
     """A label and its text, wrapped under itself."""
-    return textwrap.wrap(
-        text,
-        width=width - 1,
-        initial_indent=f"  {label:<{_LABEL_WIDTH}}",
-        subsequent_indent=" " * (_LABEL_WIDTH + 2),
-        break_on_hyphens=False,
+    return filled(
+        text, width - 1, first=f"  {label:<{_LABEL_WIDTH}}", rest=" " * (_LABEL_WIDTH + 2)
     )
 
 
@@ -63,10 +59,7 @@ def mending(manifest: Manifest, width: int) -> Iterator[str]:
 def paper(manifest: Manifest, width: int) -> Iterator[str]:
     """The sentence for a paper, wrapped."""
     yield "For the paper"
-    yield from textwrap.wrap(
-        sentence(manifest), width=width - 1, initial_indent="  ", subsequent_indent="  ",
-        break_on_hyphens=False,
-    )  # fmt: skip
+    yield from filled(sentence(manifest), width - 1, first="  ", rest="  ")
 
 
 def identity(manifest: Manifest) -> str:
@@ -93,17 +86,10 @@ def _things(number: int) -> str:
 
 
 def _mend_lines(number: int, thing: Mend, width: int) -> Iterator[str]:
-    yield from textwrap.wrap(
-        thing.what, width=width - 1, initial_indent=f"  {number}  ", subsequent_indent="     "
-    )
+    yield from filled(thing.what, width - 1, first=f"  {number}  ", rest="     ")
     for example in thing.examples:
-        yield from textwrap.wrap(
-            example, width=width - 1, initial_indent="       ", subsequent_indent="         ",
-            break_on_hyphens=False,
-        )  # fmt: skip
-    yield from textwrap.wrap(
-        thing.step, width=width - 1, initial_indent="     -> ", subsequent_indent="        "
-    )
+        yield from filled(example, width - 1, first="       ", rest="         ")
+    yield from filled(thing.step, width - 1, first="     -> ", rest="        ")
 
 
 def steps(manifest: Manifest, path: str, width: int) -> list[str]:
@@ -127,13 +113,7 @@ def changes(before: Manifest, now: Manifest, width: int) -> Iterator[str]:
     """What differs from the file that was replaced, counted; never a list of hundreds."""
     yield "Changed since the file that was here"
     for text in (*_package_changes(before, now), *_section_changes(before, now)):
-        yield from textwrap.wrap(
-            text,
-            width=width - 1,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_on_hyphens=False,
-        )
+        yield from filled(text, width - 1, first="  ", rest="    ")
 
 
 def _package_changes(before: Manifest, now: Manifest) -> Iterator[str]:

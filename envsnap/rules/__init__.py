@@ -39,6 +39,7 @@ FAMILIES = {
 _MODULES = (
     "cpu",
     "cuda",
+    "cuda_compat",
     "cudnn",
     "driver",
     "engines",

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from envsnap.facts import Looked, NewerThanFacts, gpu_arch
 from envsnap.facts.gpu_arch import Target
-from envsnap.rules._core import look_up, not_decidable
+from envsnap.rules._core import look_up, need, not_decidable
+from envsnap.rules._views import GpuKind
 
 _TEGRA = frozenset({(5, 3), (6, 2), (7, 2), (8, 7)})
 """Jetson's own capabilities: compiled code does not pass between them and other GPUs."""
 _AMD_NUMBERS = 3
+ROOTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"torch": ("libtorch_cuda.so", "libtorch_hip.so")}
+)
+"""The library of a package that everything else of it needs."""
+
+
+def capability_of(gpu: GpuKind) -> str:
+    """An NVIDIA GPU's compute capability; ends the rule where it is not known."""
+    path = f"{gpu.path}.compute_capability"
+    capability = need(gpu.capability, path)
+    if capability is None:
+        not_decidable(path, "an NVIDIA GPU without a compute capability")
+    return capability
 
 
 def runs_compiled(targets: Iterable[str], capability: str, path: str) -> bool:
@@ -25,6 +40,21 @@ def runs_as_ptx(targets: Iterable[str], capability: str, path: str) -> bool:
     """Whether the driver can compile PTX of one of the targets, as 'compute_90', for it."""
     names = (each.replace("compute_", "sm_") for each in targets)
     return _one_of(names, capability, path, onwards=True)
+
+
+def first_toolkit(targets: Iterable[str], capability: str) -> tuple[int, ...]:
+    """The first CUDA release that can have made PTX of these for that capability.
+
+    >>> first_toolkit(["compute_90", "compute_100"], "12.0")
+    (11, 8)
+    """
+    asked = numbers_of(capability)
+    looked = (gpu_arch.by_target(each.replace("compute_", "sm_")) for each in targets)
+    return min(
+        numbers_of(each.value.first_toolkit)
+        for each in looked
+        if isinstance(each, Looked) and _runs(each.value, asked, onwards=True)
+    )
 
 
 def runs_on_amd(targets: Iterable[str], gfx: str, path: str) -> bool:

@@ -21,11 +21,16 @@ TITLES: Mapping[str, str] = MappingProxyType({
     "toolkit": "CUDA toolkit",
 })  # fmt: skip
 """The names that people know the families by."""
+OPENMP_KINDS = ("libgomp", "libomp", "libiomp")
+"""The kinds of `math.libraries` that are no BLAS."""
 _STEM = re.compile(r"(.+?)(-[0-9a-f]{8})?(\.so\b.*)?\Z", re.DOTALL)
 _SOURCES = {
     "system": "the system", "module": "a module", "host": "the host, bound into the container",
     "conda": "conda", "other": "another folder",
 }  # fmt: skip
+PACKAGED = frozenset({"pip", "conda"})
+"""Sources whose libraries are a package's, in this environment or in another."""
+_INSIDE = ("{env}/", "{base}/")
 _BY_VARIABLE = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 
 
@@ -42,14 +47,27 @@ class Loaded(NamedTuple):
         """The name without versions and what tools that vendor libraries put into it."""
         return stem(self.copy.name)
 
+    @property
+    def by_variable(self) -> bool:
+        """Whether a variable of the shell led to it."""
+        return self.load.found_by in _BY_VARIABLE
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it lies in this environment's folders."""
+        return self.copy.location.startswith(_INSIDE)
+
     def words(self) -> str:
         """Where it comes from, and its version where that is known."""
         source, owner = self.copy.source, self.copy.owner
         place = owner if isinstance(owner, str) else _SOURCES.get(str(source), "an unknown folder")
         if source == "system" and isinstance(owner, str):
             place = f"the system's {owner}"
-        if self.load.found_by in _BY_VARIABLE:
-            place = f"{place} ({self.load.found_by})"
+        if self.by_variable:
+            where = place if isinstance(owner, str) else self.copy.location
+            place = f"{where} ({self.load.found_by})"
+        elif source in PACKAGED and isinstance(owner, str) and not self.is_inside:
+            place = f"{place} in another folder"
         version = self.copy.version
         return f"{place} {version}" if isinstance(version, str) else place
 
@@ -80,6 +98,12 @@ def loaded(side: Side, libraries: Libraries, consumer: Consumer) -> tuple[Loaded
     place = f"libraries.consumers.{consumer.distribution}.loads"
     loads = need(consumer.loads, side.path(place))
     return tuple(_joined(side, libraries, loads))
+
+
+def missing(side: Side, consumer: Consumer) -> frozenset[str]:
+    """What a distribution's code asks for and does not get; ends the rule where it is not known."""
+    path = side.path(f"libraries.consumers.{consumer.distribution}.missing")
+    return frozenset(need(consumer.missing, path))
 
 
 def _joined(side: Side, libraries: Libraries, loads: tuple[Load, ...]) -> Iterator[Loaded]:

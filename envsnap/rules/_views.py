@@ -10,6 +10,7 @@ from envsnap.rules._core import NotAskedError, Side, need
 from envsnap.sections import Device, Fact, Gpu, Package, Packages, Reason, Run, Unknown
 
 _SHOWN = 4
+_FEW = 3
 _GIB = 1024
 _WHOLE = 10
 _NOT_LOOKED = frozenset({Reason.NOT_ASKED, Reason.NEEDS_DEEP, Reason.NOT_RECORDED})
@@ -169,3 +170,13 @@ def listed(names: list[str], noun: str, *, shown: int = _SHOWN) -> str:
     """
     number = f"1 {noun}" if len(names) == 1 else f"{len(names)} {noun}s"
     return number if len(names) > shown else f"{number}: {', '.join(sorted(names))}"
+
+
+def few(names: list[str]) -> str:
+    """The first names, and how many more there are.
+
+    >>> few(["a", "b"]), few(["a", "b", "c", "d"])
+    ('a, b', 'a, b, c and 1 more')
+    """
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more

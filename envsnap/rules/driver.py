@@ -9,18 +9,17 @@ from envsnap.facts import Looked, cuda_driver, gpu_arch, parse_driver
 from envsnap.rules._code import numbers_of
 from envsnap.rules._core import (
     NeedError,
-    NotAskedError,
     Pair,
     Said,
     Side,
     drift,
     fit,
-    health,
     look_up,
     need,
     not_decidable,
 )
 from envsnap.rules._cuda import Need, computes_on_gpu, major, needs
+from envsnap.rules._driver import compat_of, driver_of, judged_gpus, version_of
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import (
     CUDA_COMPATIBILITY,
@@ -30,11 +29,8 @@ from envsnap.rules._sources import (
     FORWARD,
     KERNEL_MODULES,
 )
-from envsnap.rules._views import sm, visible_gpus
+from envsnap.rules._views import sm
 from envsnap.sections import (
-    Device,
-    Driver,
-    ForwardCompatibility,
     Gpu,
     Os,
     Packages,
@@ -70,7 +66,7 @@ def helped_outside(pair: Pair) -> Iterator[Said]:
     The driver is too old for the CUDA that the packages are built for; natively a cuda-compat
     package makes up for it. An image needs one of its own.
     """
-    driver = _driver(pair.found) if needs(pair.wanted) else None
+    driver = driver_of(pair.found) if needs(pair.wanted) else None
     if driver is None or driver.compat is None:
         return
     said = _too_old(pair)
@@ -81,7 +77,7 @@ def helped_outside(pair: Pair) -> Iterator[Said]:
 def _too_old(pair: Pair) -> Said | None:
     """What is to be said of a driver that is too old; None where it is not."""
     asked = needs(pair.wanted)
-    version = _version(pair.found) if asked else None
+    version = version_of(pair.found) if asked else None
     if version is None:
         return None
     floors = [(each, _floor(pair, each)) for each in asked]
@@ -113,7 +109,7 @@ def _majors(pair: Pair) -> set[str]:
 
 def _helped(pair: Pair, *cuda: str) -> bool:
     """Whether cuda-compat is in use and serves each of these CUDA versions."""
-    compat = _compat(pair.found)
+    compat = compat_of(pair.found)
     path = pair.found.path("gpu.driver.compat")
     if compat is None or not need(compat.used, f"{path}.used"):
         return False
@@ -134,10 +130,10 @@ def older_minor(pair: Pair) -> Iterator[Said | Condition]:
     whether it does is not judged.
     """
     asked = [each for each in needs(pair.wanted) if "." in each.cuda]
-    version = _version(pair.found) if asked else None
+    version = version_of(pair.found) if asked else None
     if version is None:
         return
-    for each in sorted(set(asked), key=lambda one: one.cuda, reverse=True)[:1]:
+    for each in sorted(set(asked), key=lambda one: (*numbers_of(one.cuda),), reverse=True)[:1]:
         looked = _floor(pair, each)
         exact, lowest = looked.value.exact, looked.value.lowest
         if exact is None or _is_older(pair.found, version, lowest):
@@ -170,11 +166,11 @@ def dropped(pair: Pair) -> Iterator[Said]:
     R580 is the last branch for Maxwell, Pascal and Volta, R470 for Kepler.
     """
     side = pair.found
-    version = _version(side) if _matters(pair) else None
+    version = version_of(side) if _matters(pair) else None
     if version is None:
         return
     branch = (parse_driver(version) or (0,))[0]
-    for place, device in _judged(side):
+    for place, device in judged_gpus(side):
         capability = need(device.compute_capability, f"{place}.compute_capability")
         arch = None if capability is None else gpu_arch.by_capability(capability)
         if isinstance(arch, Looked) and branch > (arch.value.last_driver_branch or branch):
@@ -201,9 +197,16 @@ def mismatch(pair: Pair) -> Iterator[Said]:
     the driver was upgraded and the machine not rebooted.
     """
     side = pair.found
-    driver = _driver(side) if _matters(pair) else None
+    driver = driver_of(side) if _matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return  # under WSL and on Tegra the module is another matter
+    version = driver.version
+    if isinstance(version, Unknown) and version.reason is Reason.WITNESSES_DISAGREE:
+        yield Said(
+            "driver", Outcome.BLOCKS, f"of several versions: {version.detail}",
+            remedy="reboot, or load the new module", found=version.detail,
+        )  # fmt: skip
+        return
     module = need(driver.kernel_module, side.path("gpu.driver.kernel_module"))
     library = need(driver.library, side.path("gpu.driver.library"))
     if module is not None and library is not None and module != library:
@@ -222,7 +225,7 @@ def not_loaded(pair: Pair) -> Iterator[Said]:
     An NVIDIA GPU is there; its kernel module is not loaded.
     """
     side = pair.found
-    driver = _driver(side) if _matters(pair) else None
+    driver = driver_of(side) if _matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return
     if need(driver.kernel_module, side.path("gpu.driver.kernel_module")) is None:
@@ -243,10 +246,10 @@ def other_module(pair: Pair) -> Iterator[Said]:
     Hopper. Judged are the GPUs that the driver does not show.
     """
     side = pair.found
-    driver = _driver(side) if _matters(pair) else None
+    driver = driver_of(side) if _matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return
-    for path, device in _judged(side):
+    for path, device in judged_gpus(side):
         capability = need(device.compute_capability, f"{path}.compute_capability")
         if capability is None or all(_drives(each, capability) for each in _FLAVOURS):
             continue
@@ -280,56 +283,16 @@ def _not_driven(flavour: str, capability: str) -> Said:
 _DRIVEN = frozenset({"nvml", "nvidia-smi", "proc"})
 
 
-@health("DRV008", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Gpu,), source=FORWARD)
-def forward_compatibility(side: Side) -> Iterator[Said]:
-    """cuda-compat serves the driver branches and GPUs that it is made for alone.
-
-    A libcuda of a cuda-compat package is on the search path. On a GeForce card CUDA then does
-    not start (error 804); over a driver branch that it does not list it is not to be used.
-    """
-    driver = _driver(side)
-    if driver is not None and _is_not_recorded(driver.compat):
-        raise NotAskedError  # an older capture, or a profile: it did not look for one
-    compat = _compat(side)
-    if compat is None:
-        return
-    path = side.path("gpu.driver.compat")
-    version = need(compat.version, f"{path}.version")
-    if need(compat.used, f"{path}.used"):
-        cards = [each for each in visible_gpus(side) if each.vendor == "nvidia"]
-        names = [need(each.name, f"{each.path}.name") for each in cards]
-        rule = look_up(cuda_driver.forward_compatibility(), path)
-        geforce = [name for name in names if "GeForce" in name]
-        if geforce and not rule.value.geforce:
-            yield Said(
-                "cuda-compat", Outcome.BLOCKS,
-                f"cuda-compat {version} is in use on {geforce[0].removeprefix('NVIDIA ')}",
-                remedy="take cuda-compat off LD_LIBRARY_PATH, and install a newer driver",
-                found=version, rests_on=rule,
-            )  # fmt: skip
-        return
-    drivers = need(compat.drivers, f"{path}.drivers")
-    ours = _version(side)
-    branch = (parse_driver(ours or "") or (0,))[0]
-    if drivers and branch not in drivers:
-        branches = ", ".join(f"R{each}" for each in drivers)
-        yield Said(
-            "cuda-compat", Outcome.NOTE,
-            f"cuda-compat {version} is for drivers of {branches}; here is {ours}",
-            remedy="a driver of one of these branches, or remove cuda-compat", found=ours,
-        )  # fmt: skip
-
-
 @drift("DRV006", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDA_FAQ)
 def version_differs(pair: Pair) -> Iterator[Said]:
     """A newer driver runs what was built for an older one.
 
     CUDA keeps this promise across all versions. Whether a driver is too old is DRV001's matter.
     """
-    wanted = _driver(pair.wanted)
+    wanted = driver_of(pair.wanted)
     if wanted is None:
         return
-    found = _driver(pair.found)
+    found = driver_of(pair.found)
     theirs = need(wanted.version, pair.wanted.path("gpu.driver.version"))
     if found is None:
         return  # GPU001 says it
@@ -341,36 +304,6 @@ def version_differs(pair: Pair) -> Iterator[Said]:
 def _matters(pair: Pair) -> bool:
     """Whether anything asks for the driver. A machine's own health is judged in any case."""
     return pair.is_one or computes_on_gpu(pair.wanted)
-
-
-def _judged(side: Side) -> Iterator[tuple[str, Device]]:
-    """NVIDIA's GPUs that programs see, each with its place; all of them, where they see none.
-
-    Of a card that was given to somebody else there is little to know, and nothing to mend.
-    """
-    devices = need(side.need(Gpu).devices, side.path("gpu.devices"))
-    cards = [index for index, each in enumerate(devices) if each.vendor == "nvidia"]
-    visible = need(side.need(Gpu).visible, side.path("gpu.visible")) if cards else ()
-    for index in [each for each in cards if each in visible] or cards:
-        yield side.path(f"gpu.devices[{index}]"), devices[index]
-
-
-def _driver(side: Side) -> Driver | None:
-    return need(side.need(Gpu).driver, side.path("gpu.driver"))
-
-
-def _is_not_recorded(fact: object) -> bool:
-    return isinstance(fact, Unknown) and fact.reason is Reason.NOT_RECORDED
-
-
-def _compat(side: Side) -> ForwardCompatibility | None:
-    driver = _driver(side)
-    return None if driver is None else need(driver.compat, side.path("gpu.driver.compat"))
-
-
-def _version(side: Side) -> str | None:
-    driver = _driver(side)
-    return None if driver is None else need(driver.version, side.path("gpu.driver.version"))
 
 
 def _floor(pair: Pair, asked: Need) -> Looked[cuda_driver.Floor]:

@@ -33,17 +33,20 @@ def no_gpu(pair: Pair) -> Iterator[Said]:
     if not wanted or not computes_on_gpu(pair.wanted):
         return
     vendors = {each.vendor for each in wanted}
-    if vendors & {each.vendor for each in visible_gpus(pair.found)}:
-        return
     gpu = pair.found.need(Gpu)
-    why = need(gpu.hidden, pair.found.path("gpu.hidden"))
     devices = need(gpu.devices, pair.found.path("gpu.devices"))
-    is_hidden = any(each.vendor in vendors for each in devices) and why is not None
+    hidden = None
+    if any(each.vendor in vendors for each in devices):
+        if vendors & {each.vendor for each in visible_gpus(pair.found)}:
+            return
+        hidden = need(gpu.hidden, pair.found.path("gpu.hidden"))
+    remedy: str | None = f"a machine with {_article(wanted[0].vendor)} GPU"
+    if hidden:  # what is wrong with the driver is the driver rules' matter, and so is its remedy
+        by_variable = "_VISIBLE_DEVICES" in hidden
+        remedy = "show it to programs (CUDA_VISIBLE_DEVICES)" if by_variable else None
     yield Said(
-        "GPU", Outcome.BLOCKS, f"{wanted[0].title} -> {why if is_hidden else 'no such GPU'}",
-        remedy="show it to programs (CUDA_VISIBLE_DEVICES)" if is_hidden
-        else f"a machine with {_article(wanted[0].vendor)} GPU",
-        wanted=wanted[0].title, found="none",
+        "GPU", Outcome.BLOCKS, f"{wanted[0].title} -> {hidden or 'no such GPU'}",
+        remedy=remedy, wanted=wanted[0].title, found="none",
     )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envsnap.facts import Looked, gpu_arch, torch_cuda
-from envsnap.rules._code import numbers_of, runs_as_ptx, runs_compiled
-from envsnap.rules._core import Pair, Said, Side, drift, fit, health, look_up, need, not_decidable
+from envsnap.rules._code import capability_of, numbers_of, runs_as_ptx, runs_compiled
+from envsnap.rules._core import Pair, Said, Side, drift, fit, health, look_up
 from envsnap.rules._cuda import computes_on_gpu, machine, needs, published_torch
 from envsnap.rules._findings import Condition, Outcome, Scope
 from envsnap.rules._sources import CUDA_GUIDE, TORCH_RANDOMNESS
@@ -32,7 +32,7 @@ def torch_code(pair: Pair) -> Iterator[Said]:
     if torch is None or not gpus:
         return
     code = torch_cuda.code(torch.version, machine=machine(pair.wanted))
-    capabilities = {_capability(each): each for each in gpus}
+    capabilities = {capability_of(each): each for each in gpus}
     if not isinstance(code, Looked):
         if not pair.is_one and _same_kinds(pair, set(capabilities)):
             return  # whatever it contains, it ran there
@@ -63,7 +63,7 @@ def dropped_by_toolkit(pair: Pair) -> Iterator[Said | Condition]:
         return  # GPU009 looks into every library
     asked = [each for each in needs(pair.wanted) if each.package != "torch"]
     gpus = [each for each in visible_gpus(pair.found) if each.vendor == "nvidia"] if asked else []
-    for capability, gpu in sorted({_capability(each): each for each in gpus}.items()):
+    for capability, gpu in sorted({capability_of(each): each for each in gpus}.items()):
         for each in asked:
             oldest = gpu_arch.oldest(each.cuda)
             if isinstance(oldest, Looked) and _is_below(capability, oldest.value):
@@ -76,7 +76,7 @@ def dropped_by_toolkit(pair: Pair) -> Iterator[Said | Condition]:
                 )  # fmt: skip
                 break
     names = sorted({each.package for each in asked if not each.package.startswith("nvidia-")})
-    if names and gpus and not _same_kinds(pair, {_capability(each) for each in gpus}):
+    if names and gpus and not _same_kinds(pair, {capability_of(each) for each in gpus}):
         yield Condition(
             code="GPU016",
             text=f"whether {', '.join(names)} has code for this GPU was not read (capture --deep)",
@@ -102,8 +102,8 @@ def number_formats(pair: Pair) -> Iterator[Said]:
     if not wanted or not computes_on_gpu(pair.wanted):
         return
     found = [each for each in visible_gpus(pair.found) if each.vendor == "nvidia"]
-    theirs = {_capability(each) for each in wanted}
-    for ours in sorted({_capability(each) for each in found} - theirs):
+    theirs = {capability_of(each) for each in wanted}
+    for ours in sorted({capability_of(each) for each in found} - theirs):
         lost = [
             title
             for name, title in (("bf16", "bfloat16"), ("fp8", "FP8"), ("fp4", "FP4"))
@@ -142,14 +142,6 @@ def cpu_build(side: Side) -> Iterator[Said]:
             f"{gpus[0].title}",
             remedy="install a build with CUDA from PyTorch's own index", rests_on=build,
         )  # fmt: skip
-
-
-def _capability(gpu: GpuKind) -> str:
-    path = f"{gpu.path}.compute_capability"
-    capability = need(gpu.capability, path)
-    if capability is None:
-        not_decidable(path, "an NVIDIA GPU without a compute capability")
-    return capability
 
 
 def _same_kinds(pair: Pair, found: set[str]) -> bool:

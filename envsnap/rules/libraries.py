@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from envsnap._typing import NamedTuple
-from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, fit, health, need
+from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, fit, health
 from envsnap.rules._findings import Outcome, Scope
-from envsnap.rules._libraries import Loaded, consumers, is_same_file, loaded, title
+from envsnap.rules._libraries import PACKAGED, Loaded, consumers, loaded, missing, title
+from envsnap.rules._moves import Move, exchanged, moved
 from envsnap.rules._sources import LD_SO
-from envsnap.rules._views import asked_for
-from envsnap.sections import Consumer, Libraries, Unknown
+from envsnap.rules._views import asked_for, few
+from envsnap.sections import Consumer, Libraries, SystemLibraries, Unknown
 
 _NO_DIGITS = frozenset({"libstdc++", "driver", "cupti", "nvtx", "cufile"})
 """Families on which no digit depends. The driver's library is the driver rules' matter."""
@@ -22,7 +22,6 @@ _NAMED_LIKE_IT = frozenset({
     "libcusparse", "libnvrtc", "libnvJitLink", "libmpi",
 })  # fmt: skip
 """The first library of a family, which its name stands for."""
-_SHOWN = 3
 
 
 @drift("LIB001", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Libraries,), source=LD_SO)
@@ -30,130 +29,129 @@ def loads_from_elsewhere(pair: Pair) -> Iterator[Said | Open]:
     """Another copy of the library computes: its algorithms and roundings may differ.
 
     For each package with compiled code, the file that the dynamic linker would give it for a
-    library is compared with the captured one: whose folder it is in, its version, its bytes. A
-    package's own copy in another version is the package rules' matter.
+    library is compared with the captured one: whose folder it is in, its version, its bytes. Of
+    BLAS, OpenMP and MPI another implementation may serve instead, under another name. A package's
+    own copy in the environment is the package rules' matter, whatever its version.
     """
     libraries = asked_for(pair.wanted, Libraries)
     ours = pair.found.need(Libraries)
-    moved: dict[_Move, list[str]] = {}
+    told: dict[Move, list[str]] = {}
     wanted, found = consumers(pair.wanted, libraries), consumers(pair.found, ours)
     for name in sorted(wanted.keys() & found.keys()):
-        there = _or_open(pair.wanted, libraries, wanted[name])
-        here = _or_open(pair.found, ours, found[name])
-        yield from (each for each in (there, here) if isinstance(each, Open))
-        if not isinstance(there, Open) and not isinstance(here, Open):
-            for move in _moves(there, here):
-                moved.setdefault(move, []).append(name)
-    for move, names in moved.items():
+        try:
+            there = loaded(pair.wanted, libraries, wanted[name])
+            here = loaded(pair.found, ours, found[name])
+            lacking = missing(pair.found, found[name]) - missing(pair.wanted, wanted[name])
+            moves = [*moved(there, here), *exchanged(there, here, lacking)]
+        except NeedError as error:
+            yield Open(error.path, error.reason)
+            continue
+        for move in moves:
+            told.setdefault(move, []).append(name)
+    for move, names in told.items():
         if isinstance(move.same, Unknown):
             yield Open(pair.found.path(f"libraries.copies.{move.stem}.content"), move.same)
         else:
             yield _elsewhere(move, names)
 
 
-def _or_open(side: Side, libraries: Libraries, consumer: Consumer) -> tuple[Loaded, ...] | Open:
-    """What a package gets, or why that is not known: the others are judged all the same."""
-    try:
-        return loaded(side, libraries, consumer)
-    except NeedError as error:
-        return Open(error.path, error.reason)
-
-
-class _Move(NamedTuple):
-    """A library that comes from elsewhere than it did."""
-
-    family: str
-    stem: str
-    wanted: str
-    found: str
-    same: bool | Unknown
-    """Whether both files hold the same bytes."""
-
-
-def _moves(wanted: tuple[Loaded, ...], found: tuple[Loaded, ...]) -> Iterator[_Move]:
-    here: dict[tuple[str, str], list[Loaded]] = {}
-    for each in found:
-        here.setdefault((each.copy.family, each.stem), []).append(each)
-    for each in wanted:
-        others = here.get((each.copy.family, each.stem), [])
-        if others and not any(_is_as_there(each, other) for other in others):
-            same = is_same_file(each.copy, others[0].copy)
-            yield _Move(each.copy.family, each.stem, each.words(), others[0].words(), same)
-
-
-def _is_as_there(wanted: Loaded, found: Loaded) -> bool:
-    """Whether it is the same package's copy, or the same bytes from the same kind of place."""
-    place = _place(wanted)
-    if place != _place(found):
-        return False
-    return place[1] is not None or is_same_file(wanted.copy, found.copy) is True
-
-
-def _place(each: Loaded) -> tuple[str, str | None]:
-    """Whose folder a library is in, and the package that answers for its bytes.
-
-    The system's packages have other names on each system: there the bytes alone tell.
-    """
-    source = need(each.copy.source, f"{each.path}.source")
-    of_a_package = source in {"pip", "conda"}
-    return source, need(each.copy.owner, f"{each.path}.owner") if of_a_package else None
-
-
-def _elsewhere(move: _Move, names: list[str]) -> Said:
-    what = title(move.family) if move.stem in _NAMED_LIKE_IT else move.stem
-    no_digits = move.same or move.family in _NO_DIGITS
+def _elsewhere(move: Move, names: list[str]) -> Said:
+    family, no_digits = title(move.family), move.same or move.family in _NO_DIGITS
+    what = family if move.stem in {"", *_NAMED_LIKE_IT} else move.stem
     return Said(
-        f"{title(move.family)} {move.stem}", Outcome.NOTE if no_digits else Outcome.NUMERICS,
-        f"{what} of {_few(names)}: {move.wanted} -> {move.found}",
+        f"{family} {move.stem}".strip(), Outcome.NOTE if no_digits else Outcome.NUMERICS,
+        f"{what} of {few(names)}: {move.wanted} -> {move.found}",
         remedy="leave LD_LIBRARY_PATH and LD_PRELOAD empty, or run it in the container"
         if "(LD_" in move.found else "run it in the container",
         wanted=move.wanted, found=move.found,
     )  # fmt: skip
 
 
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-@fit("LIB002", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Libraries,), source=LD_SO)
+@fit(
+    "LIB002", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Libraries, SystemLibraries),
+    source=LD_SO,
+)  # fmt: skip
 def missing_libraries(pair: Pair) -> Iterator[Said | Open]:
     """Importing what needs the library fails: the dynamic linker does not find it.
 
-    A library that a package's compiled code asks for is nowhere on its search path. Where it was
-    missing at capture, too, the package has parts that nobody used there, and it is a note.
+    A library that a package's compiled code asks for is nowhere on its search path, though
+    another package may bring it, whose own code finds it. Where it was missing at capture, too,
+    the package has parts that nobody used there, or that another import made work: a note.
     """
     libraries = asked_for(pair.wanted, Libraries)
     wanted, ours = consumers(pair.wanted, libraries), pair.found.need(Libraries)
     for name, consumer in consumers(pair.found, ours).items():
         if name not in wanted:
             continue
-        path = f"libraries.consumers.{consumer.distribution}.missing"
-        for side, fact in ((pair.wanted, wanted[name].missing), (pair.found, consumer.missing)):
-            if isinstance(fact, Unknown):
-                yield Open(side.path(path), fact)
-                break
-        else:
-            theirs = _asked(need(wanted[name].missing, path))
-            here = _asked(need(consumer.missing, path))
-            yield from _lacking(consumer.distribution, sorted(here - theirs), Outcome.BLOCKS)
-            yield from _lacking(consumer.distribution, sorted(here & theirs), Outcome.NOTE)
+        try:
+            theirs = _asked(missing(pair.wanted, wanted[name]))
+            here = _asked(missing(pair.found, consumer))
+        except NeedError as error:
+            yield Open(error.path, error.reason)
+            continue
+        for names, outcome in ((here - theirs, Outcome.BLOCKS), (here & theirs, Outcome.NOTE)):
+            if names:
+                remedy = _remedy(pair.found, ours, names)
+                yield _lacking(consumer.distribution, names, outcome, remedy)
 
 
-def _asked(names: tuple[str, ...]) -> set[str]:
+def _asked(names: frozenset[str]) -> frozenset[str]:
     """The missing libraries without the driver's: what lacks those, the driver rules say."""
-    return {each for each in names if not each.startswith(_DRIVERS_OWN)}
+    return frozenset(each for each in names if not each.startswith(_DRIVERS_OWN))
 
 
-def _lacking(distribution: str, names: list[str], outcome: Outcome) -> Iterator[Said]:
-    if names:
-        has_not = "is" if len(names) == 1 else "are"
-        yield Said(
-            distribution, outcome,
-            f"{_few(names)}, which {distribution} needs, {has_not} not here",
-            remedy="install the system package that has it, or run it in the container",
-            wanted="there" if outcome is Outcome.BLOCKS else "missing", found="missing",
-        )  # fmt: skip
+def _lacking(distribution: str, names: frozenset[str], outcome: Outcome, remedy: str) -> Said:
+    has_not = "is" if len(names) == 1 else "are"
+    return Said(
+        distribution, outcome,
+        f"{few(sorted(names))}, which {distribution} needs, {has_not} not here",
+        remedy=remedy,
+        wanted="there" if outcome is Outcome.BLOCKS else "missing", found="missing",
+    )  # fmt: skip
+
+
+def _remedy(side: Side, libraries: Libraries, names: frozenset[str]) -> str:
+    """How to come by libraries: a package may bring them where only its own code looks."""
+    loaders = _loaders(libraries, names)
+    exempt = _brought(side) & names - loaders.keys()
+    parts = []
+    if loaders:
+        users = sorted({each for some in loaders.values() for each in some})
+        parts.append(f"for {few(sorted(loaders))} import first what loads it: {few(users)}")
+    if exempt:
+        parts.append(
+            f"for {few(sorted(exempt))} put the folder of the package that brings it on "
+            "LD_LIBRARY_PATH"
+        )
+    if names - loaders.keys() - exempt:
+        install = "install the system package that has it, or run it in the container"
+        parts.append(f"for the others {install}" if parts else install)
+    return "; ".join(parts)
+
+
+def _loaders(libraries: Libraries, names: frozenset[str]) -> Mapping[str, set[str]]:
+    """Of the libraries that a package brings, the distributions that load it."""
+    copies = () if isinstance(libraries.copies, Unknown) else libraries.copies
+    brought = {
+        each.location: each.name
+        for each in copies
+        if each.name in names and each.source in PACKAGED
+    }  # fmt: skip
+    users = () if isinstance(libraries.consumers, Unknown) else libraries.consumers
+    found: dict[str, set[str]] = {}
+    for each in users:
+        for load in () if isinstance(each.loads, Unknown) else each.loads:
+            if load.location in brought:
+                found.setdefault(brought[load.location], set()).add(each.distribution)
+    return found
+
+
+def _brought(side: Side) -> frozenset[str]:
+    """The libraries that a package brings and the asker does not find."""
+    section = side.manifest.section(SystemLibraries)
+    if isinstance(section, Unknown) or isinstance(section.exempt, Unknown):
+        return frozenset()
+    return frozenset(each.name for each in section.exempt if each.why == "brought")
 
 
 @health("LIB003", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Libraries,), source=LD_SO)
@@ -181,6 +179,14 @@ def two_copies(side: Side) -> Iterator[Said | Open]:
                 f"{title(family)} {stem}", Outcome.NOTE, f"copies of {stem}: {words}",
                 remedy="keep one, or leave LD_LIBRARY_PATH empty",
             )  # fmt: skip
+
+
+def _or_open(side: Side, libraries: Libraries, consumer: Consumer) -> tuple[Loaded, ...] | Open:
+    """What a package gets, or why that is not known: the others are judged all the same."""
+    try:
+        return loaded(side, libraries, consumer)
+    except NeedError as error:
+        return Open(error.path, error.reason)
 
 
 def _contents(copies: Mapping[str, Loaded]) -> set[str]:

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 
 from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
-from envsnap.rules._code import numbers_of, overridden, runs_as_ptx, runs_compiled, runs_on_amd
+from envsnap.rules._code import (
+    ROOTS,
+    capability_of,
+    first_toolkit,
+    numbers_of,
+    overridden,
+    runs_as_ptx,
+    runs_compiled,
+    runs_on_amd,
+)  # fmt: skip
 from envsnap.rules._core import NeedError, Open, Pair, Said, fit, need, not_decidable
 from envsnap.rules._cuda import needs
 from envsnap.rules._findings import Outcome, Scope
@@ -22,8 +31,6 @@ _MAIN = re.compile(
 """Packages without whose code nothing runs; the others' is asked for by what uses them."""
 _OPTIONAL = re.compile(r"nvidia-(cufile|cusparselt|nvshmem|cuda-cupti)(-cu\d+)?|triton")
 """Packages that hold code for few GPUs on purpose, or for a profiler: most programs ask none."""
-_ROOTS = {"torch": ("libtorch_cuda.so", "libtorch_hip.so")}
-"""The library of a package that everything else of it needs."""
 _SHOWN = 12
 
 
@@ -65,7 +72,7 @@ def _judged(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> It
     lacking = [each for each in asked if not _serves(pair, each, gpu)]
     if not lacking:
         return
-    roots = _ROOTS.get(package, ())
+    roots = ROOTS.get(package, ())
     is_whole = len(lacking) == len(asked) or not set(roots).isdisjoint(_names(lacking))
     outcome = _outcome(pair, package, lacking, is_whole=is_whole)
     if outcome is None:
@@ -130,21 +137,38 @@ def _serves(pair: Pair, file: CodeFile, gpu: GpuKind) -> bool:
     path = pair.wanted.path(f"gpu_code.files.{file.location}")
     if gpu.vendor == "amd":
         return runs_on_amd(code.compiled, asked, path)
-    capability = _capability(gpu)
+    capability = capability_of(gpu)
     if runs_compiled(code.compiled, capability, path):
         return True
     if not runs_as_ptx(code.ptx, capability, path):
         return False
-    return _made_by(pair, _package(file), path) <= _served(pair)
+    return _compiles(pair, _package(file), first_toolkit(code.ptx, capability), path)
 
 
-def _made_by(pair: Pair, package: str, path: str) -> tuple[int, ...]:
-    """The CUDA release that made a package's PTX: its own, else its environment's."""
-    found = [each for each in needs(pair.wanted) if "." in each.cuda]
-    own = [each for each in found if canonical_name(each.package) == package]
-    if not found:
+def _compiles(pair: Pair, package: str, first: tuple[int, ...], path: str) -> bool:
+    """Whether the found driver knows PTX as the release wrote it that made the package's.
+
+    Where the package does not tell the release, it lies between the first that knows the target
+    and the environment's own, whose runtime is not older than what was built for it.
+    """
+    released, served = _releases(pair), _served(pair)
+    if package in released:
+        return released[package] <= served
+    if released and max(released.values()) <= served:
+        return True
+    if first <= served:
         not_decidable(path, f"which CUDA release made the PTX of {package} is not known")
-    return max(numbers_of(each.cuda) for each in own or found)
+    return False
+
+
+def _releases(pair: Pair) -> Mapping[str, tuple[int, ...]]:
+    """The CUDA releases that made the wanted packages which tell theirs."""
+    found: dict[str, tuple[int, ...]] = {}
+    for each in needs(pair.wanted):
+        name, release = canonical_name(each.package), numbers_of(each.cuda)
+        if "." in each.cuda:
+            found[name] = max(release, found.get(name, ()))
+    return found
 
 
 def _served(pair: Pair) -> tuple[int, ...]:
@@ -160,13 +184,18 @@ def _ptx(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> str:
     """What is to be said of PTX that this driver cannot compile."""
     if gpu.vendor != "nvidia":
         return ""
-    path = pair.wanted.path("gpu_code.files")
-    capability = _capability(gpu)
-    if not any(runs_as_ptx(_code(each, gpu, pair).ptx, capability, path) for each in files):
+    capability = capability_of(gpu)
+    ptx = {target for each in files for target in _code(each, gpu, pair).ptx}
+    if not runs_as_ptx(ptx, capability, pair.wanted.path("gpu_code.files")):
         return ""
-    made_by = ".".join(map(str, _made_by(pair, package, path)))
-    served = ".".join(map(str, _served(pair)))
+    own = _releases(pair).get(package)
+    made_by = _dotted(own) if own else f"{_dotted(first_toolkit(ptx, capability))} or newer"
+    served = _dotted(_served(pair))
     return f" and PTX of CUDA {made_by}, which a driver for CUDA {served} cannot compile"
+
+
+def _dotted(release: tuple[int, ...]) -> str:
+    return ".".join(map(str, release))
 
 
 def _by_package(files: tuple[CodeFile, ...]) -> Mapping[str, list[CodeFile]]:
@@ -211,14 +240,6 @@ def _kinds(gpus: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:
 def _target(pair: Pair, gpu: GpuKind) -> str:
     """What code must be compiled for, to run on the GPU: 'sm_89', 'gfx942'."""
     if gpu.vendor == "nvidia":
-        return sm(_capability(gpu))
+        return sm(capability_of(gpu))
     variables = need(pair.found.need(Environ).variables, pair.found.path("environ.variables"))
     return overridden(need(gpu.architecture, f"{gpu.path}.architecture"), variables)
-
-
-def _capability(gpu: GpuKind) -> str:
-    path = f"{gpu.path}.compute_capability"
-    capability = need(gpu.capability, path)
-    if capability is None:
-        not_decidable(path, "an NVIDIA GPU without a compute capability")
-    return capability

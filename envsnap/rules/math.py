@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, need
 from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._libraries import OPENMP_KINDS
 from envsnap.rules._sources import MKL, NUMPY_SIMD, OPENBLAS
-from envsnap.rules._views import asked_for
-from envsnap.sections import Fact, Math, MathLibrary
-
-_OPENMP = ("libgomp", "libomp", "libiomp")
-_SHOWN = 3
+from envsnap.rules._views import active, asked_for, few
+from envsnap.sections import Fact, Math, MathLibrary, Packages
 
 
 @drift("CPU005", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Math,), source=OPENBLAS)
@@ -35,12 +33,15 @@ def other_blas(pair: Pair) -> Iterator[Said | Open]:
             )  # fmt: skip
 
 
-@drift("CPU006", scope=Scope.BOTH, worst=Outcome.NUMERICS, reads=(Math,), source=NUMPY_SIMD)
+@drift(
+    "CPU006", scope=Scope.BOTH, worst=Outcome.NUMERICS, reads=(Math, Packages), source=NUMPY_SIMD
+)
 def other_kernels(pair: Pair) -> Iterator[Said | Open]:
     """Each instruction set has code of its own, which rounds and adds otherwise.
 
     BLAS takes the kernels of the processor that it finds, NumPy the newest of the instruction
-    sets that it knows: up to four units in the last place between them are no error.
+    sets that it knows: up to four units in the last place between them are no error. Compared
+    are the same releases: another one has other kernels and other names for them.
     """
     wanted = asked_for(pair.wanted, Math)
     found = pair.found.need(Math)
@@ -48,10 +49,10 @@ def other_kernels(pair: Pair) -> Iterator[Said | Open]:
         need(each.numpy_dispatch, side.path("math.numpy_dispatch"))
         for side, each in ((pair.wanted, wanted), (pair.found, found))
     )
-    if theirs is not None and ours is not None and set(theirs) != set(ours):
+    if theirs is not None and ours is not None and set(theirs) != set(ours) and _same_numpy(pair):
         lost, more = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
-        change = [f"without {_few(lost)}"] if lost else []
-        change += [f"with {_few(more)}"] if more else []
+        change = [f"without {few(lost)}"] if lost else []
+        change += [f"with {few(more)}"] if more else []
         yield Said(
             "NumPy kernels", Outcome.NUMERICS, f"NumPy now runs {', '.join(change)}",
             remedy=f"export NPY_DISABLE_CPU_FEATURES='{' '.join(more)}'" if more and not lost
@@ -62,8 +63,15 @@ def other_kernels(pair: Pair) -> Iterator[Said | Open]:
         yield from _kernel(pair, there, here, owner)
 
 
+def _same_numpy(pair: Pair) -> bool:
+    theirs, ours = (active(side).get("numpy") for side in pair)
+    return theirs is not None and ours is not None and theirs.version == ours.version
+
+
 def _kernel(pair: Pair, there: MathLibrary, here: MathLibrary, owner: str) -> Iterator[Said | Open]:
     try:
+        if _words(pair.wanted, there) != _words(pair.found, here):
+            return  # CPU005 says it
         theirs = need(there.kernel, _place(pair.wanted, there, "kernel"))
         ours = need(here.kernel, _place(pair.found, here, "kernel"))
     except NeedError as error:
@@ -98,16 +106,16 @@ def other_threads(pair: Pair) -> Iterator[Said | Open]:
     for (theirs, ours), owners in told.items():
         yield Said(
             f"BLAS threads {theirs}", Outcome.NUMERICS,
-            f"BLAS of {_few(owners)}: {theirs} -> {ours} threads",
+            f"BLAS of {few(owners)}: {theirs} -> {ours} threads",
             remedy=f"export OMP_NUM_THREADS={theirs}", wanted=str(theirs), found=str(ours),
         )  # fmt: skip
 
 
 def _pairs(pair: Pair) -> Iterator[tuple[MathLibrary, MathLibrary, str]]:
-    """The one BLAS that a package has on both sides, and whose it is.
+    """The BLAS that a package brings on both sides, and whose it is.
 
-    A package that has several of a kind has them in an order that means nothing: the first of
-    each kind stand for them.
+    Of several that one package brings, the first by kind and location stands for them. That a
+    program gets another package's BLAS, LIB001 says.
     """
     wanted = asked_for(pair.wanted, Math)
     theirs = _by_owner(pair.wanted, wanted)
@@ -121,7 +129,7 @@ def _by_owner(side: Side, math: Math) -> dict[str, MathLibrary]:
     known = need(math.libraries, side.path("math.libraries"))
     found: dict[str, MathLibrary] = {}
     for each in known:
-        if each.kind not in _OPENMP:
+        if each.kind not in OPENMP_KINDS:
             owner = need(each.owner, _place(side, each, "owner"))
             found.setdefault(canonical_name(owner) if owner else "the system", each)
     return found
@@ -137,8 +145,3 @@ def _words(side: Side, library: MathLibrary) -> str:
 
 def _place(side: Side, library: MathLibrary, field: str) -> str:
     return side.path(f"math.libraries.{library.location}.{field}")
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

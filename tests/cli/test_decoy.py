@@ -73,7 +73,7 @@ def test_a_decoy_on_ld_library_path_is_told(folder: Path) -> None:
     code, findings = told(folder, LD_LIBRARY_PATH=str(folder / "decoy"))
     assert (code, findings) == (1, [
         ("LIB001", "numerics",
-         "cuDNN of net: nvidia-cudnn-cu12 9.1.0.70 -> another folder (LD_LIBRARY_PATH)")
+         "cuDNN of net: nvidia-cudnn-cu12 9.1.0.70 -> {other}/libcudnn.so.9 (LD_LIBRARY_PATH)")
     ])  # fmt: skip
 
 

@@ -78,3 +78,10 @@ def test_a_manifest_whose_python_is_no_version_asks_no_index(
         "error: Expected a Python version to the patch, not '--index=x', "
         "in 'sections.python.version'\n"
     )
+
+
+def test_a_folded_line_keeps_a_unit_beside_its_number_and_a_path_whole() -> None:
+    costs = "Deep     gpu code 0.31 s, system libraries 1.04 s, libraries 0.01 s, math 0.02 s"
+    assert folded(costs, 80).split("\n")[1:] == ["  0.02 s"]
+    path = f"/{'p' * 200}/m.json"
+    assert folded(f"Wrote {path}", 80) == f"Wrote\n  {path}"

@@ -10,17 +10,19 @@ from envsnap.profiles import load
 from envsnap.reports._lines import plain
 from envsnap.reports.check_text import Sides, text, verdicts
 from envsnap.rules import Outcome, Scope
-from envsnap.sections import replace
+from envsnap.sections import Environ, replace
 from tests import made
 from tests.rules.machines import (
     DEEP_LEARNING,
     UNSEEN,
+    copy,
     cpu,
     device,
     driver,
     engine,
     engines,
     gpu,
+    libraries,
     machine,
     packages,
 )
@@ -79,7 +81,7 @@ wanted  envsnap.lock.json: environment {environment}, 31 Jan 2026, Ubuntu 22.04,
 found   this machine: Debian 12, Tesla T4, driver 535.183.01
 
   IN THE CONTAINER   RUNS, WITH LIMITS                      (decides the exit)
-  NATIVELY           CANNOT TELL   found packages is not known
+  NATIVELY           CANNOT TELL   the environment there is not known
   RESULTS            MAY DIFFER   4 reasons below
 
 2 limits
@@ -107,6 +109,8 @@ Fine         driver, variables, container engines (9 rules), and 10 other
              rules; 4 differences change no digit.  -v lists them
 Not checked  found os.kernel: not-recorded: not the same on all machines of
              this profile (SYS007)
+             the environment there: not-recorded: a profile is a machine
+             without an environment (17 rules)
 Condition    sums on the CPU are split by its number of threads
 Condition    code compiled at run time for CUDA 12.4 on driver 535.183.01 was
              not judged
@@ -237,3 +241,29 @@ def test_the_command_that_builds_can_be_pasted_whatever_the_file_is_called() -> 
 def test_a_manifest_that_was_edited_by_hand_is_called_so() -> None:
     report = shown(replace(machine(), edited=True), machine())
     assert "31 Jan 2026, edited since it was captured" in " ".join(report.split())
+
+
+def test_a_side_without_an_environment_is_one_place_that_was_not_seen() -> None:
+    report = shown(STUDENT, load("t4-cloud"), options=CheckOptions(scope=Scope.NATIVE))
+    assert "                     the environment there is not known" in report
+    left_open = report.partition("Not checked  ")[2].partition("Condition")[0]
+    assert " ".join(left_open.split()).startswith(
+        "the environment there: not-recorded: a profile is a machine without an environment ("
+    )
+    assert left_open.count("without an environment") == 1
+
+
+def test_a_subject_that_stands_beside_its_finding_is_not_said_again() -> None:
+    wanted = machine(environ=Environ(variables={"LD_LIBRARY_PATH": "/opt/lib"}))
+    report = shown(wanted, machine(environ=Environ(variables={})), verbose=True)
+    assert "\n  LD_LIBRARY_PATH\n              /opt/lib -> not set: " in report
+
+
+def test_what_another_wrote_is_cut_and_spelled_out_before_a_line_is_filled() -> None:
+    name = f"lib{'x' * 3000}.so\x1b[2J"
+    found = machine(libraries=libraries(copy(), missing=(name,)))
+    report = shown(machine(libraries=libraries(copy())), found)
+    assert "\x1b" not in report
+    assert f"lib{'x' * 57}…"[:40] in report
+    assert len(report.splitlines()) < 25
+    assert [each for each in report.splitlines() if len(each) > 80] == []

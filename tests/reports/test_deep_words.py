@@ -38,9 +38,7 @@ def said(**sections: object) -> dict[str, str]:
 def test_a_plain_capture_has_no_line_on_what_it_was_not_asked_for() -> None:
     assert said() == {}
     assert not_seen(machine()) == []
-    assert not_seen(machine(libraries=UNSEEN)) == [
-        "libraries: not seen (no-permission: for a test)"
-    ]
+    assert not_seen(machine(libraries=UNSEEN)) == ["libraries: no-permission: for a test"]
 
 
 def test_each_family_is_told_once_by_the_library_that_stands_for_it() -> None:
@@ -108,8 +106,9 @@ def test_a_fabric_is_told_where_there_is_one() -> None:
 
 def test_a_driver_that_cuda_compat_helps_says_so() -> None:
     compat = ForwardCompatibility(
-        version="590.44.01", cuda="13.1", drivers=(535,), used=True, location="/usr/lib/libcuda.so"
-    )
+        version="590.44.01", cuda="13.1", drivers=(535,), found_first=True, used=True,
+        location="/usr/lib/libcuda.so",
+    )  # fmt: skip
     helped = gpu(device(), driver=driver("535.161.07", cuda="12.2", compat=compat))
     assert driver_words(machine(gpu=helped)) == (
         "535.161.07 (proprietary kernel module), good for CUDA up to 12.2; "

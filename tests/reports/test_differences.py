@@ -140,3 +140,17 @@ def test_a_library_that_loads_from_elsewhere_is_told_by_its_file_and_graded() ->
         ("libraries.consumers.torch.loads.cudnn.found_by",
          "runpath", "LD_LIBRARY_PATH", "LIB001"),
     ]  # fmt: skip
+
+
+def test_a_mapping_beside_an_unknown_is_told_in_words() -> None:
+    wanted = machine(environ=Environ(variables={"LANG": "C", "TZ": "UTC"}))
+    (each,) = differences(wanted, machine(environ=Environ(variables=UNSEEN)))
+    assert graded(each)[:3] == ("environ.variables", "LANG=C, TZ=UTC", "unknown (no-permission)")
+
+
+def test_an_escape_in_a_path_does_not_push_the_code_out_of_its_column() -> None:
+    decoy = copy(content="d" * 64, location="{other}/a\x1b[31m.so")
+    wanted = machine(libraries=libraries(copy(location="{other}/a\x1b[31m.so")))
+    lines = plain(text(differences(wanted, machine(libraries=libraries(decoy))), 80))
+    assert "\x1b" not in "".join(lines)
+    assert {each.index("LIB001") for each in lines if "LIB001" in each} == {73}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envsnap.reports.health import health_lines
 from envsnap.rules import health
-from envsnap.sections import replace
+from envsnap.sections import Reason, Unknown, replace
 from tests.rules.machines import TORCH, UNSEEN, device, driver, gpu, machine, packages
 
 
@@ -35,3 +35,12 @@ def test_what_is_wrong_is_told_the_worst_first_with_its_remedy() -> None:
         "             PyTorch computes on the processor, and the GPU stays idle (GPU012)",
         "             -> install a build with CUDA from PyTorch's own index",
     ]
+
+
+def test_where_most_could_not_be_judged_nothing_is_called_healthy() -> None:
+    hangs = Unknown(Reason.TIMED_OUT, "NVML: no answer within 10 s")
+    unseen = machine(gpu=gpu(devices=hangs, visible=hangs, hidden=hangs, driver=hangs),
+                     packages=UNSEEN, cuda=UNSEEN)  # fmt: skip
+    told = " ".join(" ".join(health_lines(health(unseen), 80)).split())
+    assert told.startswith("Health nothing found by ")
+    assert "timed-out: NVML: no answer within 10 s" in told

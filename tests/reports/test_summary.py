@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from envsnap.reports._words import identity_words, packages_words, project_words
+from envsnap.reports._words import (
+    identity_words,
+    not_seen,
+    packages_words,
+    project_words,
+    sentence,
+)
 from envsnap.reports.summary import mending, steps
-from envsnap.sections import Broken, Git, Origin, Project, Reason, Unknown, replace
+from envsnap.sections import Broken, Git, GpuCode, Origin, Project, Reason, Unknown, replace
 from tests import made
-from tests.rules.machines import machine, packages
+from tests.rules.machines import UNSEEN, device, gpu, machine, packages
 
 NEW = Git(
     commit=Unknown(Reason.NOT_SUPPORTED, "the repository has no commit yet"),
@@ -145,3 +151,18 @@ def test_nobody_is_told_to_lock_what_is_locked() -> None:
         ["Next", "envsnap", "lock"],
         ["Next", "envsnap", "build"],
     ]
+
+
+def test_what_is_not_known_of_a_gpu_is_told_with_the_reason() -> None:
+    hangs = Unknown(Reason.TIMED_OUT, "NVML: no answer within 10 s")
+    silent = device(memory_mib=hangs, compute_capability=hangs)
+    other = replace(device(), name=UNSEEN)
+    assert not_seen(machine(gpu=gpu(silent, silent, other))) == [
+        "2 GPUs: memory, compute capability (timed-out: NVML: no answer within 10 s)",
+        "GPU: name (no-permission: for a test)",
+    ]
+
+
+def test_a_manifest_of_one_section_has_no_sentence_of_a_full_stop() -> None:
+    alone = replace(machine(), sections={"gpu_code": GpuCode(files=())})
+    assert sentence(alone) == "Nothing that a paper would name was captured."

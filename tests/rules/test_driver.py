@@ -208,7 +208,8 @@ def test_the_found_machines_own_cuda_packages_do_not_count() -> None:
 
 def compat(**changes: object) -> ForwardCompatibility:
     known = ForwardCompatibility(
-        version="590.44.01", cuda="13.1", drivers=(535, 550, 570, 575, 580, 590), used=True,
+        version="590.44.01", cuda="13.1", drivers=(535, 550, 570, 575, 580, 590),
+        found_first=True, used=True,
         location="/usr/local/cuda/compat/libcuda.so.590.44.01",
     )  # fmt: skip
     return replace(known, **changes)
@@ -261,25 +262,68 @@ def test_cuda_compat_as_new_as_the_packages_has_no_older_minor() -> None:
     assert told(judged("DRV002", wanted, helped())) == []
 
 
-def test_cuda_compat_on_a_geforce_card_stops_cuda() -> None:
-    known = driver("535.183.01", compat=compat())
-    card = driven_with(known, name="NVIDIA GeForce RTX 4090")
-    assert told(well("DRV008", card)) == [
-        ("blocks", "cuda-compat 590.44.01 is in use on GeForce RTX 4090")
-    ]
-    assert told(well("DRV008", driven_with(known))) == []
-    assert missing(well("DRV008", driven_with(known, name=UNSEEN))) == [
-        ("gpu.devices[0].name", "no-permission: for a test")
+def first_and_refused(ours: str, **changes: object) -> Manifest:
+    known = compat(used=False, **changes)
+    return driven_with(driver(ours, compat=known), name="NVIDIA GeForce RTX 4090")
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (first_and_refused("535.183.01"), "590.44.01 {}: it is not for GeForce RTX 4090"),
+        (first_and_refused("610.11"), "590.44.01 {}: the driver, 610.11, is newer"),
+        (
+            first_and_refused("515.65.01", drivers=(535, 550)),
+            "590.44.01 {}: it is for drivers of R535, R550; here is 515.65.01",
+        ),
+        (
+            first_and_refused("535.183.01", version=UNSEEN, drivers=UNSEEN),
+            "{}: it is not for GeForce RTX 4090",
+        ),
+    ],
+)
+def test_cuda_compat_that_comes_first_and_does_not_work_stops_cuda(
+    found: Manifest, why: str
+) -> None:
+    report = well("DRV008", found)
+    said = why.format("comes before the driver's own library and does not work")
+    assert told(report) == [("blocks", f"cuda-compat {said}")]
+    assert report.findings[0].remedy == (
+        "take cuda-compat off LD_LIBRARY_PATH and the linker's cache"
+    )
+
+
+def test_cuda_compat_that_works_is_no_finding_and_one_that_may_is_not_judged() -> None:
+    assert told(well("DRV008", driven_with(driver("535.183.01", compat=compat())))) == []
+    open_ = driven_with(driver("535.183.01", compat=compat(used=UNSEEN)))
+    assert missing(well("DRV008", open_)) == [
+        ("gpu.driver.compat.used", "no-permission: for a test")
     ]
 
 
-def test_cuda_compat_for_other_driver_branches_is_a_note() -> None:
-    unused = compat(used=False)
+def test_an_older_manifest_that_does_not_say_which_is_found_first_is_not_asked() -> None:
+    older = compat(found_first=Unknown(Reason.NOT_RECORDED), used=False)
+    assert told(well("DRV008", driven_with(driver("535.183.01", compat=older)))) == []
+
+
+def test_cuda_compat_for_other_driver_branches_is_a_note_where_it_is_only_installed() -> None:
+    unused = compat(found_first=False, used=False)
     assert told(well("DRV008", driven_with(driver("515.65.01", compat=unused)))) == [
         ("note", ("cuda-compat 590.44.01 is for drivers of R535, R550, R570, R575, R580, R590; "
         "here is 515.65.01"))
     ]  # fmt: skip
     assert told(well("DRV008", driven_with(driver("580.65.06", compat=unused)))) == []
+
+
+def test_of_two_releases_the_newer_by_its_number_is_held_against_the_driver() -> None:
+    old = CondaRecord(
+        name="cudatoolkit", version="9.2", build="0", channel=None, subdir=None, url=None,
+        md5=None, sha256=None,
+    )  # fmt: skip
+    new = made.package("nvidia-cuda-runtime-cu11", "11.8.89")
+    assert told(judged("DRV002", needing(new, conda_only=(old,)), driven("450.80.02"))) == [
+        ("note", "driver 450.80.02 is older than CUDA 11.8's own, 520.61.05")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -319,3 +363,13 @@ def test_whether_the_module_fits_needs_what_the_gpu_is() -> None:
     assert missing(judged("DRV007", machine(), dark)) == [
         ("found gpu.devices[0].compute_capability", "no-permission: for a test")
     ]
+
+
+def test_what_nvml_itself_calls_a_mismatch_blocks_where_one_version_is_hidden() -> None:
+    said = "kernel module 550.54.15, library unknown"
+    torn = driver(
+        version=Unknown(Reason.WITNESSES_DISAGREE, said), library=Unknown(Reason.NOT_SUPPORTED)
+    )
+    report = well("DRV004", machine(gpu=gpu(device(), driver=torn)))
+    assert told(report) == [("blocks", f"of several versions: {said}")]
+    assert report.findings[0].remedy == "reboot, or load the new module"

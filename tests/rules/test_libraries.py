@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from envsnap.manifest import Manifest
-from envsnap.sections import Libraries, LibraryCopy, Unknown, replace
+from envsnap.sections import (
+    Consumer,
+    Exempt,
+    Libraries,
+    LibraryCopy,
+    SystemLibraries,
+    Unknown,
+    replace,
+)
 from tests import made
 from tests.rules.machines import (
     CUDNN,
@@ -40,7 +48,7 @@ def test_a_decoy_on_the_search_path_is_told() -> None:
     report = judged("LIB001", getting(OWN), getting(DECOY, found_by="LD_LIBRARY_PATH"))
     assert told(report) == [
         ("numerics",
-         "cuDNN of torch: nvidia-cudnn-cu12 9.1.0 -> another folder (LD_LIBRARY_PATH)")
+         "cuDNN of torch: nvidia-cudnn-cu12 9.1.0 -> /opt/decoy/libcudnn.so.9 (LD_LIBRARY_PATH)")
     ]  # fmt: skip
     assert report.findings[0].remedy == (
         "leave LD_LIBRARY_PATH and LD_PRELOAD empty, or run it in the container"
@@ -56,7 +64,91 @@ def test_the_same_bytes_from_elsewhere_are_a_note() -> None:
 
 def test_a_packages_own_copy_in_another_version_is_the_package_rules_matter() -> None:
     newer = replace(OWN, content="e" * 64, version="9.5.1")
-    assert told(judged("LIB001", getting(OWN), getting(newer))) == []
+    spelt = replace(newer, owner="nvidia_cudnn_cu12")
+    for own in (newer, spelt, replace(newer, location="{base}/lib/libcudnn.so.9")):
+        assert told(judged("LIB001", getting(OWN), getting(own))) == []
+
+
+def test_another_environments_copy_of_the_same_package_is_told() -> None:
+    decoy = replace(OWN, content="d" * 64, version="9.5.1", location="{other}/libcudnn.so.9")
+    words = "cuDNN of torch: nvidia-cudnn-cu12 9.1.0 -> nvidia-cudnn-cu12"
+    assert told(judged("LIB001", getting(OWN), getting(decoy))) == [
+        ("numerics", f"{words} in another folder 9.5.1")
+    ]
+    own = replace(decoy, location=OWN.location)
+    report = judged("LIB001", getting(OWN), getting(own, found_by="LD_LIBRARY_PATH"))
+    assert told(report) == [("numerics", f"{words} (LD_LIBRARY_PATH) 9.5.1")]
+    same = replace(decoy, content=OWN.content)
+    assert told(judged("LIB001", getting(OWN), getting(same))) == []
+    blind = replace(decoy, content=UNSEEN)
+    assert missing(judged("LIB001", getting(OWN), getting(blind))) == [
+        ("found libraries.copies.libcudnn.content", "no-permission: for a test")
+    ]
+
+
+OPENBLAS = copy(
+    "blas", "libopenblas.so.0", "conda", owner="libopenblas", version="0.3.29",
+    location="{env}/lib/libopenblas.so.0",
+)  # fmt: skip
+MKL = copy(
+    "blas", "libmkl_rt.so.2", "conda", owner="mkl", version=None, content="e" * 64,
+    location="{env}/lib/libmkl_rt.so.2",
+)  # fmt: skip
+
+
+def test_a_blas_that_another_serves_for_is_told() -> None:
+    numpy, exchanged = getting(OPENBLAS, of="numpy"), getting(MKL, of="numpy")
+    assert told(judged("LIB001", numpy, exchanged)) == [
+        ("numerics", "BLAS of numpy: libopenblas of libopenblas 0.3.29 -> libmkl_rt of mkl")
+    ]
+    assert told(judged("LIB001", exchanged, numpy)) == [
+        ("numerics", "BLAS of numpy: libmkl_rt of mkl -> libopenblas of libopenblas 0.3.29")
+    ]
+
+
+def test_a_package_in_another_version_may_name_its_own_blas_otherwise() -> None:
+    older = replace(OPENBLAS, source="pip", owner="numpy", name="libopenblas64_p-r0-0cf96a72.so")
+    newer = replace(older, name="libscipy_openblas64_-32a4b2a6.so", content="e" * 64)
+    assert told(judged("LIB001", getting(older, of="numpy"), getting(newer, of="numpy"))) == []
+
+
+def test_a_library_that_is_neither_loaded_nor_missing_is_told() -> None:
+    assert told(judged("LIB001", getting(OWN), getting())) == [
+        ("numerics", "cuDNN of torch: libcudnn of nvidia-cudnn-cu12 9.1.0 -> not loaded")
+    ]
+    assert told(judged("LIB001", getting(OWN), getting(missing=("libcudnn.so.9",)))) == []
+    cudnn_8 = ("libcudnn.so.8",)  # missing there, too: the package has parts that nobody used
+    both = judged("LIB001", getting(OWN, missing=cudnn_8), getting(missing=cudnn_8))
+    assert [each for each, _ in told(both)] == ["numerics"]
+    by_a_link = getting(missing=("libblas.so.3",))
+    assert told(judged("LIB001", getting(OPENBLAS), by_a_link)) == []
+    assert missing(judged("LIB001", getting(OWN), getting(missing=UNSEEN))) == [
+        ("found libraries.consumers.torch.missing", "no-permission: for a test")
+    ]
+    driver = copy("driver", "libcuda.so.1", "system", owner=None, location="/lib/libcuda.so.1")
+    assert told(judged("LIB001", getting(driver), getting())) == []
+
+
+def test_an_openmp_that_a_variable_adds_is_told() -> None:
+    intel = copy(
+        "openmp", "libiomp5.so", "other", owner=None, version=None, location="/opt/libiomp5.so"
+    )
+    loads = libraries(SYSTEM, intel)
+    assert isinstance(loads.consumers, tuple)
+    (torch,) = loads.consumers
+    assert isinstance(torch.loads, tuple)
+    by_preload = (torch.loads[0], replace(torch.loads[1], found_by="LD_PRELOAD"))
+    added = replace(loads, consumers=(replace(torch, loads=by_preload),))
+    report = judged("LIB001", getting(SYSTEM), machine(libraries=added))
+    assert told(report) == [
+        ("numerics",
+         ("OpenMP of torch: libgomp of the system's libgomp1 -> libgomp of the system's "
+          "libgomp1, libiomp5 of /opt/libiomp5.so (LD_PRELOAD)"))
+    ]  # fmt: skip
+    assert report.findings[0].remedy == (
+        "leave LD_LIBRARY_PATH and LD_PRELOAD empty, or run it in the container"
+    )
+    assert told(judged("LIB001", getting(SYSTEM), getting(SYSTEM, intel))) == []
 
 
 def test_the_systems_copy_is_known_by_its_bytes_not_by_its_packages_name() -> None:
@@ -70,7 +162,10 @@ def test_the_systems_copy_is_known_by_its_bytes_not_by_its_packages_name() -> No
 
 def test_libraries_that_no_digit_depends_on_are_a_note() -> None:
     there = replace(SYSTEM, family="libstdc++", name="libstdc++.so.6")
-    here = replace(there, source="conda", owner="libstdcxx-ng", content="e" * 64)
+    here = copy(
+        "libstdc++", "libstdc++.so.6", "conda", owner="libstdcxx-ng", version=None,
+        content="e" * 64,
+    )  # fmt: skip
     assert told(judged("LIB001", getting(there), getting(here))) == [
         ("note", "libstdc++ of torch: the system's libgomp1 -> libstdcxx-ng")
     ]
@@ -123,6 +218,38 @@ def test_a_library_that_is_nowhere_here_stops_the_import() -> None:
         ("note", "libsndfile.so.1, which soundfile needs, is not here")
     ]
     assert told(judged("LIB002", lacking, getting(of="soundfile"))) == []
+
+
+INSTALL = "install the system package that has it, or run it in the container"
+
+
+@pytest.mark.parametrize(
+    ("loads", "brought", "remedy"),
+    [
+        ((), (), INSTALL),
+        ((OWN,), ("libcudnn.so.9", "libcufft.so.11", "libcutensor.so.2"),
+         ("for libcudnn.so.9 import first what loads it: torch; for libcufft.so.11, "
+          "libcutensor.so.2 put the folder of the package that brings it on LD_LIBRARY_PATH")),
+        ((OWN,), (),
+         "for libcudnn.so.9 import first what loads it: torch; for the others " + INSTALL),
+        ((replace(OWN, source="system"),), (), INSTALL),
+    ],
+)  # fmt: skip
+def test_a_missing_library_that_a_package_brings_needs_no_system_package(
+    loads: tuple[LibraryCopy, ...], brought: tuple[str, ...], remedy: str
+) -> None:
+    known = libraries(*loads)
+    assert isinstance(known.consumers, tuple)
+    lacks = ("libcudnn.so.9", "libcufft.so.11", "libcutensor.so.2")
+    cupy = Consumer(distribution="cupy-cuda12x", loads=(), missing=lacks)
+    exempt = tuple(Exempt(name=name, why="brought", needed_by=()) for name in brought)
+    both = machine(
+        libraries=replace(known, consumers=(cupy, *known.consumers)),
+        system_libraries=SystemLibraries(needed=(), exempt=exempt),
+    )
+    report = judged("LIB002", both, both)
+    assert told(report) == [("note", f"{', '.join(lacks)}, which cupy-cuda12x needs, are not here")]
+    assert report.findings[0].remedy == remedy
 
 
 def test_the_drivers_own_libraries_are_the_driver_rules_matter() -> None:

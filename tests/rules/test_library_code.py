@@ -107,6 +107,24 @@ def test_the_release_that_made_the_ptx_may_not_be_known() -> None:
     ]  # fmt: skip
 
 
+def test_a_release_that_a_package_does_not_tell_lies_below_its_environments() -> None:
+    flash = code("flash-attn", "flash.so", ptx=("compute_80", "compute_90"))
+    wanted = holding(flash)  # the environment is of CUDA 12.4
+
+    def on_blackwell(served: str) -> Manifest:
+        return on(BLACKWELL, driver=driver(cuda_in_effect=served))
+
+    assert told(judged("GPU009", wanted, on_blackwell("12.4"))) == []
+    assert missing(judged("GPU009", wanted, on_blackwell("12.2"))) == [
+        ("wanted gpu_code.files.{env}/flash-attn/lib/flash.so",
+         "not-supported: which CUDA release made the PTX of flash-attn is not known")
+    ]  # fmt: skip
+    assert told(judged("GPU009", wanted, on_blackwell("10.2"))) == [
+        ("degrades", ("flash-attn has no code for B200 (sm_100), only for compute_80, compute_90 "
+         "and PTX of CUDA 11.0 or newer, which a driver for CUDA 10.2 cannot compile"))
+    ]  # fmt: skip
+
+
 def test_a_library_of_a_package_that_ran_there_and_not_here_is_a_limit() -> None:
     wanted = holding(code(sass=SASS), code(name="libtorch_cuda_linalg.so", sass=("sm_80",)))
     assert told(judged("GPU009", wanted, on(T4))) == [

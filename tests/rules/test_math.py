@@ -16,6 +16,7 @@ from tests.rules.machines import (
     math,
     missing,
     openblas,
+    packages,
     told,
 )
 
@@ -46,6 +47,8 @@ def test_other_kernels_of_the_same_blas_are_told() -> None:
     assert told(report) == [("numerics", "openblas of numpy: kernels for Zen -> Haswell")]
     assert report.findings[0].remedy == "export OPENBLAS_CORETYPE=Zen"
     assert told(judged("CPU006", with_blas(), with_blas(openblas(kernel=None)))) == []
+    newer = openblas(kernel="Haswell", version="0.3.30")
+    assert told(judged("CPU006", with_blas(), with_blas(newer))) == []  # CPU005 says it
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,13 @@ def test_numpy_takes_the_newest_instruction_set_it_knows(
     report = judged("CPU006", with_blas(), with_blas(numpy_dispatch=dispatch))
     assert told(report) == expected
     assert [each.remedy for each in report.findings] == ([remedy] if expected else [])
+
+
+def test_another_release_of_numpy_names_its_instruction_sets_otherwise() -> None:
+    other = packages(made.package("numpy", "1.25.2"))
+    found = with_blas(numpy_dispatch=("X86_V3",))
+    sections = {**found.sections, "packages": other}
+    assert told(judged("CPU006", with_blas(), replace(found, sections=sections))) == []
 
 
 def test_another_number_of_threads_splits_sums_otherwise() -> None:
