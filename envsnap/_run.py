@@ -12,7 +12,7 @@ from envsnap.probes._gpu._pci import address
 from envsnap.probes._imported import distributions_of
 from envsnap.sections import Fact, Gpu, GpuPeak, LibraryCopy, Reason, Run, Unknown
 
-__all__ = ["NotStartedError", "Watched", "python_of", "seen", "watch"]
+__all__ = ["NotStartedError", "Watched", "other_than", "python_of", "seen", "watch"]
 
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*t?\Z")
 _MIB = 1024 * 1024
@@ -45,6 +45,7 @@ def seen(argv: Sequence[str], watched: Watched) -> Callable[[Look], Run]:
             gpu_peaks=_gpu_peaks(look, watched.gpu_bytes),
             libraries=_libraries(look, watched.libraries),
             modules=_modules(look, watched.imported),
+            other_pythons=_other_pythons(look, watched),
             programs=_anchored(watched.programs, anchor),
             sampled_ms=watched.sampled_ms or PAUSE_MS,
         )
@@ -64,6 +65,23 @@ def _anchored(paths: Fact[tuple[str, ...]], anchor: Callable[[str], str]) -> Fac
 
 def _modules(look: Look, files: Fact[tuple[str, ...]]) -> Fact[tuple[str, ...]]:
     return files if isinstance(files, Unknown) else distributions_of(look, files)
+
+
+def _other_pythons(look: Look, watched: Watched) -> Fact[tuple[str, ...]]:
+    interpreter = look.interpreter
+    if isinstance(watched.imported, Unknown):
+        return watched.imported
+    if isinstance(interpreter, Unknown):
+        return interpreter
+    return _anchored(other_than(interpreter.executable, watched), look.anchors.anchor)
+
+
+def other_than(python: str, watched: Watched) -> tuple[str, ...]:
+    """Its Pythons that lie in another folder than this one: they are of another environment."""
+    import shutil
+
+    own = os.path.realpath(os.path.dirname(shutil.which(python) or python))
+    return tuple(each for each in watched.pythons if os.path.realpath(os.path.dirname(each)) != own)
 
 
 def _gpu_peaks(look: Look, told: Fact[Mapping[str, int]]) -> Fact[tuple[GpuPeak, ...]]:

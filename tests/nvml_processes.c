@@ -1,8 +1,9 @@
 /* Plays libnvidia-ml.so.1 for `envsnap run`: who holds memory is in the file that NVML_PROCESSES names.
 
-   Its words are `crash`, `hang`, `error N` (nvmlInit answers N), or for each card
-   `card BUS_ID USED`, and for each process of that card `process PID BYTES`; BYTES -1 stands for
-   not available. The file is read at each call, so that it can change while the library is asked.
+   Its words are `crash`, `hang`, `babble` (into every open file), `error N` (nvmlInit answers N), or
+   for each card `card BUS_ID USED`, and for each process of that card `process PID BYTES`; BYTES -1
+   stands for not available. The file is read at each call, so that it can change while the library
+   is asked.
    Build: cc -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o libnvidia-ml.so.1 nvml_processes.c */
 
 #include <signal.h>
@@ -16,6 +17,12 @@ typedef struct { unsigned long long total, free, used; } memory_t;
 typedef struct { char old[16]; unsigned numbers[5]; char bus_id[32]; } pci_t;
 enum { SUCCESS = 0, NOT_FOUND = 6, TOO_SMALL = 7, UNKNOWN = 999 };
 
+static void babble(int fd)
+{
+    static const char text[] = "loading ...\n[1]\n{}\n";
+    if (write(fd, text, sizeof text - 1) < 0) return;
+}
+
 static int cards(size_t wanted, pci_t *pci, memory_t *memory, unsigned *count, process_t *found)
 {
     FILE *table = fopen(getenv("NVML_PROCESSES"), "r");
@@ -26,6 +33,7 @@ static int cards(size_t wanted, pci_t *pci, memory_t *memory, unsigned *count, p
     while (fscanf(table, "%31s", word) == 1) {
         if (!strcmp(word, "crash")) raise(SIGSEGV);
         if (!strcmp(word, "hang")) for (;;) pause();
+        if (!strcmp(word, "babble")) for (int fd = 3; fd < 10; fd++) babble(fd);
         if (!strcmp(word, "card")) {
             char bus[32];
             unsigned long long used;

@@ -17,7 +17,7 @@ NO_PYTHON = Unknown(Reason.NOT_ASKED, "no interpreter in this test")
 WATCHED = Watched(
     status=0, wall_ms=1200, peak_mib=300, gpu_bytes={}, by_change=False, libraries=(),
     programs=("/home/ann/tool", "/usr/bin/git", "/data/ann/x"), imported=NO_PYTHON, python=None,
-    sampled_ms=50,
+    pythons=(), left=0, sampled_ms=50,
 )  # fmt: skip
 
 

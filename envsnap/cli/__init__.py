@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _leave_standard_output()  # the reader (head, less) has seen enough
         return int(ExitCode.OK)
-    except _TerminatedError:
+    except TerminatedError:
         return int(ExitCode.TERMINATED)
     except Exception as error:  # noqa: BLE001 - the last net: our own fault, said as such
         return int(_own_fault(error))
@@ -220,9 +220,9 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise _InterruptedError
 
 
-class _TerminatedError(BaseException):
+class TerminatedError(BaseException):
     """SIGTERM, as an exception: so that temporary files go and children end."""
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise _TerminatedError
+    raise TerminatedError

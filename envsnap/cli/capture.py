@@ -72,7 +72,8 @@ def _add_what(what: argparse._ArgumentGroup) -> None:
     )
     what.add_argument(
         "--deep", action="store_true",
-        help="read the libraries, too: what would load, for which GPUs they hold code",
+        help="read the libraries, too: what would load, for which GPUs they hold code, how BLAS "
+        "and OpenMP are set; these two are opened, each in a process of its own",
     )  # fmt: skip
     what.add_argument("--verify", action="store_true", help="hash every installed file, too")
     what.add_argument(

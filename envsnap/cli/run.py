@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 from envsnap.cli._terminal import add_common, clean, say
 from envsnap.errors import EnvsnapError, FileError, UsageError
@@ -12,17 +13,21 @@ from envsnap.manifest import FILE_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from envsnap._run import Watched
-    from envsnap.cli.capture import Asked
+    from envsnap.cli.capture import Asked, Looked
     from envsnap.manifest import Manifest
 
 _MOST_NAMES = 99
-DESCRIPTION = """Run a command as if envsnap were not there, then capture the environment it used.
+_FEW = 3
+DESCRIPTION = """Run a command, pass its exit status on, and capture the environment that it used.
 
 The manifest's section `run` says which packages its Pythons imported, which programs and
 libraries it ran, its peak memory, its time and its exit status. Its arguments are not recorded.
+
+Its terminal, streams and signals are those it would have without envsnap. Two variables are not:
+PYTHONPATH begins with a file of envsnap's, and ENVSNAP_RUN is set; they go on to all it starts.
 """
 EPILOG = """examples:
   envsnap run -- python train.py --epochs 3
@@ -48,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--python", metavar="EXE", help="capture this interpreter (default: the command's own)")
     add(
         "--deep", action="store_true",
-        help="read the libraries, too: what would load, for which GPUs they hold code",
+        help="read the libraries, too: what would load, for which GPUs they hold code, how BLAS "
+        "and OpenMP are set; these two are opened, each in a process of its own",
     )  # fmt: skip
     add("--anonymous", action="store_true", help="leave out what names a person, project or site")
     add("--identify", action="store_true", help="add GPU serials and job names")
@@ -64,9 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command, record it, and answer its exit status."""
+    """Run the command, record it, and answer its exit status, whatever comes of recording."""
     from envsnap._run import NotStartedError, watch
-    from envsnap.cli import capture
+    from envsnap.cli import TerminatedError, capture
 
     argv = args.command[1:] if args.command[:1] == ["--"] else args.command
     asked = capture.asked_for(args)
@@ -74,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         watched = watch(argv)
     except NotStartedError as error:
-        say(clean(f"error: {argv[0]}: {error}"))
+        _say(f"error: {argv[0] or repr('')}: {error}")
         return error.status
     try:
         _record(argv, watched, asked)
@@ -82,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
         _warn(error.message, error.hint)
     except KeyboardInterrupt:
         _warn("interrupted", None)
-    except Exception as error:
-        if os.environ.get("ENVSNAP_DEBUG"):
-            raise
-        _warn(f"a fault of envsnap itself: {type(error).__name__}: {error}", None)
+    except TerminatedError:
+        _warn("terminated", None)
+    except Exception as error:  # noqa: BLE001 - the status is the command's, whatever happens
+        _warn_of_a_fault(error)
     return watched.status
 
 
@@ -96,6 +102,7 @@ def _refuse_before(argv: Sequence[str], output: str) -> None:
         UsageError: There is no command, or nowhere to write.
         FileError: What is at the output's place is no manifest, or its folder is not there.
     """
+    from envsnap.cli._placeholders import known_before
     from envsnap.cli.capture import manifest_at
 
     if not argv:
@@ -104,19 +111,21 @@ def _refuse_before(argv: Sequence[str], output: str) -> None:
         raise UsageError(
             "-o - would mix the manifest with what the command prints", hint="Name a file with -o"
         )
-    if "{" in output:
-        return
-    folder = os.path.dirname(os.path.abspath(output))
+    folder, path = known_before(output)
     if not os.path.isdir(folder):
         raise FileError(f"There is no folder {folder}", hint="Make it, or name another with -o")
-    if not os.access(folder, os.W_OK):
+    if path is not None and os.path.isdir(path):
+        raise FileError(f"Cannot write {path}: it is a folder", hint="Name a file with -o")
+    is_special = path is not None and os.path.exists(path) and not os.path.isfile(path)
+    if not is_special and not os.access(folder, os.W_OK | os.X_OK):
         raise FileError(f"{folder} may not be written to", hint="Name another folder with -o")
-    manifest_at(output)
+    if path is not None:
+        manifest_at(path)
 
 
 def _record(argv: Sequence[str], watched: Watched, asked: Asked) -> None:
     """Capture the environment that the command used, and write it with what was seen."""
-    from envsnap._run import python_of, seen
+    from envsnap._run import other_than, python_of, seen
     from envsnap.cli import capture
 
     options = asked.options._replace(seen=seen(argv, watched))
@@ -127,16 +136,52 @@ def _record(argv: Sequence[str], watched: Watched, asked: Asked) -> None:
         if options.python is not None:
             raise
         looked = capture.look(asked._replace(options=options))  # it is gone by now
-    _tell(watched, looked.manifest, quiet=asked.quiet)
-    asked = asked._replace(quiet=True)  # what the command printed is to be read, not our summary
+    with _nobody_reads():
+        _tell(watched, looked.manifest, quiet=asked.quiet)
+        _warn_of_the_rest(watched, other_than(own, watched) if own else ())
+    # What the command printed is to be read, not our summary.
+    _keep(asked._replace(quiet=True), looked)
+
+
+def _keep(asked: Asked, looked: Looked) -> None:
+    """Write the manifest where it was asked for, or else at the first place that takes it.
+
+    Raises:
+        EnvsnapError: It could be written nowhere; why not where it was asked for.
+    """
+    from envsnap.cli import capture
+    from envsnap.cli._placeholders import filled
+
     try:
-        capture.keep(asked, looked)
-    except FileError as error:
-        beside = _beside(asked.output)
-        if beside is None:
-            raise
-        say(clean(f"warning: {error.message}: this run is in {beside} instead"))
-        capture.keep(asked._replace(output=beside), looked)
+        with _nobody_reads():
+            capture.keep(asked, looked)
+    except EnvsnapError as error:
+        for path in _elsewhere(filled(asked.output, looked.manifest)):
+            as_it_is = path.replace("{", "{{").replace("}", "}}") if "{" in path else path
+            with suppress(EnvsnapError):
+                with _nobody_reads():
+                    capture.keep(asked._replace(output=as_it_is), looked)
+                _say_folded(f"warning: {error.message}: this run is in {path} instead")
+                return
+        raise
+
+
+def _elsewhere(path: str) -> Iterator[str]:
+    """Other names for what took hours to see: beside, in the current folder, in a temporary one."""
+    name = os.path.basename(path) or FILE_NAME
+    for wanted in dict.fromkeys((path, name)):
+        free = _free(wanted)
+        if free is not None:
+            yield free
+    import tempfile
+
+    try:
+        folder = tempfile.mkdtemp(prefix="envsnap-run-")
+    except OSError:
+        return
+    yield os.path.join(folder, name)
+    with suppress(OSError):  # it took nothing
+        os.rmdir(folder)
 
 
 def _tell(watched: Watched, manifest: Manifest, *, quiet: bool) -> None:
@@ -145,6 +190,8 @@ def _tell(watched: Watched, manifest: Manifest, *, quiet: bool) -> None:
     from envsnap.reports._ran import run_words
 
     width = columns(sys.stderr)
+    if watched.fault is not None:
+        say(folded(clean(f"warning: what it used was not seen: {watched.fault}"), width))
     say(folded(clean(f"envsnap: {run_words(manifest)}"), width), quiet=quiet)
     if watched.by_change:
         note = (
@@ -154,16 +201,53 @@ def _tell(watched: Watched, manifest: Manifest, *, quiet: bool) -> None:
         say(folded(note, width), quiet=quiet)
 
 
-def _beside(output: str) -> str | None:
-    """A free name like the one that is taken: what took hours to see is not thrown away."""
-    if not os.path.isfile(output):
-        return None
-    stem, ending = os.path.splitext(output)
-    names = (f"{stem}.run-{number}{ending}" for number in range(1, _MOST_NAMES))
+def _warn_of_the_rest(watched: Watched, others: Sequence[str]) -> None:
+    """Say what the command did that the manifest does not tell."""
+    if others:
+        names = ", ".join(others[:_FEW]) + (" ..." if len(others) > _FEW else "")
+        _say_folded(
+            f"warning: it ran Pythons of other environments, too, whose packages are not recorded: "
+            f"{names} (--python names the one to capture)"
+        )
+    if watched.left:
+        which = "1 process of it still runs" if watched.left == 1 else (
+            f"{watched.left} processes of it still run"
+        )  # fmt: skip
+        _say_folded(f"warning: {which}: what is done from now on is not recorded")
+
+
+def _free(path: str) -> str | None:
+    """The name, or one like it that nothing has yet."""
+    stem, ending = os.path.splitext(path)
+    names = (path, *(f"{stem}.run-{number}{ending}" for number in range(1, _MOST_NAMES)))
     return next((name for name in names if not os.path.lexists(name)), None)
 
 
+def _nobody_reads() -> suppress:
+    """What to say things in: a standard error that nobody reads any more changes no status."""
+    return suppress(BrokenPipeError)
+
+
+def _say(text: str) -> None:
+    with _nobody_reads():
+        say(clean(text))
+
+
+def _say_folded(text: str) -> None:
+    from envsnap.cli._terminal import columns, folded
+
+    _say(folded(clean(text), columns(sys.stderr)))
+
+
 def _warn(why: str, hint: str | None) -> None:
-    say(clean(f"warning: the run was not recorded: {why}"))
+    _say_folded(f"warning: the run was not recorded: {why}")
     if hint:
-        say(clean(f"hint: {hint}"))
+        _say(f"hint: {hint}")
+
+
+def _warn_of_a_fault(error: Exception) -> None:
+    if os.environ.get("ENVSNAP_DEBUG"):
+        import traceback
+
+        _say("".join(traceback.format_exception(error)))
+    _warn(f"a fault of envsnap itself: {type(error).__name__}: {error}", None)

@@ -23,13 +23,12 @@ UNDECODABLE for text that is none. No CUDA context is made and no framework impo
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 
-from envsnap._typing import Protocol, cast
 from envsnap.host._children import Children, kill_group
+from envsnap.host._nvml_start import start
 from envsnap.host._protocol import NvmlAnswer
 from envsnap.sections import Fact, Reason, Unknown
 
@@ -47,20 +46,12 @@ _REASONS = {
 }
 
 
-class _Files(Protocol):
-    def get_data(self, path: str) -> bytes: ...
-
-
 def ask(children: Children | None = None, *, timeout_s: float = TIMEOUT_S) -> Fact[NvmlAnswer]:
     """What NVML says of this machine; unknown, and why, where it says nothing."""
     if not sys.executable:
         return Unknown(Reason.NOT_SUPPORTED, "no interpreter to ask NVML with")
     try:
-        child = (children or Children()).start(
-            [sys.executable, "-I", "-S", "-c", _program(), *sys.path],
-            os.environ,
-            stderr=subprocess.DEVNULL,
-        )
+        child = start(children or Children(), "_nvml_child")
     except (OSError, ValueError) as error:
         return Unknown(Reason.CRASHED, f"NVML could not be asked: {error}")
     try:
@@ -119,14 +110,6 @@ def _lines(output: bytes) -> list[dict[str, object]]:
         if isinstance(value, dict):
             found.append(value)
     return found
-
-
-def _program() -> str:
-    """The child's text, from the folder or the zip file that envsnap runs from."""
-    if __spec__.loader is None:
-        raise ImportError("envsnap.host was loaded without a loader")
-    path = os.path.join(os.path.dirname(__file__), "_nvml_child.py")
-    return cast("_Files", __spec__.loader).get_data(path).decode("utf-8")
 
 
 def _ended(status: int) -> str | None:

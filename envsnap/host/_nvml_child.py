@@ -1,7 +1,8 @@
 """Ask NVML and write its answers, one JSON line each: the program of the child process.
 
 Nothing here is imported by envsnap itself. `envsnap.host._nvml` starts this text under `-I -S`,
-with the parent's module path as arguments, because the library may crash, hang or print.
+with the library's places and the parent's module path as arguments, because the library may crash,
+hang or print.
 Each line stands as soon as it is known, so that what came before a crash is kept.
 """
 
@@ -16,12 +17,6 @@ from typing import Any
 
 Say = Callable[[Mapping[str, object]], None]
 
-_LIBRARY = "libnvidia-ml.so.1"
-_FOLDERS = (  # where drivers put it without telling the loader: WSL2, NixOS, Kubernetes' GPU images
-    "/usr/lib/wsl/lib",
-    "/run/opengl-driver/lib",
-    "/usr/local/nvidia/lib64",
-)
 _GRAPHICS_CLOCK, _SM_CLOCK, _MEMORY_CLOCK = 0, 1, 2  # NVML_CLOCK_*
 _OVER_NVLINK = 2  # NVML_P2P_CAPS_INDEX_NVLINK
 _MOST_DEVICES = 1024
@@ -74,7 +69,7 @@ def _load(say: Say) -> Any:  # noqa: ANN401 - pynvml has no types
 def _library() -> object | None:
     import ctypes
 
-    for path in (_LIBRARY, *(f"{folder}/{_LIBRARY}" for folder in _FOLDERS)):
+    for path in sys.argv[1].split(":"):
         try:
             return ctypes.CDLL(path)
         except OSError:  # noqa: PERF203 - four turns
@@ -232,5 +227,5 @@ def _slice(nvml: Any, part: Any) -> dict[str, object]:  # noqa: ANN401 - pynvml 
 
 
 if __name__ == "__main__":
-    sys.path[:] = sys.argv[1:]
+    sys.path[:] = sys.argv[2:]
     main()

@@ -9,24 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 from envsnap._typing import NamedTuple
 from envsnap.host._watch_gpu import Cards
 from envsnap.host._watch_processes import Processes
+from envsnap.host._watch_signals import Signals
 from envsnap.sections import Fact, Reason, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-
-    from typing_extensions import Self
-
     from envsnap.host._watch_reports import Reports
 
 PAUSE_MS = 50
@@ -38,8 +33,9 @@ _KIB = 1024
 _SIGNALLED = 128
 _NOT_FOUND, _NOT_RUN = 127, 126
 _HEAD_BYTES = 256
-_PASSED_ON = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
-_OF_A_TERMINAL = ("SIGINT", "SIGQUIT")
+_INSTALLED = "-packages/"
+_LAST_S = 0.25
+"""How long what belongs to a command may take to end after it."""
 _IS_LINUX = sys.platform == "linux"
 _NOT_HERE = Unknown(Reason.NOT_SUPPORTED, "commands are watched on Linux alone")
 
@@ -62,7 +58,13 @@ class Watched(NamedTuple):
     """Files of modules: of a package its first alone."""
     python: str | None
     """The Python that is the command; else the one that imported most. None if none told."""
+    pythons: tuple[str, ...]
+    """All that imported what was installed."""
+    left: int
+    """How many of its processes still ran when it had ended."""
     sampled_ms: int
+    fault: str | None = None
+    """Why nothing was seen of it but its end: what went wrong with looking."""
 
 
 class NotStartedError(Exception):
@@ -76,49 +78,62 @@ class NotStartedError(Exception):
 def watch(argv: Sequence[str]) -> Watched:
     """Run a command to its end and tell what it used.
 
-    Signals that reach this process alone are passed on to it.
+    It is in our process group; signals that reach this process alone are passed on to it.
 
     Raises:
         NotStartedError: There is no such program, or it cannot be run.
     """
-    with _Signals() as signals:
+    with Signals() as signals:
         if not _IS_LINUX:
             began = time.monotonic()
             child = _start(argv, dict(os.environ))
             signals.go_to(child)
-            return _unwatched(_status_of(child.wait()), _ms_since(began))
+            return _unwatched(_status_of(child.wait()), _ms_since(began), _NOT_HERE)
         return _watched(argv, signals)
 
 
-def _watched(argv: Sequence[str], signals: _Signals) -> Watched:
+def _watched(argv: Sequence[str], signals: Signals) -> Watched:
     reports = _reports()
     environ = dict(os.environ) if reports is None else reports.variables(os.environ)
     processes = Processes(reports.name if reports else f"no run of {os.getpid()}")
     began = time.monotonic()
     try:
         child = _start(argv, environ)
-        signals.go_to(child)
-        processes.add(child.pid)
-        processes.look()  # the next look is milliseconds away, and it may be over by then
-        cards = Cards()
         try:
-            pause_s = _follow(child, _Watchers(signals, processes, reports, cards))
-        finally:
-            cards.close()
-        wall_ms = _ms_since(began)
-        if reports is not None:
-            reports.read()
+            signals.go_to(child)
+            return _looked_at(child, _Watchers(signals, processes, reports, began))
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with looking, it goes on
+            status = _status_of(child.wait())
+            why = Unknown(Reason.CRASHED, f"looking at it ended early: {type(error).__name__}")
+            fault = f"{type(error).__name__}: {error}"
+            return _unwatched(status, _ms_since(began), why)._replace(fault=fault)
     finally:
         if reports is not None:
             reports.close()
+
+
+def _looked_at(child: subprocess.Popen[bytes], by: _Watchers) -> Watched:
+    """Look at the command until it has ended."""
+    _, processes, reports, began = by
+    processes.add(child.pid)
+    processes.look()  # the next look is milliseconds away, and it may be over by then
+    cards = Cards()
+    try:
+        pause_s = _follow(child, by, cards)
+        wall_ms = _ms_since(began)
+        left = _left(processes)
+    finally:
+        cards.close()
+    if reports is not None:
+        reports.read()
     gpu_bytes, by_change = cards.peaks()
     return Watched(
         status=_status_of(child.returncode), wall_ms=wall_ms,
         peak_mib=_peak_mib(processes, reports),
         gpu_bytes=gpu_bytes, by_change=by_change, libraries=_libraries(processes, reports),
         programs=tuple(sorted(processes.programs | (reports.programs if reports else set()))),
-        imported=_imported(reports), python=_python(child.pid, reports),
-        sampled_ms=max(PAUSE_MS, round(pause_s * 1000)),
+        imported=_imported(reports), python=_python(child.pid, reports), pythons=_pythons(reports),
+        left=left, sampled_ms=max(PAUSE_MS, round(pause_s * 1000)),
     )  # fmt: skip
 
 
@@ -133,13 +148,14 @@ def _reports() -> Reports | None:
 
 
 class _Watchers(NamedTuple):
-    signals: _Signals
+    signals: Signals
     processes: Processes
     reports: Reports | None
-    cards: Cards
+    began: float
+    """On the clock of `time.monotonic`."""
 
 
-def _follow(child: subprocess.Popen[bytes], by: _Watchers) -> float:
+def _follow(child: subprocess.Popen[bytes], by: _Watchers, cards: Cards) -> float:
     """Look at the command until it has ended; the longest pause between two looks, seconds."""
     longest = pause = _FIRST_PAUSE_S
     while child.poll() is None:
@@ -150,93 +166,30 @@ def _follow(child: subprocess.Popen[bytes], by: _Watchers) -> float:
         longest = max(longest, pause)
         until = time.monotonic() + pause
         while child.poll() is None and (left := until - time.monotonic()) > 0:
-            _listen(by, left)
+            _listen(by, cards, left)
     return longest
 
 
-def _listen(by: _Watchers, for_s: float) -> None:
+def _left(processes: Processes) -> int:
+    """How many of them go on without the command."""
+    until = time.monotonic() + _LAST_S
+    while (left := processes.look()) and time.monotonic() < until:
+        time.sleep(_FIRST_PAUSE_S)
+    return left
+
+
+def _listen(by: _Watchers, cards: Cards, for_s: float) -> None:
     """Take what is told, for so long or until a signal comes."""
     takers: dict[int, Callable[[], None]] = {by.signals.pipe: by.signals.read}
     if by.reports is not None:
         takers[by.reports.pipe] = by.reports.read
-    if by.cards.pipe is not None:
-        takers[by.cards.pipe] = lambda: by.cards.read(by.processes.ever)
+    if cards.pipe is not None:
+        takers[cards.pipe] = lambda: cards.read(by.processes.ever)
     poll = select.poll()
     for each in takers:
         poll.register(each, select.POLLIN)
     for each, _ in poll.poll(max(1, round(for_s * 1000))):
         takers[each]()
-
-
-class _Signals:
-    """Signals wake the watcher; those that the command cannot have got go on to it."""
-
-    def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._early: list[int] = []
-        self._before: dict[int, object] = {}
-
-    def __enter__(self) -> Self:
-        self.pipe, self._writer = os.pipe()
-        if _IS_LINUX:
-            os.set_blocking(self.pipe, False)
-            os.set_blocking(self._writer, False)
-            self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-            self._handle(("SIGCHLD",), lambda *_: None)
-        self._handle(_PASSED_ON, self._pass_on)
-        self._handle(_OF_A_TERMINAL, self._pass_on_from_afar)
-        return self
-
-    def go_to(self, child: subprocess.Popen[bytes]) -> None:
-        """Name the command; it gets what came while it was being started."""
-        self._child = child
-        while self._early:
-            child.send_signal(self._early.pop(0))
-
-    def _handle(
-        self, names: Sequence[str], handler: Callable[[int, FrameType | None], None]
-    ) -> None:
-        for name in names:
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, handler)
-
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        if self._child is None:
-            self._early.append(number)
-        else:
-            self._child.send_signal(number)
-
-    def _pass_on_from_afar(self, number: int, frame: FrameType | None) -> None:
-        if not _is_in_front():  # a terminal has sent it to the whole group, the command too
-            self._pass_on(number, frame)
-
-    def read(self) -> None:
-        """Empty the pipe: it has woken us."""
-        with suppress(BlockingIOError):
-            os.read(self.pipe, _HEAD_BYTES)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # as getsignal gave it
-        if _IS_LINUX:
-            signal.set_wakeup_fd(self._wakeup)
-        os.close(self.pipe)
-        os.close(self._writer)
-
-
-def _is_in_front() -> bool:
-    """Whether a terminal sends its keys to our process group."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
 
 
 def _start(argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -253,11 +206,13 @@ def _start(argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[
 
 
 def _not_started(program: str, error: OSError) -> NotStartedError:
+    import shutil
+
+    is_a_name = "/" not in program
+    if not program or (is_a_name and shutil.which(program, os.F_OK) is None):
+        return NotStartedError("command not found", _NOT_FOUND)  # whatever a folder of PATH refused
     if error.errno == errno.ENOENT and not os.path.lexists(program):
-        word = "no such file" if "/" in program else "command not found"
-        return NotStartedError(word, _NOT_FOUND)
-    if error.errno == errno.ENOENT and "/" not in program:
-        return NotStartedError("command not found", _NOT_FOUND)
+        return NotStartedError("no such file", _NOT_FOUND)
     if error.errno == errno.ENOENT:
         return NotStartedError("the program that its first line names is not there", _NOT_RUN)
     return NotStartedError(os.strerror(error.errno or 0).lower(), _NOT_RUN)
@@ -307,16 +262,29 @@ def _imported(reports: Reports | None) -> Fact[tuple[str, ...]]:
 
 
 def _python(pid: int, reports: Reports | None) -> str | None:
+    """The command itself, or what it became, as `poetry run` does; else who imported most.
+
+    Below a shell or make the last Python may be a helper, and so may the first: of two that
+    imported as much it is the first.
+    """
     if reports is None or not reports.pythons:
         return None
-    if pid in reports.pythons:
+    if next(iter(reports.pythons)) == pid:
         return reports.pythons[pid]
-    most = max(sorted(reports.pythons), key=lambda each: reports.imports[each])
-    return reports.pythons[most]
+    return max(reports.imports, key=lambda each: len(reports.imports[each]))
 
 
-def _unwatched(status: int, wall_ms: int) -> Watched:
+def _pythons(reports: Reports | None) -> tuple[str, ...]:
+    """Those that imported anything that was installed, in the order of their start."""
+    imports = reports.imports if reports else {}
+    return tuple(
+        each for each, files in imports.items() if any(_INSTALLED in path for path in files)
+    )
+
+
+def _unwatched(status: int, wall_ms: int, why: Unknown) -> Watched:
     return Watched(
-        status=status, wall_ms=wall_ms, peak_mib=_NOT_HERE, gpu_bytes=_NOT_HERE, by_change=False,
-        libraries=_NOT_HERE, programs=_NOT_HERE, imported=_NOT_HERE, python=None, sampled_ms=0,
+        status=status, wall_ms=wall_ms, peak_mib=why, gpu_bytes=why, by_change=False,
+        libraries=why, programs=why, imported=why, python=None, pythons=(), left=0,
+        sampled_ms=0,
     )  # fmt: skip

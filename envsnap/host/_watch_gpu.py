@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 
-from envsnap._typing import Any, Protocol, cast
+from envsnap._typing import Any
 from envsnap.host._children import Children, kill_group
+from envsnap.host._nvml_start import start
 from envsnap.sections import Fact, Reason, Unknown
 
 _PIECE_BYTES = 1 << 16
@@ -17,10 +17,6 @@ _LONGEST_LINE = 1 << 22
 _LEAST_RISE_BYTES = 1 << 24
 """A card's used memory moves by a little without anybody's doing."""
 _LATE = Unknown(Reason.TIMED_OUT, "the command ended before NVML answered")
-
-
-class _Files(Protocol):
-    def get_data(self, path: str) -> bytes: ...
 
 
 class Cards:
@@ -36,11 +32,7 @@ class Cards:
         self._left = b""
         self._child: subprocess.Popen[bytes] | None = None
         try:
-            self._child = Children().start(
-                [sys.executable, "-I", "-S", "-c", _program()],
-                os.environ,
-                stderr=subprocess.DEVNULL,
-            )
+            self._child = start(Children(), "_watch_gpu_child")
         except (OSError, ValueError) as error:
             self._why = Unknown(Reason.CRASHED, f"NVML could not be asked: {error}")
 
@@ -62,7 +54,9 @@ class Cards:
             return
         *lines, self._left = (self._left + piece).split(b"\n")
         for line in lines:
-            self._take(json.loads(line), pids)
+            said = _object(line)
+            if said is not None:
+                self._take(said, pids)
 
     def _take(self, said: Mapping[str, Any], pids: set[int]) -> None:
         if "error" in said:
@@ -110,13 +104,14 @@ class Cards:
         return risen, bool(risen)
 
 
+def _object(line: bytes) -> Mapping[str, Any] | None:
+    """What a line says; None for what the library wrote into it, whatever it closed and opened."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and said.keys() & {"cards", "error"} else None
+
+
 def _is_seen(pid: int) -> bool:
     return os.path.exists(f"/proc/{pid}")
-
-
-def _program() -> str:
-    """The child's text, from the folder or the zip file that envsnap runs from."""
-    if __spec__.loader is None:
-        raise ImportError("envsnap.host was loaded without a loader")
-    path = os.path.join(os.path.dirname(__file__), "_watch_gpu_child.py")
-    return cast("_Files", __spec__.loader).get_data(path).decode("utf-8")

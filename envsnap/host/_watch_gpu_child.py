@@ -1,7 +1,8 @@
 """Ask NVML again and again who holds how much memory: the program of a child process.
 
 Nothing here is imported by envsnap itself. `envsnap.host._watch_gpu` starts this text under
-`-I -S`, because the library may crash, hang or print. One JSON line for each look:
+`-I -S`, with the library's places as an argument, because the library may crash, hang or print. One
+JSON line for each look:
 
     {"cards": {BUS_ID: {"used": BYTES, "held": {PID: BYTES or null}}}}
 
@@ -17,8 +18,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-_LIBRARY = "libnvidia-ml.so.1"
-_FOLDERS = ("/usr/lib/wsl/lib", "/run/opengl-driver/lib", "/usr/local/nvidia/lib64")
 _PAUSE_S = 0.25
 _MOST_CARDS = 1024
 _MOST_PROCESSES = 4096
@@ -75,14 +74,25 @@ def main() -> None:
 
 
 def _started() -> tuple[ctypes.CDLL | None, object]:
-    for path in (_LIBRARY, *(f"{folder}/{_LIBRARY}" for folder in _FOLDERS)):
+    places = sys.argv[1].split(":")
+    for path in places:
         try:
             nvml = ctypes.CDLL(path)
-            status = nvml.nvmlInit_v2()
-        except (OSError, AttributeError):
+        except OSError:
             continue
+        status = _initialised(nvml)
         return (nvml, None) if status == 0 else (None, status)
-    return None, f"{_LIBRARY} was not found"
+    return None, f"{places[0]} was not found"
+
+
+def _initialised(nvml: ctypes.CDLL) -> object:
+    """0, or why not; by the call that `capture` makes, or that of a driver older than it."""
+    for name, flags in (("nvmlInitWithFlags", (0,)), ("nvmlInit_v2", ())):
+        try:
+            return getattr(nvml, name)(*flags)
+        except AttributeError:  # noqa: PERF203 - two turns
+            continue
+    return "has neither nvmlInitWithFlags nor nvmlInit_v2"
 
 
 def _cards(nvml: ctypes.CDLL) -> Iterator[tuple[str, ctypes.c_void_p]]:
@@ -140,5 +150,4 @@ def _processes(nvml: ctypes.CDLL, handle: ctypes.c_void_p, kind: str) -> Sequenc
 
 
 if __name__ == "__main__":
-    sys.path[:] = sys.argv[1:]
     main()

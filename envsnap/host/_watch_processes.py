@@ -35,8 +35,8 @@ class Processes:
         self._alive[pid] = _Known("", "")
         self.ever.add(pid)
 
-    def look(self) -> None:
-        """See who is there, what they have mapped, and how much memory they hold."""
+    def look(self) -> int:
+        """See who is there, what they have mapped, how much memory they hold; how many they are."""
         self._find()
         sizes: dict[int, int] = {}
         for pid, known in list(self._alive.items()):
@@ -50,6 +50,7 @@ class Processes:
         if sum(sizes.values()) > self.peak_kib:  # shares make it less, never more
             whole = sum(_shared(pid, size) for pid, size in sizes.items())
             self.peak_kib = max(self.peak_kib, whole)
+        return sum(map(bool, sizes.values()))
 
     def _find(self) -> None:
         """Take in who is new and ours: by the parent, or else by what its environment holds."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import io
 import os
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -21,6 +20,7 @@ _ROOM_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 16
 _PIECES_AT_ONCE = 64
 _MOST = 20_000
+_MOST_PYTHONS = 64
 
 
 class Reports:
@@ -32,11 +32,11 @@ class Reports:
         self.programs: set[str] = set()
         self.libraries: set[str] = set()
         self.pythons: dict[int, str] = {}
-        """The executables of the Pythons that started, by process."""
+        """The executables of the Pythons that started, by process, the last of each."""
         self.peak_kib = 0
         """The most memory that one of them held, as it told at its end."""
-        self.imports: Counter[int] = Counter()
-        """How many files each process told."""
+        self.imports: dict[str, set[str]] = {}
+        """The files that each of these executables told."""
         self._left = b""
         self.pipe, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -90,12 +90,14 @@ class Reports:
             return
         pid, path = int(number), os.fsdecode(raw)
         if kind == b"S" and len(self.pythons) < _MOST:
-            self.pythons.setdefault(pid, path)
+            self.pythons[pid] = path
+            if len(self.imports) < _MOST_PYTHONS:
+                self.imports.setdefault(path, set())
         kept = {b"M": self.modules, b"P": self.programs, b"L": self.libraries}.get(kind)
         if kept is not None and len(kept) < _MOST:
             kept.add(path)
-        if kind == b"M":
-            self.imports[pid] += 1
+            if kind == b"M":
+                self.imports.get(self.pythons.get(pid, ""), set()).add(path)
 
     def close(self) -> None:
         """Listen no longer."""

@@ -10,7 +10,7 @@ class LibraryCopy:
     """One file that answers for a library in some program of the environment."""
 
     family: str = fact("runtime, driver, cublas, cudnn, nccl, blas, openmp, mpi, libstdc++, ...")
-    name: str = fact("Its SONAME; where it has none, the name of its file")
+    name: str = fact("Its SONAME, a path anchored; where it has none, the name of its file")
     source: Fact[str] = fact(
         "Whose folder it is in: pip, conda, system, module, host (bound into a container), other"
     )
@@ -38,7 +38,9 @@ class Consumer:
 
     distribution: str = fact("Its name, as in `packages`")
     loads: Fact[tuple[Load, ...]] = fact("Sorted by family and location")
-    missing: Fact[tuple[str, ...]] = fact("SONAMEs that nothing here answers for, sorted")
+    missing: Fact[tuple[str, ...]] = fact(
+        "SONAMEs that nothing here answers for, sorted; paths anchored"
+    )
 
 
 @shape
@@ -71,7 +73,7 @@ class GpuCode:
 class SystemLibrary:
     """A library that the environment's code needs and no package brings."""
 
-    name: str = fact("Its SONAME")
+    name: str = fact("Its SONAME; a path anchored")
     versions: tuple[str, ...] = fact(
         "The newest symbol version of each series that is asked of it, as GLIBC_2.34"
     )
@@ -86,8 +88,11 @@ class SystemLibrary:
 class Exempt:
     """A library that is asked for and not needed in an image, and why."""
 
-    name: str = fact("Its SONAME")
-    why: str = fact("driver, plug-in (nothing importable reaches it) or optional")
+    name: str = fact("Its SONAME; a path anchored")
+    why: str = fact(
+        "driver, plug-in (nothing importable reaches it) or brought (by another package, and not "
+        "where the asker looks: that one's import comes first, or opens it)"
+    )
     needed_by: tuple[str, ...] = fact("The distributions whose code asks for it, sorted")
 
 
@@ -103,7 +108,7 @@ class SystemLibraries:
 class MathLibrary:
     """One copy of a BLAS or of an OpenMP runtime."""
 
-    kind: str = fact("openblas, mkl, blis, atlas, accelerate, flexiblas, libgomp, libomp, libiomp")
+    kind: str = fact("openblas, mkl, blis, atlas, flexiblas, libgomp, libomp, libiomp")
     version: Fact[str | None] = fact("As it says it itself; null where it says none")
     build: Fact[str | None] = fact("The options that it was built with; null where it says none")
     threading: Fact[str | None] = fact("openmp, pthreads, disabled, ...; null where it says none")
@@ -175,10 +180,15 @@ class Run:
     )
     gpu_peaks: Fact[tuple[GpuPeak, ...]] = fact("One for each GPU that it held memory on")
     libraries: Fact[tuple[LibraryCopy, ...]] = fact(
-        "The library files that its processes had mapped, of the families of `libraries`"
+        "The library files that its processes had mapped, of the families of `libraries`, as "
+        "sampled: one that was mapped for a moment may lack, but a Python names its own at its end"
     )
     modules: Fact[tuple[str, ...]] = fact(
-        "The distributions that its Python processes imported from, sorted"
+        "The distributions of this environment that its Python processes imported from, sorted"
+    )
+    other_pythons: Fact[tuple[str, ...]] = fact(
+        "Pythons of other environments that imported what was installed there, anchored, sorted; "
+        "neither `packages` nor `modules` tells of that"
     )
     programs: Fact[tuple[str, ...]] = fact(
         "The programs that were seen, anchored, sorted; one that ran for a moment may lack"

@@ -63,7 +63,9 @@ def test_a_signal_that_ended_it_is_told_as_a_shell_does(name: str) -> None:
     assert watch(["sh", "-c", f"ulimit -c 0; kill -{name} $$"]).status == 128 + number
 
 
-@pytest.mark.parametrize("kind", ["absent", "nowhere", "plain", "folder", "interpreter", "binary"])
+@pytest.mark.parametrize(
+    "kind", ["absent", "empty", "nowhere", "plain", "folder", "interpreter", "binary"]
+)
 def test_what_cannot_be_started_is_told_as_a_shell_does(kind: str, tmp_path: Path) -> None:
     files: dict[str, tuple[bytes, int]] = {
         "plain": (b"#!/bin/sh\n", 0o644), "interpreter": (b"#!/none/such\n", 0o755),
@@ -77,15 +79,27 @@ def test_what_cannot_be_started_is_told_as_a_shell_does(kind: str, tmp_path: Pat
         path.write_bytes(text)
         path.chmod(mode)
     with pytest.raises(NotStartedError) as refused:
-        watch(["no-such-command-at-all" if kind == "nowhere" else str(path)])
+        watch([{"nowhere": "no-such-command-at-all", "empty": ""}.get(kind, str(path))])
     assert (str(refused.value), refused.value.status) == {
         "absent": ("no such file", 127),
+        "empty": ("command not found", 127),
         "nowhere": ("command not found", 127),
         "plain": ("permission denied", 126),
         "folder": ("permission denied", 126),
         "interpreter": ("the program that its first line names is not there", 126),
         "binary": ("exec format error", 126),
     }[kind]
+
+
+def test_a_folder_of_path_that_cannot_be_searched_changes_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "round").symlink_to("round")
+    monkeypatch.setenv("PATH", f"{tmp_path}/round:{os.environ['PATH']}")
+    with pytest.raises(NotStartedError) as refused:
+        watch(["no-such-command-at-all"])
+    assert (str(refused.value), refused.value.status) == ("command not found", 127)
+    assert watch(["sh", "-c", "exit 3"]).status == 3
 
 
 def test_a_script_without_a_first_line_is_read_by_the_shell(tmp_path: Path) -> None:
@@ -407,11 +421,30 @@ def test_processes_of_another_numbering_are_told_by_the_card_s_change(play: Play
     assert (watched.gpu_bytes, watched.by_change) == ({"00000000:17:00.0": 8_000_000_000}, True)
 
 
+def test_a_library_that_starts_as_capture_starts_it_is_asked(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(CARDS)
+    (tmp_path / "newer").mkdir()
+    library = tmp_path / "newer" / "libnvidia-ml.so.1"
+    build = ["-shared", "-fPIC", "-DnvmlInit_v2=nvmlInitWithFlags", "-o", str(library)]
+    subprocess.run([str(COMPILER), *build, str(SOURCE)], check=True)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
+    watched = watch(["sh", "-c", HOLDS.format(size=5 * MIB)])
+    assert (watched.gpu_bytes, watched.by_change) == ({"00000000:17:00.0": 5 * MIB}, False)
+
+
 def test_the_memory_of_somebody_else_does_not_count(play: Play) -> None:
     play(CARDS)
     stranger = HOLDS.replace("process $$ {size}\n", "")
     watched = watch(["sh", "-c", "sleep 1;" + stranger])
     assert (watched.gpu_bytes, watched.by_change) == ({}, False)
+
+
+def test_what_a_library_writes_among_the_answers_counts_for_nothing(play: Play) -> None:
+    play(CARDS)
+    watched = watch(["sh", "-c", HOLDS.replace("<<END", "<<END\nbabble").format(size=5 * MIB)])
+    assert (watched.gpu_bytes, watched.fault) == ({"00000000:17:00.0": 5 * MIB}, None)
 
 
 def test_a_library_that_fails_leaves_the_rest(play: Play) -> None:

@@ -11,8 +11,8 @@ from tests import made
 RUN = Run(
     program="{env}/bin/python", exit_status=137, wall_ms=3_723_000, peak_memory_mib=3072,
     gpu_peaks=(GpuPeak(device=0, memory_mib=900), GpuPeak(device=2, memory_mib=40_960)),
-    libraries=(), modules=("numpy",), programs=("/usr/bin/git", "{env}/bin/python"),
-    sampled_ms=50,
+    libraries=(), modules=("numpy",), other_pythons=(),
+    programs=("/usr/bin/git", "{env}/bin/python"), sampled_ms=50,
 )  # fmt: skip
 
 

@@ -166,7 +166,7 @@ def math(*found: MathLibrary, **changes: object) -> Math:
 RUN = Run(
     program="{env}/bin/python", exit_status=0, wall_ms=61000, peak_memory_mib=30000,
     gpu_peaks=(GpuPeak(device=0, memory_mib=18000),), libraries=(), modules=("torch",),
-    programs=("{env}/bin/python",), sampled_ms=100,
+    other_pythons=(), programs=("{env}/bin/python",), sampled_ms=100,
 )  # fmt: skip
 FABRIC = Fabric(
     adapters=(), ofed=None, gpudirect=False, ucx=None, libfabric=None, mpi=None, pmi=()

@@ -1,11 +1,17 @@
-# ruff: noqa: ANN001, ANN002, ANN201, ANN202, BLE001, INP001, S110, SIM105 - 2.7 has neither
-"""What a Python tells the `envsnap run` that watches it; nothing of what it does is changed.
+# ruff: noqa: ANN001, ANN201, ANN202, BLE001, INP001, S110, SIM105 - 2.7 has neither
+"""What a Python tells the `envsnap run` that watches it.
 
 Read by Python 2.7 and 3.6 too. `envsnap.host._watch_reports` hands it to every Python of the
 command as the first `sitecustomize` on its path, with one more line that calls `start`; the one
 that would have been imported otherwise is imported then. Each line that is told is
 `KIND PID PATH`: S a Python that starts, M a module's file, P a program, L a library; and at the end
 `H PID KIB`, the most memory that it held.
+
+Two functions of Python 3 are wrapped, and do what they did after it was told:
+`importlib._bootstrap.module_from_spec`, and `fork_exec` of `_posixsubprocess`. One function more
+runs at the end, by `atexit`. The folder is taken off `sys.path` again, and what was remembered of
+it; `PYTHONPATH` and `ENVSNAP_RUN` stay in the environment, for the Pythons that this one starts
+by whatever way.
 """
 
 import os
@@ -66,19 +72,25 @@ def _listen_to_imports(bootstrap):  # type: (Any) -> None
 _BOOTSTRAP = "<frozen importlib._bootstrap>"
 _MODULE_FROM_SPEC = """
 def module_from_spec(spec):
-    before(spec)
+    stopped = before(spec)
+    if stopped is not None:
+        raise stopped
     return after(spec, make(spec))
 """
 _STARTER = "_posixsubprocess"
 """The module by which `subprocess` and `multiprocessing` start programs."""
 
 
-def _before(spec):  # type: (Any) -> None
+def _before(spec):  # type: (Any) -> Any
+    """What a signal raised meanwhile: it is raised where it would have been, without our lines."""
     try:
         if spec.has_location:
             _loaded(spec.name, spec.origin)
     except Exception:
         pass
+    except BaseException as stopped:
+        return stopped.with_traceback(None)  # never in 2.7
+    return None
 
 
 def _after(spec, module):  # type: (Any, Any) -> Any
@@ -105,15 +117,28 @@ def _listen_to_programs(module):  # type: (Any) -> None
     fork_exec = getattr(module, "fork_exec", None)
     if fork_exec is None:
         return
+    names = {"start": fork_exec, "before": _before_start}
+    exec(compile(_FORK_EXEC, "<%s>" % _STARTER, "exec"), names)  # noqa: S102
+    module.fork_exec = names["fork_exec"]
 
-    def fork_exec_and_tell(arguments, executables, *rest):  # type: (Any, Any, *Any) -> Any
-        try:
-            _program(executables, rest[2])
-        except Exception:
-            pass
-        return fork_exec(arguments, executables, *rest)
 
-    module.fork_exec = fork_exec_and_tell
+_FORK_EXEC = """
+def fork_exec(arguments, executables, *rest):
+    stopped = before(executables, rest)
+    if stopped is not None:
+        raise stopped
+    return start(arguments, executables, *rest)
+"""
+
+
+def _before_start(executables, rest):  # type: (Any, Any) -> Any
+    try:
+        _program(executables, rest[2])
+    except Exception:
+        pass
+    except BaseException as stopped:
+        return stopped.with_traceback(None)  # never in 2.7
+    return None
 
 
 def _program(paths, folder):  # type: (Any, Any) -> None
@@ -140,8 +165,8 @@ def _last(_module):  # type: (Any) -> None
         with open("/proc/self/status", "rb") as status:
             most = [line.split()[1] for line in status if line.startswith(b"VmHWM:")]
         _tell([("L", path) for path in paths if path.startswith(b"/")] + [("H", most[0])])
-    except Exception:
-        pass
+    except BaseException:
+        pass  # Python would show what a signal raises here, and go on to its end, too
 
 
 def _tell(things):  # type: (Any) -> None
