@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from envsnap._typing import Any, TypeVar
+from envsnap._typing import TypeVar
 from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import Binary
+from envsnap.host._said import Json, as_list, as_text, as_whole
 from envsnap.sections import Fact, Reason, Unknown
 
 T = TypeVar("T")
-Json = Any  # the one type that JSON itself has
 
 MODULES = ("elf", "unzstd", "gpu_code", "texts", "binary")
 """Of `envsnap.inside`, in the order in which one needs the other."""
@@ -135,31 +135,20 @@ def as_binary(said: Json) -> Binary:
     compat = said["compat"]
     return Binary(
         machine=as_text(said["machine"]),
-        bits=_whole(said["bits"]),
+        bits=as_whole(said["bits"]),
         soname=_maybe_text(said["soname"]),
         interpreter=_maybe_text(said["interpreter"]),
-        versions=tuple((as_text(name), _texts(asked)) for name, asked in _list(said["versions"])),
+        versions=tuple((as_text(name), _texts(asked)) for name, asked in as_list(said["versions"])),
         imports=said["imports"] is True,
         compat=None if compat is None else (_like(CUDA_VERSION, compat[0]), _wholes(compat[1])),
         needed=_texts(said["needed"]),
         rpath=_texts(said["rpath"]),
         runpath=_texts(said["runpath"]),
         **{
-            name: tuple(_like(pattern, each) for each in _list(said[name]))
+            name: tuple(_like(pattern, each) for each in as_list(said[name]))
             for name, pattern in PATTERNS.items()
         },
     )
-
-
-def as_text(said: Json) -> str:
-    """A text.
-
-    Raises:
-        TypeError: It is something else.
-    """
-    if not isinstance(said, str):
-        raise TypeError(said)
-    return said
 
 
 def _maybe_text(said: Json) -> str | None:
@@ -167,7 +156,7 @@ def _maybe_text(said: Json) -> str | None:
 
 
 def _texts(said: Json) -> tuple[str, ...]:
-    return tuple(map(as_text, _list(said)))
+    return tuple(map(as_text, as_list(said)))
 
 
 def _like(pattern: re.Pattern[str], said: Json) -> str:
@@ -177,16 +166,4 @@ def _like(pattern: re.Pattern[str], said: Json) -> str:
 
 
 def _wholes(said: Json) -> tuple[int, ...]:
-    return tuple(map(_whole, _list(said)))
-
-
-def _list(said: Json) -> list[Json]:
-    if not isinstance(said, list):
-        raise TypeError(said)
-    return said
-
-
-def _whole(said: Json) -> int:
-    if type(said) is not int:  # a bool is an int to isinstance
-        raise TypeError(said)
-    return said
+    return tuple(map(as_whole, as_list(said)))

@@ -8,11 +8,11 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 from envsnap.errors import ToolError, UsageError
 from envsnap.host._agent import Agent
-from envsnap.host._binaries import MODULES, as_binary, as_text, told
+from envsnap.host._binaries import MODULES, as_binary, told
 from envsnap.host._digests import through
 from envsnap.host._protocol import (
     FILE_LIMIT_BYTES,
@@ -24,6 +24,7 @@ from envsnap.host._protocol import (
     StatedDigest,
     Uname,
 )
+from envsnap.host._said import Json, as_list, as_text, as_whole
 from envsnap.inside import source
 from envsnap.sections import Fact, Reason, Unknown
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
-Json = Any  # the one type that JSON itself has
 
 ANSWER_S = 60.0
 """How long an answer may take beyond what the question itself allows."""
@@ -126,11 +126,11 @@ class ImageHost(PlainHost):
 
     def link(self, path: str) -> Fact[str | None]:
         """Where a symbolic link points, as written; None if it is no link."""
-        return self._maybe(_text, ask="link", path=path)
+        return self._maybe(as_text, ask="link", path=path)
 
     def real(self, path: str) -> Fact[str | None]:
         """The path with all links resolved; None if it leads nowhere."""
-        return self._maybe(_text, ask="real", path=path)
+        return self._maybe(as_text, ask="real", path=path)
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 5.0) -> Fact[Ran]:
         """A command's answer in the C locale; `tool-missing` when it is not on PATH."""
@@ -140,7 +140,7 @@ class ImageHost(PlainHost):
 
     def environ(self, name: str) -> Fact[str | None]:
         """One environment variable, as the image and its engine set it; None if it is not set."""
-        return self._maybe(_text, ask="environ", name=name)
+        return self._maybe(as_text, ask="environ", name=name)
 
     def uname(self) -> Fact[Uname]:
         """The kernel's own words."""
@@ -152,15 +152,15 @@ class ImageHost(PlainHost):
 
     def home(self) -> Fact[str | None]:
         """The user's home folder inside."""
-        return self._maybe(_text, ask="home")
+        return self._maybe(as_text, ask="home")
 
     def cwd(self) -> Fact[str]:
         """The image's working folder."""
-        return self._surely(_text, ask="cwd")
+        return self._surely(as_text, ask="cwd")
 
     def capacity_mib(self, path: str) -> Fact[int | None]:
         """The size of the file system that holds a folder, MiB; None if there is no such folder."""
-        return self._maybe(_whole, ask="capacity", path=path)
+        return self._maybe(as_whole, ask="capacity", path=path)
 
     def nvml(self) -> Fact[NvmlAnswer]:
         """Nothing: an image has no driver, and a container only borrows its host's."""
@@ -195,7 +195,7 @@ class ImageHost(PlainHost):
             return [_unknown(_LATE)] * len(part)
         sources = [] if self._can_read_binaries else [(name, source(name)) for name in MODULES]
         said = self._surely(
-            _rows, ask="files", asked=asked, paths=[*part], sources=sources,
+            as_list, ask="files", asked=asked, paths=[*part], sources=sources,
             within_s=ANSWER_S + FILES_S,
         )  # fmt: skip
         if isinstance(said, Unknown):
@@ -214,7 +214,7 @@ class ImageHost(PlainHost):
         try:
             if "unknown" in said:
                 detail = said["detail"]
-                return Unknown(Reason(said["unknown"]), None if detail is None else _text(detail))
+                return Unknown(Reason(said["unknown"]), None if detail is None else as_text(detail))
             return None if said["value"] is None else make(said["value"])
         except (ValueError, TypeError, KeyError):
             return Unknown(Reason.UNPARSABLE, f"the image's answer to {question['ask']!r} is none")
@@ -233,49 +233,31 @@ def _unknown(why: Unknown) -> Json:
     return {"unknown": why.reason.value, "detail": why.detail}
 
 
-def _text(said: Json) -> str:
-    if not isinstance(said, str):
-        raise TypeError(said)
-    return said
-
-
-def _whole(said: Json) -> int:
-    if type(said) is not int:  # a bool is an int to isinstance
-        raise TypeError(said)
-    return said
-
-
 def _bytes(said: Json) -> bytes:
-    return base64.b64decode(_text(said), validate=True)
-
-
-def _rows(said: Json) -> list[Json]:
-    if not isinstance(said, list):
-        raise TypeError(said)
-    return said
+    return base64.b64decode(as_text(said), validate=True)
 
 
 def _names(said: Json) -> tuple[str, ...]:
-    return tuple(sorted(_text(name) for name in _rows(said)))
+    return tuple(sorted(as_text(name) for name in as_list(said)))
 
 
 def _stat(said: Json) -> Stat:
     kind, size, modified_s, owner = said
     if kind not in {"file", "folder", "other"}:
         raise ValueError(kind)
-    return Stat(kind, _whole(size), _whole(modified_s), _whole(owner))
+    return Stat(kind, as_whole(size), as_whole(modified_s), as_whole(owner))
 
 
 def _ran(said: Json) -> Ran:
     status, out, err = said
-    return Ran(_whole(status), _text(out), _text(err))
+    return Ran(as_whole(status), as_text(out), as_text(err))
 
 
 def _uname(said: Json) -> Uname:
     system, release, version, machine = said
-    return Uname(_text(system), _text(release), _text(version), _text(machine))
+    return Uname(as_text(system), as_text(release), as_text(version), as_text(machine))
 
 
 def _user(said: Json) -> tuple[str, int]:
     name, number = said
-    return _text(name), _whole(number)
+    return as_text(name), as_whole(number)
