@@ -110,7 +110,7 @@ def _libraries(look: Look, paths: Fact[tuple[str, ...]]) -> Fact[tuple[LibraryCo
     if isinstance(paths, Unknown):
         return paths
     from envsnap.facts.library_families import family
-    from envsnap.probes._copies import copies
+    from envsnap.probes._deep._copies import copies
 
     mapped = [path for path in paths if family(os.path.basename(path)) is not None]
     return copies(look, mapped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envsnap.inside.gpu_code import COMPRESSED
-from envsnap.probes._elf_files import ElfFile, read_files
+from envsnap.probes._deep._elf_files import ElfFile, read_files
 from envsnap.probes._registry import Look, probe
 from envsnap.sections import CodeFile, Fact, GpuCode, Reason, Unknown
 

@@ -10,9 +10,9 @@ from envsnap.facts import library_families
 from envsnap.host import Binary
 from envsnap.loader import Answer, Linked
 from envsnap.probes._cuda_packages import pip_family
-from envsnap.probes._elf_files import elf_files
-from envsnap.probes._linked import Loads, loads
-from envsnap.probes._path_class import Origin, name_of, place_of, sources_of
+from envsnap.probes._deep._elf_files import elf_files
+from envsnap.probes._deep._linked import Loads, loads
+from envsnap.probes._deep._path_class import Origin, name_of, place_of, sources_of
 from envsnap.probes._registry import Look, NeedsError, probe
 from envsnap.sections import (
     Consumer,

@@ -7,12 +7,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.loader import Linked
-from envsnap.probes._blas import Said, ask, kind_of
-from envsnap.probes._elf_files import ElfFile, elf_files
+from envsnap.probes._deep._blas import Said, ask, kind_of
+from envsnap.probes._deep._elf_files import ElfFile, elf_files
+from envsnap.probes._deep._linked import linked
+from envsnap.probes._deep._numpy_sets import Switches, taken
+from envsnap.probes._deep._path_class import place_of, sources_of
 from envsnap.probes._interpreter import Interpreter
-from envsnap.probes._linked import linked
-from envsnap.probes._numpy_sets import Switches, taken
-from envsnap.probes._path_class import place_of, sources_of
 from envsnap.probes._registry import Look, probe
 from envsnap.sections import Cpu, Fact, Math, MathLibrary, Packages, Reason, Unknown
 

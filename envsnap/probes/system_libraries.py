@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.loader import Linked
-from envsnap.probes._elf_files import ElfFile, read_files
-from envsnap.probes._linked import linked
-from envsnap.probes._owners import owners
-from envsnap.probes._path_class import name_of, place_of
+from envsnap.probes._deep._elf_files import ElfFile, read_files
+from envsnap.probes._deep._linked import linked
+from envsnap.probes._deep._owners import owners
+from envsnap.probes._deep._path_class import name_of, place_of
 from envsnap.probes._registry import Look, probe
 from envsnap.sections import Exempt, Fact, SystemLibraries, SystemLibrary, Unknown
 

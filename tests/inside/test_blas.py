@@ -11,7 +11,7 @@ import pytest
 
 from envsnap.host import LocalHost, Ran
 from envsnap.inside import answer, source
-from envsnap.probes._blas import Said, kind_of, parse
+from envsnap.probes._deep._blas import Said, kind_of, parse
 from envsnap.sections import Reason, Unknown
 from tests.inside.test_paths import found
 

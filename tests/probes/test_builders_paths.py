@@ -6,7 +6,7 @@ from envsnap._capture import capture
 from envsnap.host import RecordedHost, Uname
 from envsnap.manifest import encode
 from envsnap.probes import Look, Options
-from envsnap.probes._copies import copies
+from envsnap.probes._deep._copies import copies
 from envsnap.sections import Libraries, Reason, SystemLibraries, Unknown
 from tests.elves import library
 from tests.probes.environments import SITE, answered, dist

@@ -14,7 +14,7 @@ import pytest
 from envsnap.host import Binary, Host, LocalHost, RecordedHost
 from envsnap.probes import Look, Options
 from envsnap.probes._ask import interpreter
-from envsnap.probes._elf_files import ElfFile, elf_files, read_files
+from envsnap.probes._deep._elf_files import ElfFile, elf_files, read_files
 from envsnap.probes._interpreter import Entry, Interpreter
 from envsnap.sections import Fact, Reason, Unknown
 from tests.elves import library

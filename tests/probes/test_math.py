@@ -17,8 +17,8 @@ from envsnap.host import Binary, LocalHost, Ran, RecordedHost, Uname
 from envsnap.inside import answer
 from envsnap.loader import Answer, Linked
 from envsnap.probes import Options
-from envsnap.probes._blas import parse
-from envsnap.probes._numpy_sets import Switches, taken
+from envsnap.probes._deep._blas import parse
+from envsnap.probes._deep._numpy_sets import Switches, taken
 from envsnap.probes.math import needs_of, parse_texts
 from envsnap.sections import Math, MathLibrary, Reason, Unknown
 from tests.inside.test_paths import found as found_python

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envsnap.host import RecordedHost
+from envsnap.probes._deep._record_rows import Brought, Records
 from envsnap.probes._record import Row, rows
-from envsnap.probes._record_rows import Brought, Records
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 DIGEST = b"sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from envsnap._capture import capture
 from envsnap.host import Binary, Ran, RecordedHost
 from envsnap.probes import Options
-from envsnap.probes._owners import owners, parse_apk, parse_dpkg, parse_rpm
+from envsnap.probes._deep._owners import owners, parse_apk, parse_dpkg, parse_rpm
 from envsnap.probes.system_libraries import newest
 from envsnap.sections import Exempt, Fact, Reason, SystemLibraries, SystemLibrary, Unknown
 from tests.probes.environments import SITE, dist

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
 from envsnap.probes._anchors import Anchors, text
-from envsnap.probes._elf_files import elf_files
-from envsnap.probes._owners import owners
-from envsnap.probes._record_rows import Records
+from envsnap.probes._deep._elf_files import elf_files
+from envsnap.probes._deep._owners import owners
+from envsnap.probes._deep._record_rows import Records
 from envsnap.probes._registry import Look
 from envsnap.sections import CondaRecord, Fact, Package, Packages, Unknown
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from envsnap.facts.library_families import family
 from envsnap.host import Binary
-from envsnap.probes._elf_files import read_alone
+from envsnap.probes._deep._elf_files import read_alone
 from envsnap.probes._registry import Look
 from envsnap.probes.libraries import copies_of
 from envsnap.sections import Fact, LibraryCopy

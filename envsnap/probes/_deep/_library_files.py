@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from envsnap._typing import NamedTuple
 from envsnap.host import Host
 from envsnap.probes._conda import below, parse_record
+from envsnap.probes._deep._library_walk import Walk, is_library
 from envsnap.probes._dist_info import Found, Metadata, source_folder
 from envsnap.probes._interpreter import Interpreter
-from envsnap.probes._library_walk import Walk, is_library
 from envsnap.probes._record import rows
 from envsnap.probes._search import metadata, read, search
 from envsnap.sections import Unknown

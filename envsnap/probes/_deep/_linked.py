@@ -8,7 +8,7 @@ from envsnap._typing import NamedTuple
 from envsnap.facts import library_families
 from envsnap.host import Binary
 from envsnap.loader import Linked, Loader
-from envsnap.probes._elf_files import ElfFile, elf_files
+from envsnap.probes._deep._elf_files import ElfFile, elf_files
 from envsnap.probes._interpreter import Interpreter
 from envsnap.probes._registry import Look
 from envsnap.sections import Fact, Reason, Unknown

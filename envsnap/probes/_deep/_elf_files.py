@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.host import Binary, Host
+from envsnap.probes._deep._library_files import MOST_FILES, library_files
 from envsnap.probes._interpreter import Interpreter
-from envsnap.probes._library_files import MOST_FILES, library_files
 from envsnap.probes._registry import Look
 from envsnap.sections import Fact, Reason, Unknown
 

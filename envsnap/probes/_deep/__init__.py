@@ -1,0 +1,1 @@
+"""What `--deep` reads: the libraries, whose they are, what they load and what they say."""
