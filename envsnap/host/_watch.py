@@ -83,6 +83,8 @@ def watch(argv: Sequence[str]) -> Watched:
     Raises:
         NotStartedError: There is no such program, or it cannot be run.
     """
+    # A child that Ctrl-Z stops before its exec would hold us up within vfork, where nothing stops.
+    vars(subprocess)["_USE_VFORK"] = False
     with Signals() as signals:
         if not _IS_LINUX:
             began = time.monotonic()
