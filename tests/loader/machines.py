@@ -57,7 +57,7 @@ def host(
         absent_below=["/"],
         environ=environ or {},
         uname=Uname("Linux", "6.1.0", "#1 SMP", "x86_64"),
-        cwd="/work",
+        cwd="/place",
     )
 
 
