@@ -59,16 +59,16 @@ class Processes:
         self._seen = now
         while parents:
             children = {pid for pid, parent in parents.items() if parent in self._alive}
-            children = children or {pid for pid in parents if self._is_marked(pid)}
             if not children:
-                return
+                told = {pid: _read(f"/proc/{pid}/environ") for pid in parents}
+                children = {pid for pid, text in told.items() if self._mark in (text or b"")}
+                if not children:  # amid an exec a process has no environment: it is asked again
+                    self._seen -= {pid for pid, text in told.items() if text == b""}
+                    return
             for pid in children:
                 del parents[pid]
                 self._alive[pid] = _Known("", "")
             self.ever |= children
-
-    def _is_marked(self, pid: int) -> bool:
-        return self._mark in (_read(f"/proc/{pid}/environ") or b"")
 
     def _mapped(self, pid: int, known: _Known, size: str) -> _Known:
         """Note its program and its libraries, if they are others than at the last look."""
@@ -145,7 +145,8 @@ def _shared(pid: int, size: int) -> int:
     for line in (_read(f"/proc/{pid}/smaps_rollup") or b"").split(b"\n"):
         if line.startswith(b"Pss:"):
             return int(line.split()[1])
-    return size
+    now = _status(pid)  # one that is ending says nothing of its share, and holds nothing more
+    return size if now and now.get("VmRSS") else 0
 
 
 def _read(path: str) -> bytes | None:

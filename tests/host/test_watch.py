@@ -294,7 +294,7 @@ for _ in range(4):
 """
     peak = run_python(python, code).peak_mib
     assert not isinstance(peak, Unknown)
-    assert 150 <= peak <= 220
+    assert 150 <= peak <= 350  # one after the other is asked while they come and go; five hold 750
 
 
 def test_memory_of_separate_processes_adds_up(python: str) -> None:
