@@ -157,6 +157,37 @@ def hashing(line: Progress) -> Callable[[Hashed], None]:
     return listen
 
 
+def add_output(parser: argparse.ArgumentParser, also: str = "") -> None:
+    """Where a capture is written; `also` says what else than a path it may be."""
+    from envsnap.manifest import FILE_NAME
+
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", default=FILE_NAME,
+        help=f"write here (default: {FILE_NAME}; {also}"
+        "takes {date} {environment} {node} {job} {rank})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="replace a manifest that names another machine"
+    )
+
+
+def add_deep(options: argparse._ActionsContainer) -> None:
+    """Whether a capture reads the libraries."""
+    options.add_argument(
+        "--deep", action="store_true",
+        help="read the libraries, too: what would load, for which GPUs they hold code, how BLAS "
+        "and OpenMP are set; these two are opened, each in a process of its own",
+    )  # fmt: skip
+
+
+def add_naming(options: argparse._ActionsContainer) -> None:
+    """Whether a capture leaves out more of what names somebody, or less."""
+    options.add_argument(
+        "--anonymous", action="store_true", help="leave out what names a person, project or site"
+    )
+    options.add_argument("--identify", action="store_true", help="add GPU serials and job names")
+
+
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The options that every command has."""
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what decides")

@@ -12,6 +12,9 @@ from envsnap.cli._terminal import (
     Progress,
     Style,
     add_common,
+    add_deep,
+    add_naming,
+    add_output,
     clean,
     columns,
     folded,
@@ -19,7 +22,7 @@ from envsnap.cli._terminal import (
     say,
 )
 from envsnap.errors import ExitCode, FileError, ToolError, UsageError
-from envsnap.manifest import FILE_NAME, Manifest
+from envsnap.manifest import Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,16 +46,7 @@ Nothing is sent anywhere. The file leaves out host name, user name and serial nu
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of capture."""
-    add = parser.add_argument
-    add(
-        "-o",
-        "--output",
-        metavar="PATH",
-        default=FILE_NAME,
-        help=f"write here (default: {FILE_NAME}; - is standard output; "
-        "takes {date} {environment} {node} {job} {rank})",
-    )
-    add("--force", action="store_true", help="replace a manifest that names another machine")
+    add_output(parser, "- is standard output; ")
     _add_what(parser.add_argument_group("what to capture"))
     _add_where(parser.add_argument_group("where to look"))
     add_common(parser)
@@ -70,16 +64,9 @@ def _add_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--no-digests", action="store_true", help="leave out the packages' content digests"
     )
-    what.add_argument(
-        "--deep", action="store_true",
-        help="read the libraries, too: what would load, for which GPUs they hold code, how BLAS "
-        "and OpenMP are set; these two are opened, each in a process of its own",
-    )  # fmt: skip
+    add_deep(what)
     what.add_argument("--verify", action="store_true", help="hash every installed file, too")
-    what.add_argument(
-        "--anonymous", action="store_true", help="leave out what names a person, project or site"
-    )
-    what.add_argument("--identify", action="store_true", help="add GPU serials and job names")
+    add_naming(what)
 
 
 def _add_where(where: argparse._ArgumentGroup) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from envsnap.cli._terminal import add_common, clean, say
+from envsnap.cli._terminal import add_common, add_deep, add_naming, add_output, clean, say
 from envsnap.errors import EnvsnapError, FileError, UsageError
 from envsnap.manifest import FILE_NAME
 
@@ -41,23 +41,10 @@ found, 126 if it could not be run. Nothing is sent anywhere.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of run, and the command."""
     add = parser.add_argument
-    add(
-        "-o",
-        "--output",
-        metavar="PATH",
-        default=FILE_NAME,
-        help=f"write here (default: {FILE_NAME}; "
-        "takes {date} {environment} {node} {job} {rank})",
-    )
-    add("--force", action="store_true", help="replace a manifest that names another machine")
+    add_output(parser)
     add("--python", metavar="EXE", help="capture this interpreter (default: the command's own)")
-    add(
-        "--deep", action="store_true",
-        help="read the libraries, too: what would load, for which GPUs they hold code, how BLAS "
-        "and OpenMP are set; these two are opened, each in a process of its own",
-    )  # fmt: skip
-    add("--anonymous", action="store_true", help="leave out what names a person, project or site")
-    add("--identify", action="store_true", help="add GPU serials and job names")
+    add_deep(parser)
+    add_naming(parser)
     add_common(parser)
     add(
         "command", metavar="COMMAND", nargs=argparse.REMAINDER,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from envsnap._typing import TypeVar
 from envsnap.host._children import Children, kill_group
 from envsnap.host._protocol import Binary
-from envsnap.host._said import Json, as_list, as_text, as_whole
+from envsnap.host._said import Json, as_fact, as_list, as_text, as_whole
 from envsnap.sections import Fact, Reason, Unknown
 
 T = TypeVar("T")
@@ -117,13 +117,7 @@ def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 def told(said: Json, make: Callable[[Json], T]) -> Fact[T | None]:
     """One answer of `envsnap.inside.binary`, which may come from inside an image."""
-    try:
-        if "unknown" in said:
-            detail = said["detail"]
-            return Unknown(Reason(said["unknown"]), None if detail is None else as_text(detail))
-        return None if said["value"] is None else make(said["value"])
-    except (ValueError, TypeError, LookupError):
-        return _NO_SENSE
+    return as_fact(said, make, _NO_SENSE)
 
 
 def as_binary(said: Json) -> Binary:

@@ -24,7 +24,7 @@ from envsnap.host._protocol import (
     StatedDigest,
     Uname,
 )
-from envsnap.host._said import Json, as_list, as_text, as_whole
+from envsnap.host._said import Json, as_fact, as_list, as_text, as_whole
 from envsnap.inside import source
 from envsnap.sections import Fact, Reason, Unknown
 
@@ -211,13 +211,8 @@ class ImageHost(PlainHost):
             said = self._agent.ask(question, within_s)
         if isinstance(said, Unknown):
             return said
-        try:
-            if "unknown" in said:
-                detail = said["detail"]
-                return Unknown(Reason(said["unknown"]), None if detail is None else as_text(detail))
-            return None if said["value"] is None else make(said["value"])
-        except (ValueError, TypeError, KeyError):
-            return Unknown(Reason.UNPARSABLE, f"the image's answer to {question['ask']!r} is none")
+        nonsense = f"the image's answer to {question['ask']!r} is none"
+        return as_fact(said, make, Unknown(Reason.UNPARSABLE, nonsense))
 
     def _surely(
         self, make: Callable[[Json], T], *, within_s: float = ANSWER_S, **question: object
