@@ -12,9 +12,9 @@ import pytest
 PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envsnap")
 FLOORS = (
     {"cli", "__main__"},
-    {"_capture", "_check", "_build", "_lock", "_restore", "_pack", "_run"},
+    {"_capture", "_check", "_build", "_lock", "_restore", "_pack", "_run", "_import"},
     {"formats", "rules", "reports"},
-    {"plan", "lock", "wheelhouse", "probes", "profiles"},
+    {"plan", "lock", "wheelhouse", "probes", "profiles", "imports", "constraints"},
     {"loader"},
     {"host", "manifest"},
     {"sections", "engines", "facts", "inside", "errors", "_typing"},

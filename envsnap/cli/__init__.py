@@ -19,7 +19,7 @@ from envsnap.errors import EnvsnapError, ExitCode, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from types import FrameType
+    from types import FrameType, ModuleType
     from typing import NoReturn
 
 COMMANDS = {
@@ -31,6 +31,9 @@ COMMANDS = {
     "lock": "find the URL and hash of every package in a manifest",
     "restore": "make a manifest's environment again, and compare it",
     "pack": "write the one file to attach to a paper",
+    "import": "make a manifest of what others recorded: lists, locks, reports, pasted text",
+    "require": "state in a manifest what must hold and what may differ",
+    "doctor": "say what is wrong with this machine and environment",
     "diff": "list what differs between two manifests",
     "explain": "say what a rule or a section means, and where it comes from",
     "completion": "print a shell's tab completion for envsnap",
@@ -92,9 +95,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    from importlib import import_module
-
-    module = import_module(f"envsnap.cli.{words[0]}")
+    module = command_module(words[0])
     parser = command_parser(words[0])
     try:
         args = parser.parse_args(words[1:])
@@ -103,14 +104,21 @@ def _run(words: list[str]) -> int:
     return int(module.run(args))
 
 
+def command_module(command: str) -> ModuleType:
+    """The module of one command; where its name is a word of Python, an underscore follows."""
+    from importlib import import_module
+    from keyword import iskeyword
+
+    return import_module(f"envsnap.cli.{command}{'_' if iskeyword(command) else ''}")
+
+
 def command_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command."""
     import argparse
-    from importlib import import_module
 
     from envsnap.cli._terminal import columns
 
-    module = import_module(f"envsnap.cli.{command}")
+    module = command_module(command)
     parser = argparse.ArgumentParser(
         prog=f"envsnap {command}",
         description=getattr(module, "DESCRIPTION", _sentence(COMMANDS[command])),

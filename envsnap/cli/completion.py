@@ -37,16 +37,15 @@ def run(args: argparse.Namespace) -> ExitCode:
 def _whole_parser(files: object) -> argparse.ArgumentParser:
     """One parser with every command below it; `files` is how shtab completes a file's name."""
     import argparse
-    from importlib import import_module
 
-    from envsnap.cli import COMMANDS
+    from envsnap.cli import COMMANDS, command_module
 
     parser = argparse.ArgumentParser(prog="envsnap", allow_abbrev=False)
     parser.add_argument("-V", "--version", action="store_true", help="show the version")
     commands = parser.add_subparsers()
     for name, text in COMMANDS.items():
         below = commands.add_parser(name, help=text, description=text)
-        import_module(f"envsnap.cli.{name}").add_arguments(below)
+        command_module(name).add_arguments(below)
         for action in below._actions:  # noqa: SLF001 - argparse has no public way to list them
             if action.metavar in _PATHS:
                 action.complete = files  # type: ignore[attr-defined]  # shtab's own attribute

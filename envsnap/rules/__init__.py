@@ -7,11 +7,14 @@ from functools import cache
 
 from envsnap.manifest import Manifest
 from envsnap.rules._answer import Checked, CheckOptions
+from envsnap.rules._claim import Claim, claim
 from envsnap.rules._core import Rule, Side, judge, table
 from envsnap.rules._findings import (
     Condition,
+    Excuse,
     Finding,
     Kind,
+    Level,
     NotChecked,
     Outcome,
     Report,
@@ -114,15 +117,19 @@ __all__ = [
     "FAMILIES",
     "CheckOptions",
     "Checked",
+    "Claim",
     "Condition",
+    "Excuse",
     "Finding",
     "Kind",
+    "Level",
     "NotChecked",
     "Outcome",
     "Report",
     "Rule",
     "Scope",
     "Verdict",
+    "claim",
     "compare",
     "health",
     "load_all",

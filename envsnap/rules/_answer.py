@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import ExitCode
+from envsnap.rules._claim import Claim, claim
 from envsnap.rules._findings import Finding, NotChecked, Outcome, Report, Scope, Verdict
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -25,6 +26,8 @@ class CheckOptions(NamedTuple):
     """Rule codes or families to leave out, each with the reason."""
     allow_unknown: frozenset[str] = frozenset()
     """Sections and rule codes whose unknown facts are accepted."""
+    accept_waivers: bool = False
+    """Whether what the author allows to differ (`requires`) is accepted."""
     is_image: bool = False
     """Whether the found side is an image: the container itself, with what is installed in it."""
 
@@ -47,13 +50,23 @@ class Checked(NamedTuple):
         return self.report.verdict(self.scope)
 
     @property
+    def claim(self) -> Claim:
+        """What can be expected of the results, the way that decides."""
+        return claim(self.report, self.scope)
+
+    @property
     def reached(self) -> tuple[Finding, ...]:
         """The findings that make the answer no."""
         return tuple(
             each
             for each in self.report.findings_of(self.scope)
-            if each.outcome.reaches(self.options.fail_on)
+            if each.outcome.reaches(self.options.fail_on) and not self.is_excused(each)
         )
+
+    def is_excused(self, each: Finding) -> bool:
+        """Whether somebody whose word counts here has allowed the difference."""
+        whose = {"reader", "author"} if self.options.accept_waivers else {"reader"}
+        return any(excuse.by in whose for excuse in each.excuses)
 
     @property
     def left_open(self) -> tuple[NotChecked, ...]:

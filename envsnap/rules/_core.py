@@ -17,10 +17,12 @@ from envsnap.rules._findings import (
     Condition,
     Finding,
     Kind,
+    Level,
     NotChecked,
     Outcome,
     Report,
     Scope,
+    usual_level,
 )
 from envsnap.sections import SECTIONS, Fact, Reason, Unknown
 
@@ -104,6 +106,8 @@ class Said(NamedTuple):
     found: str | None = None
     rests_on: Looked[object] | None = None
     """The row of the tables that decided; None where the rule's own source does."""
+    lowers: Level | None = None
+    """The most that can still be expected of the results; None takes the outcome's own."""
 
 
 class Open(NamedTuple):
@@ -129,6 +133,8 @@ class Rule(NamedTuple):
     source: Source
     reads: tuple[type, ...]
     """The sections that it reads."""
+    lowers: Level
+    """The least that it can leave to expect of the results."""
     function: Callable[..., Result]
 
     @property
@@ -157,37 +163,58 @@ class Rule(NamedTuple):
 _RULES: dict[str, Rule] = {}
 
 
-def drift(
-    code: str, *, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source
+def drift(  # noqa: PLR0913 - what is known of a rule
+    code: str,
+    *,
+    scope: Scope,
+    worst: Outcome,
+    reads: tuple[type, ...],
+    source: Source,
+    lowers: Level | None = None,
 ) -> Callable[[Comparison], Comparison]:
     """Register a rule that compares one fact on two sides."""
 
     def register(function: Comparison) -> Comparison:
-        _register(Rule(code, Kind.DRIFT, scope, worst, source, reads, function))
+        least = lowers or usual_level(worst)
+        _register(Rule(code, Kind.DRIFT, scope, worst, source, reads, least, function))
         return function
 
     return register
 
 
-def fit(
-    code: str, *, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source
+def fit(  # noqa: PLR0913 - what is known of a rule
+    code: str,
+    *,
+    scope: Scope,
+    worst: Outcome,
+    reads: tuple[type, ...],
+    source: Source,
+    lowers: Level | None = None,
 ) -> Callable[[Comparison], Comparison]:
     """Register a rule that holds what an environment needs against what a machine has."""
 
     def register(function: Comparison) -> Comparison:
-        _register(Rule(code, Kind.FIT, scope, worst, source, reads, function))
+        least = lowers or usual_level(worst)
+        _register(Rule(code, Kind.FIT, scope, worst, source, reads, least, function))
         return function
 
     return register
 
 
-def health(
-    code: str, *, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source
+def health(  # noqa: PLR0913 - what is known of a rule
+    code: str,
+    *,
+    scope: Scope,
+    worst: Outcome,
+    reads: tuple[type, ...],
+    source: Source,
+    lowers: Level | None = None,
 ) -> Callable[[Health], Health]:
     """Register a rule that reads one manifest."""
 
     def register(function: Health) -> Health:
-        _register(Rule(code, Kind.HEALTH, scope, worst, source, reads, function))
+        least = lowers or usual_level(worst)
+        _register(Rule(code, Kind.HEALTH, scope, worst, source, reads, least, function))
         return function
 
     return register
@@ -240,16 +267,20 @@ def _finding(rule: Rule, said: Said) -> Finding:
     if not rule.worst.reaches(outcome):
         message = f"{rule.code} says {outcome}, and declares {rule.worst} as its worst"
         raise ValueError(message)
+    lowers = said.lowers or usual_level(outcome)
+    if lowers.rank > rule.lowers.rank:
+        message = f"{rule.code} leaves {lowers!s} to expect, and declares {rule.lowers!s}"
+        raise ValueError(message)
     return Finding(
         code=rule.code, kind=rule.kind, scope=rule.scope,
         source=rule.source, confidence=looked.confidence if looked else "high",
         subject=said.subject, outcome=outcome, what=said.what, why=said.why or rule.message,
-        remedy=said.remedy, wanted=said.wanted, found=said.found,
+        remedy=said.remedy, wanted=said.wanted, found=said.found, lowers=lowers,
     )  # fmt: skip
 
 
 def _not_checked(rule: Rule, path: str, reason: Unknown) -> NotChecked:
     return NotChecked(
         code=rule.code, path=path, reason=reason, worst=rule.worst,
-        scope=rule.scope, kind=rule.kind,
+        scope=rule.scope, kind=rule.kind, lowers=rule.lowers,
     )  # fmt: skip

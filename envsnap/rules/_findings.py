@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from envsnap._typing import NamedTuple
+from envsnap._typing import Literal, NamedTuple
 from envsnap.facts import Confidence, Source
 from envsnap.sections import Unknown
 
@@ -40,6 +40,42 @@ class Outcome(str, Enum):
     def reaches(self, threshold: Outcome) -> bool:
         """Whether it is at least as bad as the threshold."""
         return self.rank <= threshold.rank
+
+
+class Level(str, Enum):
+    """What can be expected of the results, the most first."""
+
+    BITWISE = "bitwise"
+    """The same bits."""
+    SAME_ARCHITECTURE = "bitwise on the same architecture"
+    """The same bits, as long as GPU and CPU are of the same architecture and size."""
+    STATISTICAL = "statistical"
+    """The same conclusions, not the same digits."""
+    RUNS = "runs"
+    """It runs, and nothing is promised of what it computes."""
+    DOES_NOT_RUN = "does not run"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def rank(self) -> int:
+        """0 promises the most."""
+        return list(Level).index(self)
+
+
+_EXPECTED = {
+    Outcome.BLOCKS: Level.DOES_NOT_RUN,
+    Outcome.DEGRADES: Level.STATISTICAL,
+    Outcome.NUMERICS: Level.STATISTICAL,
+    Outcome.PERF: Level.BITWISE,
+    Outcome.NOTE: Level.BITWISE,
+}
+
+
+def usual_level(outcome: Outcome) -> Level:
+    """The most that can be expected beside a finding of that outcome, where its rule says none."""
+    return _EXPECTED[outcome]
 
 
 class Scope(str, Enum):
@@ -83,6 +119,16 @@ class Verdict(str, Enum):
         return self.value
 
 
+class Excuse(NamedTuple):
+    """Somebody's word that a difference is meant to be there. It changes no outcome."""
+
+    by: Literal["author", "reader"]
+    """Who says so: the manifest's `requires`, or the file of what a reader has accepted."""
+    reason: str
+    until: str | None = None
+    """The last day it holds, ISO 8601; None where it has no end."""
+
+
 class Finding(NamedTuple):
     """One thing that a rule found."""
 
@@ -104,6 +150,9 @@ class Finding(NamedTuple):
     wanted: str | None = None
     found: str | None = None
     kind: Kind = Kind.DRIFT
+    lowers: Level = Level.BITWISE
+    """The most that can still be expected of the results."""
+    excuses: tuple[Excuse, ...] = ()
 
     @property
     def id(self) -> str:
@@ -122,6 +171,8 @@ class NotChecked(NamedTuple):
     """What the rule could have said at worst."""
     scope: Scope
     kind: Kind = Kind.DRIFT
+    lowers: Level = Level.BITWISE
+    """What the rule could have left to expect, at worst."""
 
     @property
     def section(self) -> str:
@@ -134,6 +185,10 @@ class Condition(NamedTuple):
 
     code: str
     text: str
+    lowers: Level | None = None
+    """The most that it leaves to expect; None where what was not recorded would decide that."""
+    remedy: str | None = None
+    """The step that lifts it; None where nothing can."""
 
 
 _NO_RULES: Mapping[str, Scope] = MappingProxyType({})

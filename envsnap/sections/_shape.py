@@ -38,6 +38,11 @@ class Field(NamedTuple):
     default: object
     """What it is where nothing is given; `REQUIRED` where something must be."""
 
+    @property
+    def is_required(self) -> bool:
+        """Whether something must be given."""
+        return self.default is REQUIRED
+
 
 REQUIRED = object()
 

@@ -189,7 +189,7 @@ def hashing(parent: int) -> list[str]:
 
 
 def test_files_of_another_environment_are_not_hashed_for_a_verified_manifest(env: Path) -> None:
-    from envsnap.cli.check import _is_here
+    from envsnap.cli._against import _is_here
     from envsnap.host import LocalHost
     from envsnap.manifest import load
     from envsnap.probes import Options

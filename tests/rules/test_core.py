@@ -9,7 +9,18 @@ from functools import partial
 import pytest
 
 from envsnap.facts import Looked, NewerThanFacts, NotInTable
-from envsnap.rules import FAMILIES, Kind, Outcome, Report, Rule, Scope, Verdict, health, rules
+from envsnap.rules import (
+    FAMILIES,
+    Kind,
+    Level,
+    Outcome,
+    Report,
+    Rule,
+    Scope,
+    Verdict,
+    health,
+    rules,
+)
 from envsnap.rules._core import Open, Pair, Said, Side, drift, judge, look_up, need, table
 from envsnap.rules._sources import ENVSNAP
 from envsnap.sections import Os, Reason, Unknown
@@ -20,7 +31,10 @@ SIDES = Side("wanted", machine()), Side("found", machine())
 
 
 def made_of(function: object) -> Rule:
-    return Rule("TST001", Kind.DRIFT, Scope.BOTH, Outcome.NUMERICS, ENVSNAP, (Os,), function)  # type: ignore[arg-type]  # a rule without a docstring
+    return Rule(
+        "TST001", Kind.DRIFT, Scope.BOTH, Outcome.NUMERICS, ENVSNAP, (Os,), Level.STATISTICAL,
+        function,  # type: ignore[arg-type]  # a rule without a docstring
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.code)

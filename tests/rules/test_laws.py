@@ -196,7 +196,7 @@ OUTCOMES, SCOPE = st.sampled_from(Outcome), st.sampled_from(Scope)
 FINDINGS = st.builds(
     Finding, code=st.just("TST001"), subject=st.just("x"), outcome=OUTCOMES, scope=SCOPE,
     what=st.just("x"), why=st.just("x"), remedy=st.none(), source=st.just(ENVSNAP),
-    confidence=st.sampled_from(["high", "medium", "low"]),
+    confidence=st.sampled_from(["high", "medium", "low"]), excuses=st.just(()),
 )  # fmt: skip
 LEFT_OPEN = st.builds(
     NotChecked, code=st.just("TST001"), path=st.just("found gpu"), reason=st.just(CRASHED),

@@ -1,0 +1,1 @@
+"""import: what others recorded becomes one partial manifest. Nothing is read or written."""

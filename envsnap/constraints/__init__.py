@@ -1,0 +1,1 @@
+"""What an author insists on and allows: expressions, how they are judged, who else reads them."""
