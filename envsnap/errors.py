@@ -75,7 +75,8 @@ class MissingExtraError(ToolError):
     def __init__(self, module: str, extra: str) -> None:
         super().__init__(
             f"The Python package {module!r} is not installed",
-            hint=f"Install envsnap with its extra: uv tool install 'envsnap[{extra}] @ SOURCE'",
+            hint=f"Install envsnap with its extra: uv tool install 'envsnap[{extra}] @ SOURCE', "
+            f"or, beside envsnap.pyz: python -m pip install '{module}'",
         )
 
 

@@ -57,10 +57,12 @@ def of_hint(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - a type hint
 def manifests() -> st.SearchStrategy[Manifest]:
     """Manifests with every section a value or unknown, locked or not."""
     sections = {name: shaped(shape) | UNKNOWN for name, shape in SECTIONS.items()}
+    reasoned = st.fixed_dictionaries({"that": TEXT}, optional={"because": TEXT})
+    stated = st.lists(TEXT | reasoned, max_size=3)
     return st.builds(
         Manifest,
         captured=shaped(Captured),
         sections=st.fixed_dictionaries(sections),
         lock=st.none() | shaped(Lock),
-        requires=st.dictionaries(TEXT, TEXT | st.integers(0, 9) | st.none(), max_size=2),
+        requires=st.dictionaries(st.sampled_from(("must", "may")), stated, max_size=2),
     )

@@ -105,8 +105,11 @@ class Signals:
             os.read(self.pipe, _PIECE_BYTES)
 
     def __exit__(self, *_: object) -> None:
+        # One that came in between two handlers would be told as an error that nobody can catch.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # as getsignal gave it
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if _IS_LINUX:
             signal.set_wakeup_fd(self._wakeup)
         self._witness.close()

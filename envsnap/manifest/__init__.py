@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from envsnap.manifest._anonymous import anonymous
     from envsnap.manifest._decode import decode
     from envsnap.manifest._encode import document, encode
-    from envsnap.manifest._file import find, load, parse, read_bytes, save, write_whole
+    from envsnap.manifest._file import (
+        find,
+        from_standard_input,
+        load,
+        parse,
+        read_bytes,
+        save,
+        write_whole,
+    )
     from envsnap.manifest._identity import canonical_name, environment_id, machine_id
     from envsnap.manifest._schema import json_schema
 
@@ -17,7 +25,7 @@ _LATER = {
     "_anonymous": ("anonymous",),
     "_decode": ("decode",),
     "_encode": ("document", "encode"),
-    "_file": ("find", "load", "parse", "read_bytes", "save", "write_whole"),
+    "_file": ("find", "from_standard_input", "load", "parse", "read_bytes", "save", "write_whole"),
     "_identity": ("canonical_name", "environment_id", "machine_id"),
     "_schema": ("json_schema",),
 }
@@ -46,6 +54,7 @@ __all__ = [
     "encode",
     "environment_id",
     "find",
+    "from_standard_input",
     "json_schema",
     "load",
     "machine_id",

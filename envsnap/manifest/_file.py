@@ -30,7 +30,7 @@ def parse(raw: bytes, path: str) -> Manifest:
     from envsnap.manifest._decode import decode
 
     try:
-        return decode(parse_json(raw))
+        return decode(parse_json(raw), raw)
     except ManifestError as error:
         error.args = (f"{_name(path)}: {error.message}",)
         error.message = error.args[0]
@@ -42,20 +42,37 @@ def read_bytes(path: str) -> bytes:
     too_large = False
     try:
         if path == "-":
-            raw = sys.stdin.buffer.read(LIMIT_BYTES + 1)
+            raw = from_standard_input(LIMIT_BYTES + 1)
         else:
             with open(path, "rb") as file:
                 too_large = os.fstat(file.fileno()).st_size > LIMIT_BYTES
                 raw = b"" if too_large else file.read(LIMIT_BYTES + 1)
     except FileNotFoundError:
-        raise ManifestError(
-            f"No manifest at {path}", hint="Make one: envsnap capture -o FILE"
-        ) from None
+        raise ManifestError(f"No manifest at {path}", hint=_where_to_look(path)) from None
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
     if too_large or len(raw) > LIMIT_BYTES:  # a pipe has no size beforehand
         raise ManifestError(f"{_name(path)}: Larger than {LIMIT_BYTES >> 20} MiB: not a manifest")
     return raw
+
+
+def _where_to_look(path: str) -> str:
+    """What to do where a name was typed: it is a slip more often than a manifest to be made."""
+    from shlex import quote
+
+    folder = os.path.dirname(path)
+    return f"Look what is there: ls {quote(folder) + '/' if folder else ''}*.json"
+
+
+def from_standard_input(limit: int) -> bytes:
+    """So many bytes of standard input, at most.
+
+    Raises:
+        FileError: It is closed.
+    """
+    if sys.stdin is None:
+        raise FileError("Standard input is closed", hint="Pipe something into it, or name a file")
+    return sys.stdin.buffer.read(limit)
 
 
 def parse_json(raw: bytes) -> object:
@@ -150,7 +167,7 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
 
         hint = "Name another place with -o"
         folder = os.path.dirname(path)
-        if isinstance(error, FileNotFoundError) and folder:
+        if isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder):
             hint = f"Make its folder: mkdir -p {shlex.quote(folder)}"
         raise FileError(f"Cannot write {path}: {error.strerror}", hint=hint) from error
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Python, Reason, Unknown
 
+_LARGE = 1 << 20
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -30,6 +31,8 @@ def environment_id(manifest: Manifest) -> Fact[str]:
         return Unknown(Reason.NOT_RECORDED, "no Python section")
     if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
         return Unknown(Reason.NOT_RECORDED, "no packages section")
+    if isinstance(packages.unlisted, Unknown):
+        return packages.unlisted
     interpreter = [python.implementation, python.version] + [
         _plain(value)
         for value in (python.soabi, python.free_threaded, python.debug, python.architecture)
@@ -89,13 +92,13 @@ def _short(content: object) -> str:
 
 
 def sha256(raw: bytes) -> str:
-    """SHA-256 in hex, by Python's own code where it was built with it.
+    """SHA-256 in hex; of little, by Python's own code where it was built with it.
 
-    To load OpenSSL, which is faster with megabytes, takes longer than all of a manifest's digests.
+    To load OpenSSL, which is six times as fast, takes longer than a usual manifest's digests.
     """
     from importlib import import_module
 
-    for name in ("_sha2", "_sha256"):  # since 3.12, and before
+    for name in ("_sha2", "_sha256") if len(raw) < _LARGE else ():  # since 3.12, and before
         try:
             found: str = import_module(name).sha256(raw).hexdigest()
         except ImportError:

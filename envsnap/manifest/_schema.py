@@ -21,6 +21,17 @@ _LEAVES: Mapping[object, Schema] = {
     type(None): {"type": "null"},
 }
 _UNKNOWN = {"$ref": "#/$defs/unknown"}
+_REASONED: Schema = {
+    "type": "object",
+    "properties": {"that": {"type": "string"}, "because": {"type": "string"}},
+    "required": ["that"],
+    "additionalProperties": False,
+}
+_STATED: Schema = {
+    "description": "Expressions: envsnap require --help has their language",
+    "type": "array",
+    "items": {"anyOf": [{"type": "string"}, _REASONED]},
+}
 
 
 def json_schema() -> Schema:
@@ -36,7 +47,7 @@ def json_schema() -> Schema:
         "facts_digest": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "sections": _object(sections, []),
         "lock": {"anyOf": [_shape(Lock), {"type": "null"}]},
-        "requires": {"type": "object"},
+        "requires": _object({"must": _STATED, "may": _STATED}, []),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

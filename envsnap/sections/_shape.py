@@ -109,6 +109,13 @@ def replace(value: T, **changes: object) -> T:
     return type(value)(**{**vars(value), **changes})
 
 
+def made(of: type[T], values: dict[str, object]) -> T:
+    """A value of a shape from exactly its fields, which it keeps as they are given."""
+    value = object.__new__(of)
+    object.__setattr__(value, "__dict__", values)
+    return value
+
+
 def _init(self: object, **values: object) -> None:
     expected: Mapping[str, Field] = getattr(self, _FIELDS)
     if len(values) < len(expected):

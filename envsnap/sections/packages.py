@@ -130,3 +130,8 @@ class Packages:
     installed: Fact[tuple[Package, ...]] = fact("Sorted by canonical name, active copy first")
     conda_only: Fact[tuple[CondaRecord, ...]] = fact("conda packages that are no distributions")
     broken: Fact[tuple[Broken, ...]] = fact("Installations that could not be read, and why")
+    unlisted: Fact[bool] = fact(
+        "Whether more is installed than is listed; unknown where only a part was told, as by a "
+        "report that others made",
+        default=False,
+    )

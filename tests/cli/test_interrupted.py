@@ -193,6 +193,14 @@ def test_a_closed_standard_output_is_no_fault_of_ours(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (7, "error: Standard output is closed\n")
 
 
+@pytest.mark.parametrize("command", [("import", "-"), ("check", "-"), ("show", "-")])
+def test_a_closed_standard_input_is_no_fault_of_ours(command: tuple[str, ...]) -> None:
+    words = " ".join((sys.executable, "-m", "envsnap", *command))
+    ran = subprocess.run(["sh", "-c", f"{words} <&-"], capture_output=True, text=True, check=False)
+    said = "error: Standard input is closed\nhint: Pipe something into it, or name a file\n"
+    assert (ran.returncode, ran.stderr) == (7, said)
+
+
 def test_a_closed_standard_error_does_not_spoil_the_output(tmp_path: Path) -> None:
     words = command("capture", "--only", "tools", "-o", "-")
     ran = subprocess.run(

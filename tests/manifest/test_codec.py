@@ -77,6 +77,17 @@ def test_bytes_that_are_no_text_are_percent_encoded() -> None:
         ({"sections": []}, "Expected an object, not [], in 'sections'"),
         ({"extra": 1}, "Unknown field in 'extra'"),
         ({"requires": 3}, "Expected an object, not 3, in 'requires'"),
+        ({"requires": {"a": "b"}}, "Unknown field in 'requires.a'"),
+        ({"requires": {"must": "b"}}, "Expected a list, not 'b', in 'requires.must'"),
+        ({"requires": {"must": ["a", 3]}}, "Expected text, not 3, in 'requires.must[1]'"),
+        (
+            {"requires": {"may": [{"because": "b"}]}},
+            "Expected text, not null, in 'requires.may[0].that'",
+        ),
+        (
+            {"requires": {"may": [{"that": "a", "why": "b"}]}},
+            "Unknown field in 'requires.may[0].why'",
+        ),
         ({"requires": {"a": 1.5}}, "Expected an integer or text, not 1.5, in 'requires.a'"),
         (
             {"sections": {"memory": {"total_mib": "8", "swap_mib": 0}}},

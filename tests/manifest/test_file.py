@@ -53,12 +53,12 @@ def _tree() -> dict[str, object]:
     return document(EMPTY)
 
 
-def test_an_absent_manifest_says_how_to_make_one(tmp_path: Path) -> None:
+def test_an_absent_manifest_says_where_to_look(tmp_path: Path) -> None:
     path = str(tmp_path / "none.json")
     with pytest.raises(ManifestError) as caught:
         load(path)
     assert str(caught.value) == f"No manifest at {path}"
-    assert caught.value.hint == "Make one: envsnap capture -o FILE"
+    assert caught.value.hint == f"Look what is there: ls {tmp_path}/*.json"
 
 
 def test_a_file_larger_than_a_manifest_can_be_is_not_parsed(tmp_path: Path) -> None:
