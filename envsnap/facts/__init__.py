@@ -15,7 +15,9 @@ from envsnap.facts._table import (
     NotInTable,
     Source,
     date_of,
+    given,
     parse_driver,
+    use,
 )
 
 __all__ = [
@@ -26,5 +28,7 @@ __all__ = [
     "NotInTable",
     "Source",
     "date_of",
+    "given",
     "parse_driver",
+    "use",
 ]

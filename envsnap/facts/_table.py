@@ -127,15 +127,40 @@ class Table:
         return NotInTable(what, self.name)
 
 
-@functools.cache
+_GIVEN: dict[str, Table] = {}
+"""Newer tables that take the place of those that envsnap brings, for the rest of the process."""
+
+
 def table(name: str) -> Table:
-    """Read a table, once. Works the same from a folder and from inside a zip."""
+    """Give a table: the newer one that was given, else the one that envsnap brings."""
+    return _GIVEN[name] if name in _GIVEN else own(name)
+
+
+@functools.cache
+def own(name: str) -> Table:
+    """Give the table that envsnap brings, read once, whatever was given."""
+    return Table(name, document_of(name))
+
+
+def document_of(name: str) -> dict[str, Any]:
+    """Read a file of this folder. Works the same from a folder and from inside a zip."""
     import json  # start-up
 
     path = os.path.join(os.path.dirname(__file__), f"{name}.json")
     # Both the loader of files and that of zip archives have it.
     loader = cast("SourceLoader", __spec__.loader)
-    return Table(name, json.loads(loader.get_data(path)))
+    return cast("dict[str, Any]", json.loads(loader.get_data(path)))
+
+
+def use(tables: Mapping[str, Table]) -> None:
+    """Take these tables in the place of envsnap's own, before anything is looked up."""
+    _GIVEN.clear()
+    _GIVEN.update(tables)
+
+
+def given() -> Mapping[str, str]:
+    """Give the tables that took the place of envsnap's own, each with its date."""
+    return {name: each.date for name, each in sorted(_GIVEN.items())}
 
 
 def date_of(name: str) -> str:

@@ -124,6 +124,25 @@ def branch(driver: str) -> Answer[Branch]:
     return facts.looked(Branch(row["branch"], row["branch_type"], row["end_of_life"]), row)
 
 
+def oldest_of_branch(number: int) -> Answer[str]:
+    """Give the oldest Linux driver of a branch that a CUDA release names, as '535.54.03'.
+
+    >>> oldest_of_branch(535).value
+    '535.54.03'
+    """
+    facts = table("cuda_driver")
+    named = [
+        (parse_driver(row["linux_driver_min"]) or (), row)
+        for row in facts.rows("toolkit")
+        if row["linux_driver_min"] is not None
+    ]
+    of_branch = [each for each in named if each[0][:1] == (number,)]
+    if not of_branch:
+        return facts.missing(f"A driver of branch {number}")
+    _, oldest = min(of_branch, key=lambda each: each[0])
+    return facts.looked(oldest["linux_driver_min"], oldest)
+
+
 def last_branch(architecture: str) -> Answer[int]:
     """Give the last driver branch for an architecture that newer branches left behind.
 

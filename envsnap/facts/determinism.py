@@ -1,9 +1,9 @@
-"""Which environment variables change what a program computes. The list is closed."""
+"""Which variables and switches of programs change what they compute. The lists are closed."""
 
 from __future__ import annotations
 
 from envsnap._typing import Literal, NamedTuple
-from envsnap.facts._table import Answer, table
+from envsnap.facts._table import Answer, own, table
 
 
 class Variable(NamedTuple):
@@ -20,9 +20,30 @@ class Variable(NamedTuple):
     """What its value can tell of the machine: paths, or the identities of its GPUs."""
 
 
+class Switch(NamedTuple):
+    """A call or setting in a program that decides what it computes. No capture sees it."""
+
+    name: str
+    distribution: str
+    """Whose it is, by canonical name; 'python' for the language's own."""
+    decides: Literal["determinism", "precision", "seed", "threads"]
+    effect: str
+    default: str | None
+    """What holds where the program says nothing; None where no value does."""
+
+
 def names() -> frozenset[str]:
-    """Give the names that a capture may read. No other variable is looked at."""
-    return frozenset(row["name"] for row in table("determinism").rows("variable"))
+    """Give the names that a capture may read. No other variable is looked at.
+
+    Nobody's newer table adds to them: what a capture writes is safe to publish.
+    """
+    return frozenset(row["name"] for row in own("determinism").rows("variable"))
+
+
+def holds(name: str) -> str | None:
+    """Give what a variable that a capture may read holds; None for any other."""
+    rows = own("determinism").rows("variable")
+    return next((row["holds"] for row in rows if row["name"] == name), None)
 
 
 def variable(name: str) -> Answer[Variable]:
@@ -33,3 +54,13 @@ def variable(name: str) -> Answer[Variable]:
             value = Variable(**{field: row[field] for field in Variable._fields})
             return facts.looked(value, row)
     return facts.missing(f"Environment variable {name}")
+
+
+def switches(distribution: str) -> tuple[Switch, ...]:
+    """Give what programs can set in one distribution; nothing where the table has none."""
+    rows = table("determinism").rows("switch")
+    return tuple(
+        Switch(**{field: row[field] for field in Switch._fields})
+        for row in rows
+        if row["distribution"] == distribution
+    )

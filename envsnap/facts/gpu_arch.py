@@ -21,6 +21,10 @@ class Arch(NamedTuple):
     """The last one. None where the newest toolkit of the table still does."""
     last_driver_branch: int | None
     """The last branch that drives it. None where the newest branch of the table still does."""
+    tegra: bool
+    """Whether it is a Jetson's own: compiled code does not pass between it and other GPUs."""
+    first_driver_branch: int | None
+    """The first branch that drives it. None where no source tells it, and for a Jetson's own."""
 
 
 class Features(NamedTuple):
@@ -115,6 +119,19 @@ def by_name(name: str) -> Answer[Device]:
             device = Device(row["name"], row["compute_capability"], row["memory_gb_nominal"])
             return facts.looked(device, row)
     return facts.missing(f"GPU {name!r}")
+
+
+def capabilities_of(beginning: str) -> tuple[str, ...]:
+    """Give the compute capabilities of all cards whose printed names begin so, sorted.
+
+    >>> from envsnap.facts import gpu_arch
+    >>> gpu_arch.capabilities_of("Tesla V100-SXM2")
+    ('7.0',)
+    """
+    bare = beginning.strip().removeprefix("NVIDIA ")
+    rows = table("gpu_arch").rows("device_name")
+    names = ((row["name"].removeprefix("NVIDIA "), row["compute_capability"]) for row in rows)
+    return tuple(sorted({capability for name, capability in names if name.startswith(bare)}))
 
 
 def by_target(sm: str) -> Answer[Target]:

@@ -86,6 +86,17 @@ def code(version: str, local: str | None = None, *, machine: str = "x86_64") -> 
     return facts.looked(value, row, confidence=row.get("arch_confidence"))
 
 
+def labels(version: str) -> tuple[str, ...]:
+    """Give the labels of a release's builds for CUDA; none of one that the tables do not hold.
+
+    >>> labels("2.3.1")
+    ('cu118', 'cu121')
+    """
+    releases = table("torch_cuda").rows("release")
+    release = next((row for row in releases if row["torch"] == version), None)
+    return tuple(each for each in release["cuda_variants"] if each != "cpu") if release else ()
+
+
 def index_of(label: str) -> str | None:
     """Give PyTorch's own index of builds with a local label, as 'cu124'; None where no row has it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envsnap.facts import Looked, NotInTable
-from envsnap.facts.determinism import Variable, names, variable
+from envsnap.facts.determinism import Switch, Variable, names, switches, variable
 
 
 def test_the_list_holds_what_changes_results() -> None:
@@ -64,3 +64,19 @@ def test_a_variable_tells_what_its_value_gives_away() -> None:
 
 def test_another_variable_is_not_in_the_table() -> None:
     assert variable("HOME") == NotInTable("Environment variable HOME", "determinism")
+
+
+def test_a_switch_of_a_program_tells_what_it_decides_and_what_holds_without_it() -> None:
+    assert switches("tensorflow")[0] == Switch(
+        name="tf.config.experimental.enable_op_determinism",
+        distribution="tensorflow",
+        decides="determinism",
+        effect="deterministic operations or an error",
+        default="off",
+    )
+    assert [each.name for each in switches("torch") if each.decides == "determinism"] == [
+        "torch.backends.cudnn.benchmark",
+        "torch.backends.cudnn.deterministic",
+        "torch.use_deterministic_algorithms",
+    ]
+    assert switches("idna") == ()

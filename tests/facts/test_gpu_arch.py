@@ -28,11 +28,11 @@ def value(answer: Answer[object]) -> object:
 @pytest.mark.parametrize(
     "expected",
     [
-        Arch("7.0", "volta", "sm_70", "9.0", "12.9", 580),
-        Arch("7.5", "turing", "sm_75", "10.0", None, None),
-        Arch("8.0", "ampere", "sm_80", "11.0", None, None),
-        Arch("8.9", "ada", "sm_89", "11.8", None, None),
-        Arch("9.0", "hopper", "sm_90", "11.8", None, None),
+        Arch("7.0", "volta", "sm_70", "9.0", "12.9", 580, first_driver_branch=None, tegra=False),
+        Arch("7.5", "turing", "sm_75", "10.0", None, None, first_driver_branch=410, tegra=False),
+        Arch("8.0", "ampere", "sm_80", "11.0", None, None, first_driver_branch=450, tegra=False),
+        Arch("8.9", "ada", "sm_89", "11.8", None, None, first_driver_branch=520, tegra=False),
+        Arch("9.0", "hopper", "sm_90", "11.8", None, None, first_driver_branch=520, tegra=False),
     ],
 )
 def test_a_capability_has_an_architecture_and_its_toolkits(expected: Arch) -> None:
@@ -116,4 +116,30 @@ def test_an_unknown_code_target_has_no_answer() -> None:
 def test_each_cuda_makes_code_from_some_capability_on(cuda: str, capability: str) -> None:
     answer = oldest(cuda)
     assert isinstance(answer, Looked)
+    assert answer.value.compute_capability == capability
+
+
+@pytest.mark.parametrize(
+    ("name", "capability"),
+    [
+        ("NVIDIA GeForce RTX 3060", "8.6"),
+        ("NVIDIA GeForce RTX 3050", "8.6"),
+        ("NVIDIA GeForce RTX 5060", "12.0"),
+        ("NVIDIA GeForce RTX 4090 D", "8.9"),
+        ("NVIDIA GeForce RTX 3060 Laptop GPU", "8.6"),
+        ("GeForce RTX 2060", "7.5"),
+        ("NVIDIA GeForce GTX 1650", "7.5"),
+        ("GeForce GTX 1660 Ti", "7.5"),
+        ("GeForce GTX 1060 6GB", "6.1"),
+        ("GeForce GTX 980", "5.2"),
+        ("NVIDIA A2", "8.6"),
+        ("NVIDIA A16", "8.6"),
+        ("NVIDIA A800-SXM4-80GB", "8.0"),
+        ("NVIDIA TITAN V", "7.0"),
+        ("Quadro RTX 8000", "7.5"),
+    ],
+)
+def test_the_cards_on_peoples_desks_are_known(name: str, capability: str) -> None:
+    answer = by_name(name)
+    assert isinstance(answer, Looked), answer
     assert answer.value.compute_capability == capability

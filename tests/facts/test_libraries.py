@@ -176,12 +176,19 @@ def test_the_default_build_is_believed_to_be_what_its_metadata_says() -> None:
 
 
 def test_the_code_of_a_build_has_its_own_confidence() -> None:
-    answer = torch_cuda.code("2.6.0")
+    answer = torch_cuda.code("2.6.0+cu118")
     assert isinstance(answer, Looked)
-    assert (answer.value, answer.weak) == (Code(TO_HOPPER, None), True)
-    contents = torch_cuda.variant("2.6.0")
+    assert (answer.value, answer.weak) == (Code(("sm_37", *TO_HOPPER), None), True)
+    contents = torch_cuda.variant("2.6.0+cu118")
     assert isinstance(contents, Looked)
     assert contents.confidence == "high"
+
+
+@pytest.mark.parametrize(("version", "expected"), [("2.6.0", "medium"), ("2.6.0+cu126", "high")])
+def test_a_list_that_a_wheel_printed_itself_is_sure(version: str, expected: str) -> None:
+    answer = torch_cuda.code(version)
+    assert isinstance(answer, Looked)
+    assert (answer.value, answer.confidence) == (Code(TO_HOPPER, None), expected)
 
 
 def test_newer_builds_carry_ptx_and_leave_volta_out() -> None:

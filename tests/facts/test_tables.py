@@ -52,14 +52,18 @@ def key(row: dict[str, Any]) -> tuple[object, ...]:
 
 def test_the_tables_are_the_ones_that_have_a_module() -> None:
     assert TABLES == [
+        "cpu_features",
         "cuda_driver",
         "cudnn",
         "determinism",
         "gpu_arch",
+        "gpu_packages",
         "library_families",
         "manylinux",
         "nvidia_cuda_images",
         "nvidia_pip",
+        "package_roles",
+        "principles",
         "python_images",
         "torch_cuda",
     ]
