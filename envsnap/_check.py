@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
-from envsnap.manifest import Manifest, canonical_name, environment_id
+from envsnap.manifest import Manifest, canonical_name, environment_id, machine_id
 from envsnap.profiles import NO_ENVIRONMENT
-from envsnap.rules import Checked, CheckOptions, Finding, Report, Rule, Scope, compare, rules
+from envsnap.rules import (
+    Checked,
+    CheckOptions,
+    Finding,
+    Outcome,
+    Report,
+    Rule,
+    Scope,
+    compare,
+    rules,
+)
 from envsnap.rules._core import Side
 from envsnap.rules._cuda import is_machine_alone
 from envsnap.sections import (
@@ -23,9 +34,11 @@ from envsnap.sections import (
 )
 
 _DEFAULTS = CheckOptions()
-_IN_AN_IMAGE = ("PKG", "PYT")
+_IN_AN_IMAGE = ("PKG", "PYT", "REQ003")
 """The families that an image answers for: it brings its own packages and Python."""
 _BUILD_AGAIN = "build the image again from its manifest: envsnap build"
+_NOT_INSTALLED, _NO_ENGINE = "PKG001", "ENG001"
+_NAMED_KINDS = ("venv", "virtualenv", "conda")
 
 
 def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) -> Checked:
@@ -39,23 +52,82 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
     is_here, why = _set_up(wanted, found)
     if options.is_image:
         report = _of_an_image(compare(_as_rebuilt(wanted), found, codes=asked))
-        usual, why = Scope.CONTAINER, "an image is the container"
+        usual = _Way(Scope.CONTAINER, "an image is the container")
     else:
         report = compare(wanted, found, codes=asked)
-        usual = Scope.NATIVE if is_here else Scope.CONTAINER
-    scope = options.scope or usual
+        usual = _Way(Scope.NATIVE, why) if is_here else _of_not_set_up(wanted, found, report, why)
+        report = report if is_here else _to_activate(report, wanted, found)
+    scope = options.scope or usual.scope
+    report, left = _excused(report, (wanted, found), options)
     return Checked(
         report=report._replace(ignored=dict(options.ignore)),
         scope=scope,
-        chosen=f"--for {scope}" if options.scope else why,
+        chosen=f"--for {scope}" if options.scope else usual.why,
         options=options,
         is_set_up=is_here,
+        accepted_left=left,
     )
+
+
+class _Way(NamedTuple):
+    """The way of running that decides, and why that one."""
+
+    scope: Scope
+    why: str
+
+
+def _of_not_set_up(wanted: Manifest, found: Manifest, report: Report, why: str) -> _Way:
+    """Which way decides where the packages are not installed.
+
+    A container, but for two: who stands at the machine of the manifest has the environment and
+    looks at another one; and where no engine may be used, no container will run it.
+    """
+    if isinstance(_names(found), Unknown):
+        return _Way(Scope.CONTAINER, why)
+    if _is_its_machine(wanted, found):
+        return _Way(Scope.NATIVE, f"{why}, and the manifest is of this machine")
+    if any(each.code == _NO_ENGINE for each in report.findings):
+        return _Way(Scope.NATIVE, f"{why}, and no container engine can be used there")
+    return _Way(Scope.CONTAINER, why)
+
+
+def _is_its_machine(wanted: Manifest, found: Manifest) -> bool:
+    ident = machine_id(wanted)
+    return isinstance(ident, str) and ident == machine_id(found)
+
+
+def _to_activate(report: Report, wanted: Manifest, found: Manifest) -> Report:
+    """The report, in which the step on the manifest's own machine is to activate what is there."""
+    python = wanted.section(Python)
+    if isinstance(python, Unknown) or not _is_its_machine(wanted, found):
+        return report
+    name, kind = python.environment_name, python.environment_kind
+    if not isinstance(name, str) or kind not in _NAMED_KINDS:
+        return report
+    step = f'activate {kind} "{name}", or name it: envsnap check --python PATH'
+    return report._replace(
+        findings=tuple(
+            each._replace(remedy=step) if each.code == _NOT_INSTALLED else each
+            for each in report.findings
+        )
+    )
+
+
+def _excused(
+    report: Report, sides: tuple[Manifest, Manifest], options: CheckOptions
+) -> tuple[Report, tuple[str, ...]]:
+    """The report with what author and reader allow, and what of that covers nothing."""
+    if not options.accepted and not sides[0].requires.get("may"):
+        return report, ()
+    from envsnap.rules._excused import excused, left_over
+
+    done = excused(report, sides, options.accepted, options.today)
+    return done, left_over(done, sides[0], options.accepted, options.today)
 
 
 def _asked(options: CheckOptions) -> set[str]:
     """The codes of the rules to judge; there is one at least."""
-    _refuse_unknown_names(options)
+    refuse_unknown_names(options)
     asked = {each.code for each in rules() if _is_asked(each, options)}
     if not asked:
         raise UsageError(
@@ -70,7 +142,12 @@ def _is_asked(rule: Rule, options: CheckOptions) -> bool:
     return selected and not rule.code.startswith(tuple(options.ignore))
 
 
-def _refuse_unknown_names(options: CheckOptions) -> None:
+def refuse_unknown_names(options: CheckOptions) -> None:
+    """Refuse options that name what is not there.
+
+    Raises:
+        UsageError: `select`, `ignore` or `allow_unknown` names no rule or section.
+    """
     codes = [each.code for each in rules()]
     for name in (*options.select, *options.ignore):
         if not name or not any(code.startswith(name) for code in codes):
@@ -99,6 +176,10 @@ def _of_an_image(report: Report) -> Report:
         not_checked=tuple(
             each._replace(scope=Scope.BOTH) if counts(each.code) else each
             for each in report.not_checked
+        ),
+        conditions=tuple(
+            each._replace(scope=Scope.BOTH) if counts(each.code) else each
+            for each in report.conditions
         ),
         judged={
             code: Scope.BOTH if counts(code) else scope for code, scope in report.judged.items()
@@ -138,6 +219,14 @@ def rebuilt_contents(artifacts: Iterable[Artifact]) -> Mapping[str, Fact[str | N
     }
 
 
+def is_exact(found: Finding) -> bool:
+    """Whether what was made from a manifest differs from it by this, however little it changes."""
+    return found.outcome.reaches(Outcome.NUMERICS) or found.code in _EXACT
+
+
+_EXACT = frozenset({"PKG002", "PKG003", "PKG005", "PYT003"})
+
+
 def in_a_line(found: Finding) -> str:
     """A finding in one line, with its subject named once."""
     subject = f"{found.subject} "
@@ -158,11 +247,12 @@ def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:
     if is_machine_alone(Side("wanted", wanted)):
         return False, "the wanted side is a machine without an environment"
     theirs, ours = _names(wanted), _names(found)
+    if isinstance(ours, Unknown) and (absent := _why_none_is_there(found, ours)) is not None:
+        return False, absent
     if isinstance(theirs, Unknown):
         return True, "which packages are wanted is not known"
     if isinstance(ours, Unknown):
-        absent = _why_none_is_there(found, ours)
-        return absent is None, absent or "what is installed there could not be seen"
+        return True, "what is installed there could not be seen, and may be all of it"
     there = len(theirs & ours)
     is_there = 2 * there >= len(theirs)
     return is_there, f"{there} of {len(theirs)} packages are installed there"
@@ -174,6 +264,8 @@ def _names(manifest: Manifest) -> Fact[set[str]]:
         return packages
     if isinstance(packages.installed, Unknown):
         return packages.installed
+    if isinstance(packages.unlisted, Unknown):
+        return packages.unlisted
     return {canonical_name(each.name) for each in packages.installed if each.active}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envsnap._check import CheckOptions, check
+from envsnap._check import CheckOptions, check, is_exact
 from envsnap.cli import main
 from envsnap.errors import ExitCode, UsageError
 from envsnap.profiles import NO_ENVIRONMENT, names, title
@@ -18,6 +18,7 @@ from tests.rules.machines import (
     UNSEEN,
     cpu,
     device,
+    engine,
     engines,
     gpu,
     machine,
@@ -32,8 +33,9 @@ from tests.rules.machines import (
         ({"gpu": gpu(T4)}, {}, ExitCode.NO),
         ({"gpu": gpu(T4)}, {"fail_on": Outcome.BLOCKS}, ExitCode.OK),
         ({"gpu": gpu(T4)}, {"fail_on": Outcome.DEGRADES}, ExitCode.NO),
-        ({"cpu": cpu(threads=2)}, {}, ExitCode.OK),
-        ({"cpu": cpu(threads=2)}, {"fail_on": Outcome.PERF}, ExitCode.NO),
+        ({"cpu": cpu(threads=2)}, {}, ExitCode.NO),
+        ({"gpu": gpu(device(power_limit_w=300))}, {}, ExitCode.OK),
+        ({"gpu": gpu(device(power_limit_w=300))}, {"fail_on": Outcome.PERF}, ExitCode.NO),
         ({"gpu": UNSEEN}, {}, ExitCode.CANNOT_TELL),
         ({"gpu": UNSEEN}, {"allow_unknown": frozenset({"gpu"})}, ExitCode.OK),
         ({"gpu": UNSEEN, "cpu": cpu(microarchitecture="zen4")}, {}, ExitCode.NO),
@@ -45,7 +47,8 @@ from tests.rules.machines import (
          ExitCode.CANNOT_TELL),
         ({"gpu": gpu(T4)}, {"select": ("PKG", "CPU001")}, ExitCode.OK),
         ({"cpu": cpu(microarchitecture="zen4")}, {"ignore": {"CPU": "mixed"}}, ExitCode.OK),
-        ({"packages": packages()}, {}, ExitCode.OK),
+        ({"packages": packages(), "cpu": cpu(model="another")}, {}, ExitCode.OK),
+        ({"packages": packages()}, {}, ExitCode.NO),
         ({"packages": packages()}, {"scope": Scope.NATIVE}, ExitCode.NO),
         ({"engines": engines()}, {}, ExitCode.OK),
         ({"engines": engines()}, {"scope": Scope.CONTAINER}, ExitCode.NO),
@@ -66,9 +69,35 @@ def test_the_exit_code_is_decided_by_findings_then_by_what_is_open(
     ],
 )
 def test_without_for_half_of_the_packages_decide(there: int, scope: Scope, chosen: str) -> None:
-    found = machine(packages=packages(*FOUR[:there]))
+    found = machine(packages=packages(*FOUR[:there]), cpu=cpu(model="another"))
     checked = check(machine(packages=packages(*FOUR)), found)
     assert (checked.scope, checked.chosen) == (scope, chosen)
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen", "remedy"),
+    [
+        ({}, "0 of 4 packages are installed there, and the manifest is of this machine",
+         'activate venv "env", or name it: envsnap check --python PATH'),
+        ({"cpu": cpu(model="another"), "engines": engines(engine(usable=False))},
+         "0 of 4 packages are installed there, and no container engine can be used there",
+         "envsnap build, or install them here"),
+    ],
+)  # fmt: skip
+def test_an_environment_that_is_not_active_is_no_matter_of_containers(
+    there: dict[str, object], chosen: str, remedy: str
+) -> None:
+    found = machine(packages=packages(made.package("pip", "25.1")), **there)
+    checked = check(machine(packages=packages(*FOUR)), found)
+    assert (checked.scope, checked.chosen) == (Scope.NATIVE, chosen)
+    assert [each.remedy for each in checked.reached if each.code == "PKG001"] == [remedy]
+
+
+def test_a_profile_leaves_the_answer_to_the_container_whatever_the_wanted_side_is() -> None:
+    checked = check(machine(packages=UNSEEN), profile("t4-cloud"))
+    assert (checked.scope, checked.chosen, checked.is_set_up) == (
+        Scope.CONTAINER, "a profile is a machine without an environment", False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -97,7 +126,7 @@ def test_packages_that_could_not_be_read_leave_the_answer_open(reason: Reason) -
         checked = check(machine(), machine(packages=unread))
         assert (checked.scope, checked.chosen) == (
             Scope.NATIVE,
-            "what is installed there could not be seen",
+            "what is installed there could not be seen, and may be all of it",
         )
         assert (checked.verdict, checked.exit_code) == (
             Verdict.CANNOT_TELL,
@@ -220,3 +249,14 @@ def test_explain_answers_with_a_rule_or_refuses(capsys: pytest.CaptureFixture[st
     assert main(["explain", "DRV001"]) == 0
     assert capsys.readouterr().out.startswith("DRV001  CUDA does not start on a driver older")
     assert main(["explain", "nothing"]) == 2
+
+
+def test_another_release_of_what_computes_nothing_is_a_note_and_still_no_exact_copy() -> None:
+    wanted, found = (
+        machine(packages=packages(made.package("certifi", version)))
+        for version in ("2026.5.20", "2026.6.1")
+    )
+    checked = check(wanted, found, CheckOptions(select=("PKG",)))
+    assert [(each.code, each.outcome, is_exact(each)) for each in checked.report.findings] == [
+        ("PKG002", Outcome.NOTE, True)
+    ]

@@ -17,7 +17,8 @@ from tests.probes.gpus import ONE, THREE, mig_machine
 from tests.probes.gpus import gpu as shown_by
 from tests.rules.machines import RUN, judged, machine, missing, told, well
 
-OTHER_KIND = {"GPU003": "numerics", "GPU004": "numerics"}
+OTHER_SIZE = {"GPU004": "numerics", "GPU018": "numerics"}
+OTHER_KIND = {"GPU003": "numerics", **OTHER_SIZE}
 SMALLER = {**OTHER_KIND, "GPU005": "degrades"}
 NO_BFLOAT16 = {**SMALLER, "GPU007": "degrades", "GPU013": "numerics"}
 
@@ -32,18 +33,18 @@ def on(name: str, **changes: object) -> Manifest:
 @pytest.mark.parametrize(
     ("name", "exit_code", "expected"),
     [
-        ("rocky-a100-mig-named-as-before-driver-470", ExitCode.NO, {"GPU004": "numerics"}),
+        ("rocky-a100-mig-named-as-before-driver-470", ExitCode.NO, OTHER_SIZE),
         (
             "rocky-a100-mig-one-named-slice",
             ExitCode.NO,
-            {"GPU004": "numerics", "GPU005": "degrades"},
+            {**OTHER_SIZE, "GPU005": "degrades"},
         ),
         ("rocky-a100-slurm-gave-one-of-four", ExitCode.OK, {}),
         ("ubuntu-a100-cuda-compat", ExitCode.OK, {}),
         ("ubuntu-a100-cuda-compat-elsewhere", ExitCode.OK, {}),
         ("ubuntu-rtx3090-cuda-compat", ExitCode.NO, {**SMALLER, "DRV008": "blocks"}),
         ("ubuntu-a100-vgpu-guest", ExitCode.NO, {"GPU005": "degrades"}),
-        ("rocky-a100-mig-none-named", ExitCode.NO, {"GPU004": "numerics"}),
+        ("rocky-a100-mig-none-named", ExitCode.NO, OTHER_SIZE),
         ("ubuntu-h100-sxm-two-over-nvswitch", ExitCode.NO, OTHER_KIND),
         ("rocky-h100-pcie", ExitCode.NO, OTHER_KIND),
         ("ubuntu-h200-passed-through", ExitCode.NO, OTHER_KIND),
@@ -62,8 +63,8 @@ def on(name: str, **changes: object) -> Manifest:
             ExitCode.NO,
             {"DRV004": "blocks", "GPU001": "blocks"},
         ),
-        ("ubuntu-h100-nvml-crashes-over-the-second", ExitCode.CANNOT_TELL, {}),
-        ("ubuntu-h100-nvml-hangs", ExitCode.CANNOT_TELL, {}),
+        ("ubuntu-h100-nvml-crashes-over-the-second", ExitCode.NO, {"DRV012": "degrades"}),
+        ("ubuntu-h100-nvml-hangs", ExitCode.NO, {"DRV012": "degrades"}),
         ("ubuntu-h100-nvml-lies", ExitCode.CANNOT_TELL, {}),
         ("rocky-a100-nvml-cannot-be-loaded", ExitCode.CANNOT_TELL, {}),
     ],
@@ -86,6 +87,14 @@ def test_what_hides_a_card_is_said_in_the_finding() -> None:
     assert said.startswith("3 more on the PCI bus, not shown by NVML (SLURM_JOB_GPUS gives GPU 2;")
 
 
+def test_a_container_without_its_gpu_is_told_how_it_gets_one() -> None:
+    (said,) = well("GPU010", on("ubuntu-t4-container-without-its-gpu")).findings
+    assert "NVIDIA_VISIBLE_DEVICES=void" in said.what
+    assert said.remedy == "docker run --gpus all, or apptainer exec --nv"
+    (of_slurm,) = well("GPU010", on("rocky-a100-slurm-gave-one-of-four")).findings
+    assert of_slurm.remedy is None
+
+
 def test_of_instances_that_nobody_named_one_counts() -> None:
     found = on("rocky-a100-mig-none-named")
     assert told(judged("GPU006", machine(), found)) == []
@@ -106,4 +115,4 @@ def test_a_machine_compared_with_itself_differs_in_nothing() -> None:
     for name in ("ubuntu-h100-nvml-crashes-over-the-second", "ubuntu-mi300x-rocm-one-of-two"):
         checked = check(on(name), on(name), CheckOptions())
         notes = {each.code for each in checked.report.findings}
-        assert notes <= {"GPU010"}, name
+        assert notes <= {"DRV012", "GPU010"}, name

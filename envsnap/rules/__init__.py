@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable
 from functools import cache
 
 from envsnap.manifest import Manifest
+from envsnap.rules._accepted import Acceptance
 from envsnap.rules._answer import Checked, CheckOptions
-from envsnap.rules._claim import Claim, claim
+from envsnap.rules._claim import BITS, Claim, claim
 from envsnap.rules._core import Rule, Side, judge, table
 from envsnap.rules._findings import (
+    IN_CONTAINER,
     Condition,
     Excuse,
     Finding,
@@ -35,27 +37,40 @@ FAMILIES = {
     "ENG": "container engines",
     "FAB": "fabric",
     "RUN": "a recorded run",
+    "PRJ": "the project",
+    "REQ": "what the author requires",
 }
 """What the first three letters of a rule's code stand for, in the order of reports."""
 
 
 _MODULES = (
     "cpu",
+    "cpu_baseline",
+    "container",
     "cuda",
     "cuda_compat",
     "cudnn",
+    "determinism",
     "driver",
+    "driver_gpus",
+    "driver_silent",
     "engines",
     "environ",
     "fabric",
     "gpu",
+    "gpu_amd",
     "gpu_code",
+    "gpu_platform",
+    "gpu_numbers",
     "gpu_settings",
     "libraries",
     "library_code",
+    "login_node",
     "packages",
+    "project",
     "python",
     "math",
+    "requires",
     "run",
     "system",
 )
@@ -99,22 +114,39 @@ def compare(wanted: Manifest, found: Manifest, *, codes: Collection[str] | None 
     `codes` names the rules to judge; None is all of them.
     """
     pair = Side("wanted", wanted), Side("found", found)
-    return _sum(
+    report = _sum(
         judge(each, pair[1]) if each.kind is Kind.HEALTH else judge(each, *pair)
         for each in rules()
         if codes is None or each.code in codes
     )
+    is_of_use = report.verdict(Scope.CONTAINER) is not Verdict.WILL_NOT_RUN
+    return report if is_of_use else _without_containers(report)
+
+
+def _without_containers(report: Report) -> Report:
+    """The report without the advice to run it in a container, where that does not run either."""
+    findings = tuple(
+        each._replace(remedy=each.remedy.removesuffix(IN_CONTAINER).removesuffix(", or ") or None)
+        if each.remedy and each.remedy.endswith(IN_CONTAINER) else each
+        for each in report.findings
+    )  # fmt: skip
+    return report._replace(findings=findings)
 
 
 def _sum(reports: Iterable[Report]) -> Report:
-    total = Report()
-    for report in reports:
-        total = total.joined(report)
-    return total
+    parts = tuple(reports)
+    return Report(
+        findings=tuple(each for part in parts for each in part.findings),
+        not_checked=tuple(each for part in parts for each in part.not_checked),
+        conditions=tuple(each for part in parts for each in part.conditions),
+        judged={code: scope for part in parts for code, scope in part.judged.items()},
+    ).in_order()
 
 
 __all__ = [
+    "BITS",
     "FAMILIES",
+    "Acceptance",
     "CheckOptions",
     "Checked",
     "Claim",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import ExitCode
+from envsnap.rules._accepted import Acceptance
 from envsnap.rules._claim import Claim, claim
 from envsnap.rules._findings import Finding, NotChecked, Outcome, Report, Scope, Verdict
 
@@ -28,6 +29,10 @@ class CheckOptions(NamedTuple):
     """Sections and rule codes whose unknown facts are accepted."""
     accept_waivers: bool = False
     """Whether what the author allows to differ (`requires`) is accepted."""
+    accepted: tuple[Acceptance, ...] = ()
+    """The findings that the reader has accepted."""
+    today: str = ""
+    """The day, ISO 8601, by which an acceptance is over."""
     is_image: bool = False
     """Whether the found side is an image: the container itself, with what is installed in it."""
 
@@ -43,6 +48,8 @@ class Checked(NamedTuple):
     options: CheckOptions
     is_set_up: bool
     """Whether the wanted packages are installed on the found side, half of them at least."""
+    accepted_left: tuple[str, ...] = ()
+    """What is to be said of acceptances and allowances that cover nothing, a line each."""
 
     @property
     def verdict(self) -> Verdict:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from envsnap._typing import NamedTuple
-from envsnap.rules._findings import Condition, Finding, Level, NotChecked, Report, Scope
+from envsnap.rules._findings import (
+    Condition,
+    Finding,
+    Level,
+    NotChecked,
+    Outcome,
+    Report,
+    Scope,
+)
+
+BITS = (Level.BITWISE, Level.SAME_ARCHITECTURE)
+"""The levels that promise the same bits."""
 
 
 class Claim(NamedTuple):
@@ -16,7 +27,7 @@ class Claim(NamedTuple):
     lowered_by: tuple[Finding, ...]
     """The findings that leave less than the same bits to expect, the worst first."""
     conditions: tuple[Condition, ...]
-    """What lowers it, or must hold for it, without being a difference."""
+    """What lowers it, or must hold for it, without being a difference: what lowers most first."""
     left_open: tuple[NotChecked, ...]
     """The rules that could have lowered it further and were not judged."""
 
@@ -25,11 +36,36 @@ class Claim(NamedTuple):
         """Whether it stands whatever an unknown fact turned out to be."""
         return self.level is self.floor
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it promises anything: not the same bits of what may not run as it should."""
+        return self.level not in BITS or not (
+            self.floor is Level.DOES_NOT_RUN
+            or any(each.worst.reaches(Outcome.DEGRADES) for each in self.left_open)
+        )
+
+    @property
+    def assumed(self) -> tuple[Condition, ...]:
+        """What was not recorded, and has to be as it was for the claim to hold."""
+        return tuple(each for each in self.conditions if each.lowers is None)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The rules that hold it where it is, not those that would hold it higher."""
+        if self.level is Level.BITWISE:
+            return ()
+        held = {each.code for each in self.lowered_by if each.lowers is self.level}
+        held |= {each.code for each in self.conditions if each.lowers is self.level}
+        return tuple(sorted(held))
+
 
 def claim(report: Report, scope: Scope) -> Claim:
-    """What can be expected of running it that way."""
+    """What can be expected of running it that way.
+
+    Where it does not run, there are no results for a condition to lower.
+    """
     lowered_by = [each for each in report.findings_of(scope) if each.lowers is not Level.BITWISE]
-    conditions = tuple(each for each in report.conditions)
+    conditions = report.conditions_of(scope)
     limits = [each.lowers for each in lowered_by]
     limits += [each.lowers for each in conditions if each.lowers is not None]
     level = _least(limits)
@@ -43,7 +79,7 @@ def claim(report: Report, scope: Scope) -> Claim:
         level=level,
         floor=floor,
         lowered_by=tuple(sorted(lowered_by, key=lambda each: (-each.lowers.rank, each.id))),
-        conditions=conditions,
+        conditions=() if level is Level.DOES_NOT_RUN else conditions,
         left_open=left_open,
     )
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from envsnap.facts import Looked, NewerThanFacts, gpu_arch
 from envsnap.facts.gpu_arch import Target
 from envsnap.rules._core import look_up, need, not_decidable
 from envsnap.rules._views import GpuKind
 
-_TEGRA = frozenset({(5, 3), (6, 2), (7, 2), (8, 7)})
-"""Jetson's own capabilities: compiled code does not pass between them and other GPUs."""
 _AMD_NUMBERS = 3
-ROOTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"torch": ("libtorch_cuda.so", "libtorch_hip.so")}
-)
-"""The library of a package that everything else of it needs."""
 
 
 def capability_of(gpu: GpuKind) -> str:
@@ -103,6 +96,11 @@ def _runs(target: Target, asked: tuple[int, ...], *, onwards: bool) -> bool:
         return built == asked
     if target.scope == "onwards" and onwards:
         return built <= asked
-    if built in _TEGRA or asked in _TEGRA:
+    if any(_is_tegra(each) for each in {built, asked}):
         return built == asked
     return built[:1] == asked[:1] and built <= asked
+
+
+def _is_tegra(capability: tuple[int, ...]) -> bool:
+    known = gpu_arch.by_capability(".".join(map(str, capability)))
+    return isinstance(known, Looked) and known.value.tegra

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from envsnap._typing import NamedTuple, NoReturn, TypeVar
+from envsnap._typing import Final, NamedTuple, NoReturn, TypeVar, cast
 from envsnap.facts import Answer, Looked, Source
 from envsnap.manifest import Manifest
 from envsnap.rules._findings import (
@@ -65,12 +65,15 @@ def look_up(answer: Answer[T], path: str) -> Looked[T]:
     return answer
 
 
-class Side(NamedTuple):
+class Side:
     """One manifest of a comparison, and what it is called in messages."""
 
-    name: str
-    """'wanted' or 'found'; empty where there is no other side."""
-    manifest: Manifest
+    def __init__(self, name: str, manifest: Manifest) -> None:
+        self.name: Final = name
+        """'wanted' or 'found'; empty where there is no other side."""
+        self.manifest: Final = manifest
+        self._seen: dict[Callable[[Side], object], object] = {}
+        self._unseen: dict[Callable[[Side], object], NeedError] = {}
 
     def need(self, shape: type[S]) -> S:
         """A section; ends the rule as not checked where it is unknown."""
@@ -79,6 +82,21 @@ class Side(NamedTuple):
     def path(self, place: str) -> str:
         """A fact's place, with the side that it is on."""
         return f"{self.name} {place}".strip()
+
+    def once(self, view: Callable[[Side], T]) -> T:
+        """What a view makes of this side: made once, for all the rules that ask for it.
+
+        A fact that it lacks ends each of them, and is not looked for again.
+        """
+        if view in self._unseen:
+            raise NeedError(self._unseen[view].path, self._unseen[view].reason)
+        if view not in self._seen:
+            try:
+                self._seen[view] = view(self)
+            except NeedError as error:
+                self._unseen[view] = error
+                raise
+        return cast("T", self._seen[view])
 
 
 class Pair(NamedTuple):
@@ -115,6 +133,8 @@ class Open(NamedTuple):
 
     path: str
     reason: Unknown
+    worst: Outcome | None = None
+    """The worst that it could turn out to be; None is the worst of its rule."""
 
 
 Result = Iterable[Said | Condition | Open]
@@ -224,6 +244,7 @@ def _register(rule: Rule) -> None:
     if not _CODE.match(rule.code) or rule.code in _RULES:
         message = f"rule code {rule.code!r} is malformed or taken"
         raise ValueError(message)
+    _refuse_contradiction(rule, rule.worst, rule.lowers)
     _RULES[rule.code] = rule
 
 
@@ -245,9 +266,9 @@ def judge(rule: Rule, *sides: Side) -> Report:
             if isinstance(each, Said):
                 findings.append(_finding(rule, each))
             elif isinstance(each, Condition):
-                conditions.append(each)
+                conditions.append(_condition(rule, each))
             else:
-                left_open.append(_not_checked(rule, each.path, each.reason))
+                left_open.append(_not_checked(rule, each.path, each.reason, each.worst))
     except NotAskedError:
         return Report()
     except NeedError as error:
@@ -261,26 +282,54 @@ def judge(rule: Rule, *sides: Side) -> Report:
 
 
 def _finding(rule: Rule, said: Said) -> Finding:
-    looked, outcome = said.rests_on, said.outcome
+    looked, outcome, why = said.rests_on, said.outcome, said.why or rule.message
     if looked is not None and looked.weak and outcome is Outcome.BLOCKS:
         outcome = Outcome.DEGRADES  # too little is known to say that it will not run
+        why = f"{why}; who says so is too unsure to call it more than a limit"
     if not rule.worst.reaches(outcome):
         message = f"{rule.code} says {outcome}, and declares {rule.worst} as its worst"
         raise ValueError(message)
-    lowers = said.lowers or usual_level(outcome)
+    lowers = (said.lowers if outcome is said.outcome else None) or usual_level(outcome)
+    _refuse_contradiction(rule, outcome, lowers)
+    _refuse_silence(rule, outcome, lowers)
     if lowers.rank > rule.lowers.rank:
         message = f"{rule.code} leaves {lowers!s} to expect, and declares {rule.lowers!s}"
         raise ValueError(message)
     return Finding(
         code=rule.code, kind=rule.kind, scope=rule.scope,
         source=rule.source, confidence=looked.confidence if looked else "high",
-        subject=said.subject, outcome=outcome, what=said.what, why=said.why or rule.message,
+        subject=said.subject, outcome=outcome, what=said.what, why=why,
         remedy=said.remedy, wanted=said.wanted, found=said.found, lowers=lowers,
     )  # fmt: skip
 
 
-def _not_checked(rule: Rule, path: str, reason: Unknown) -> NotChecked:
+def _condition(rule: Rule, said: Condition) -> Condition:
+    lowers = said.lowers or Level.BITWISE
+    if lowers is Level.DOES_NOT_RUN or lowers.rank > rule.lowers.rank:
+        message = f"{rule.code} leaves {lowers!s} to expect, and declares {rule.lowers!s}"
+        raise ValueError(message)
+    return said._replace(scope=rule.scope)
+
+
+def _refuse_contradiction(rule: Rule, outcome: Outcome, lowers: Level) -> None:
+    """What blocks leaves nothing to expect, and nothing else does: verdict and claim agree."""
+    if (outcome is Outcome.BLOCKS) is not (lowers is Level.DOES_NOT_RUN):
+        message = f"{rule.code} says {outcome}, and leaves {lowers!s} to expect"
+        raise ValueError(message)
+
+
+def _refuse_silence(rule: Rule, outcome: Outcome, lowers: Level) -> None:
+    """What changes digits reaches the default of `--fail-on`: exit code and claim agree."""
+    if lowers.rank > Level.SAME_ARCHITECTURE.rank and not outcome.reaches(Outcome.NUMERICS):
+        message = f"{rule.code} says {outcome}, and leaves {lowers!s} to expect"
+        raise ValueError(message)
+
+
+def _not_checked(
+    rule: Rule, path: str, reason: Unknown, worst: Outcome | None = None
+) -> NotChecked:
+    lowers = rule.lowers if worst is None else usual_level(worst)
     return NotChecked(
-        code=rule.code, path=path, reason=reason, worst=rule.worst,
-        scope=rule.scope, kind=rule.kind, lowers=rule.lowers,
+        code=rule.code, path=path, reason=reason, worst=worst or rule.worst,
+        scope=rule.scope, kind=rule.kind, lowers=lowers,
     )  # fmt: skip

@@ -5,27 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from envsnap._typing import NamedTuple
+from envsnap._typing import NamedTuple, NoReturn
 from envsnap.facts import Looked, torch_cuda
-from envsnap.rules._core import Side, look_up, need
-from envsnap.rules._views import active
-from envsnap.sections import Package, Packages, Python, Reason, Unknown
+from envsnap.facts.cuda_names import cuda_of
+from envsnap.facts.gpu_packages import is_gpu_only
+from envsnap.rules._core import Side, look_up, need, not_decidable
+from envsnap.rules._views import active, all_are_listed
+from envsnap.sections import Fact, Os, Package, Packages, Python, Reason, Unknown
 
-_LABEL = re.compile(r"\+cu(\d{2})(\d)\b")
-_RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?\Z")
-_SUFFIX = re.compile(r"(?:-cuda|-cu)(\d{2})x?(?:-|\Z)")
 _CONDA = frozenset({"cuda-version", "cuda-cudart", "cudatoolkit", "cuda-runtime"})
-_GPU_ONLY = frozenset({
-    "apex", "bitsandbytes", "cudf", "cuml", "cupy", "faiss-gpu", "flash-attn", "onnxruntime-gpu",
-    "paddlepaddle-gpu", "pycuda", "tensorflow-gpu", "tensorrt", "torch-tensorrt",
-    "transformer-engine", "vllm", "warp-lang", "xformers",
-})  # fmt: skip
-"""Distributions that do nothing, or not what they are for, without a GPU."""
-
-
 _ROCM = re.compile(r"(?:-|\A)rocm\d*(?:-|\Z)|\Aamdgpu-|\Arocm-")
 _TOOLS = frozenset({"nvidia-ml-py", "nvidia-ml-py3", "nvidia-pyindex"})
 """NVIDIA's distributions that only look at a GPU."""
+_PUBLISHED = frozenset({"index", "archive"})
+"""Origins of a wheel that its project made."""
+_RELEASE = 3
+_MACHINES = {"amd64": "x86_64"}
+"""How Windows calls what Linux calls otherwise."""
 
 
 class Need(NamedTuple):
@@ -38,6 +34,10 @@ class Need(NamedTuple):
 
 def needs(side: Side) -> tuple[Need, ...]:
     """The packages of that side which bring or need CUDA, with its version."""
+    return side.once(_needs)
+
+
+def _needs(side: Side) -> tuple[Need, ...]:
     if is_machine_alone(side):
         return ()
     packages = active(side)
@@ -52,21 +52,28 @@ def needs(side: Side) -> tuple[Need, ...]:
 
 def gpu_packages(side: Side) -> list[str]:
     """The packages that are there to compute on a GPU."""
+    return side.once(_gpu_packages)
+
+
+def _gpu_packages(side: Side) -> list[str]:
     named = {each.package for each in needs(side)}
     named.update(
         package.name
         for name, package in active(side).items()
-        if name in _GPU_ONLY
+        if is_gpu_only(name)
         or name.endswith("-gpu")
         or is_for_amd(name, package)
         or (name.startswith("nvidia-") and name not in _TOOLS)
     )
+    if not named:
+        all_are_listed(side)
     return sorted(named)
 
 
 def is_for_amd(name: str, package: Package) -> bool:
     """Whether a package is a build for ROCm, by its name or its local version."""
-    return bool(_ROCM.search(name)) or "+rocm" in package.version
+    named = "rocm" in name or "amdgpu" in name  # most are not, and need no pattern
+    return (named and bool(_ROCM.search(name))) or "+rocm" in package.version
 
 
 def computes_on_gpu(side: Side) -> bool:
@@ -86,46 +93,86 @@ def is_machine_alone(side: Side) -> bool:
     return all(isinstance(each, Unknown) and each.reason is Reason.NOT_ASKED for each in sections)
 
 
+def release_of(version: str) -> str:
+    """The library's own version: a fourth number is the package's build.
+
+    >>> release_of("9.1.0.70")
+    '9.1.0'
+    """
+    return ".".join(version.split(".")[:_RELEASE])
+
+
 def major(cuda: str) -> str:
     """The major of a CUDA version."""
     return cuda.partition(".")[0]
 
 
 def _of(name: str, package: Package) -> Iterator[Need]:
-    label = _LABEL.search(package.version)
-    suffix = _SUFFIX.search(name)
-    if label:
-        yield Need(package.name, f"{label[1]}.{label[2]}")
-    elif _RUNTIME.match(name):
-        yield Need(package.name, _two(package.version))
-    elif suffix:
-        yield Need(package.name, suffix[1])
+    cuda = cuda_of(name, package.version)
+    if cuda is not None:
+        yield Need(package.name, cuda)
 
 
 def _of_torch(side: Side, packages: Mapping[str, Package]) -> Iterator[Need]:
     """The index's own build of PyTorch has no label: which CUDA it is for, the tables say."""
     torch = packages.get("torch")
-    if torch is None or "+" in torch.version or torch.conda is not None:
+    if torch is None or "+" in torch.version or torch.conda is not None or _is_on_mac(side):
+        return
+    is_told = any(name.startswith("nvidia-") for name in packages)
+    if torch.origin.kind not in _PUBLISHED:
+        if not is_told:
+            _refuse_unlabelled(side)
         return
     build = torch_cuda.variant(torch.version, machine=machine(side))
-    if not isinstance(build, Looked) and any(name.startswith("nvidia-") for name in packages):
+    if not isinstance(build, Looked) and is_told:
         return  # the libraries that came with it say it
     cuda = look_up(build, side.path("packages.installed.torch.version")).value.cuda
     if cuda is not None:
         yield Need(torch.name, _two(cuda))
 
 
+def torch_of(side: Side) -> Package | None:
+    """PyTorch, whoever built it; None where it is not there, or the environment was left out."""
+    return None if is_machine_alone(side) else active(side).get("torch")
+
+
 def published_torch(side: Side) -> Package | None:
-    """PyTorch as its project publishes it; None where it is another's build, or not there."""
-    torch = None if is_machine_alone(side) else active(side).get("torch")
-    if torch is None or torch.conda is not None or "rocm" in torch.version:
+    """PyTorch as its project publishes it; None where it is another's build, or not there.
+
+    Where a list tells no origin, a label of its project's (+cu121) does: nobody else gives it,
+    and one that the tables do not know ends the rule there. Without a label it may be anybody's.
+    """
+    torch = torch_of(side)
+    if torch is None or torch.conda is not None or "rocm" in torch.version or _is_on_mac(side):
         return None
-    return torch if torch.origin.kind in {"index", "archive"} else None
+    if torch.origin.kind == "unknown" and "+" not in torch.version:
+        _refuse_unlabelled(side)
+    return torch if torch.origin.kind in {*_PUBLISHED, "unknown"} else None
+
+
+def _refuse_unlabelled(side: Side) -> NoReturn:
+    """End the rule: a build of PyTorch that nobody says the origin of."""
+    not_decidable(
+        side.path("packages.installed.torch.origin"),
+        "whose build of PyTorch it is, and for which CUDA, is not told",
+    )
 
 
 def machine(side: Side) -> str:
-    """The architecture that the environment's packages are for."""
-    return need(side.need(Python).architecture, side.path("python.architecture"))
+    """The architecture that the environment's packages are for: Python's, else the system's."""
+    python, system = side.manifest.section(Python), side.manifest.section(Os)
+    told: Fact[str] = python if isinstance(python, Unknown) else python.architecture
+    if isinstance(told, Unknown) and not isinstance(system, Unknown):
+        told = told if isinstance(system.architecture, Unknown) else system.architecture
+    place = "python" if isinstance(python, Unknown) else "python.architecture"
+    name = need(told, side.path(place))
+    return _MACHINES.get(name.lower(), name)
+
+
+def _is_on_mac(side: Side) -> bool:
+    """Whether it is surely macOS, for which nobody builds with CUDA any more."""
+    system = side.manifest.section(Os)
+    return not isinstance(system, Unknown) and system.system == "Darwin"
 
 
 def _two(version: str) -> str:

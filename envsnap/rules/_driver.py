@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap.rules._core import Side, need
+from envsnap.rules._core import Pair, Side, need
+from envsnap.rules._cuda import computes_on_gpu
 from envsnap.sections import Device, Driver, ForwardCompatibility, Gpu
 
 
@@ -23,6 +24,11 @@ def compat_of(side: Side) -> ForwardCompatibility | None:
     """The cuda-compat that programs would find; None where there is none."""
     driver = driver_of(side)
     return None if driver is None else need(driver.compat, side.path("gpu.driver.compat"))
+
+
+def matters(pair: Pair) -> bool:
+    """Whether anything asks for the driver. A machine's own health is judged in any case."""
+    return pair.is_one or computes_on_gpu(pair.wanted)
 
 
 def judged_gpus(side: Side) -> Iterator[tuple[str, Device]]:

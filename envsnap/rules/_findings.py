@@ -15,6 +15,10 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SIDE = re.compile(r"\A(?:wanted|found) ")
 
 
+IN_CONTAINER = "run it in the container"
+"""The remedy that is left out where a container does not run either, with an ', or' before it."""
+
+
 class Outcome(str, Enum):
     """What a difference does to the result, the worst first."""
 
@@ -27,7 +31,7 @@ class Outcome(str, Enum):
     PERF = "perf"
     """Timing alone."""
     NOTE = "note"
-    """Worth knowing; changes nothing."""
+    """Worth knowing; not known to change a digit."""
 
     def __str__(self) -> str:
         return self.value
@@ -35,11 +39,14 @@ class Outcome(str, Enum):
     @property
     def rank(self) -> int:
         """0 is the worst."""
-        return list(Outcome).index(self)
+        return _RANKS[self]
 
     def reaches(self, threshold: Outcome) -> bool:
         """Whether it is at least as bad as the threshold."""
         return self.rank <= threshold.rank
+
+
+_RANKS = {each: number for number, each in enumerate(Outcome)}
 
 
 class Level(str, Enum):
@@ -50,7 +57,7 @@ class Level(str, Enum):
     SAME_ARCHITECTURE = "bitwise on the same architecture"
     """The same bits, as long as GPU and CPU are of the same architecture and size."""
     STATISTICAL = "statistical"
-    """The same conclusions, not the same digits."""
+    """The same conclusions; digits may differ."""
     RUNS = "runs"
     """It runs, and nothing is promised of what it computes."""
     DOES_NOT_RUN = "does not run"
@@ -61,9 +68,10 @@ class Level(str, Enum):
     @property
     def rank(self) -> int:
         """0 promises the most."""
-        return list(Level).index(self)
+        return _LEVEL_RANKS[self]
 
 
+_LEVEL_RANKS = {each: number for number, each in enumerate(Level)}
 _EXPECTED = {
     Outcome.BLOCKS: Level.DOES_NOT_RUN,
     Outcome.DEGRADES: Level.STATISTICAL,
@@ -90,7 +98,7 @@ class Scope(str, Enum):
 
     def covers(self, scope: Scope) -> bool:
         """Whether a finding of this scope counts for running that way."""
-        return self in {Scope.BOTH, scope}
+        return self is scope or self is Scope.BOTH
 
 
 class Kind(str, Enum):
@@ -189,9 +197,15 @@ class Condition(NamedTuple):
     """The most that it leaves to expect; None where what was not recorded would decide that."""
     remedy: str | None = None
     """The step that lifts it; None where nothing can."""
+    scope: Scope = Scope.BOTH
+    """Which way of running it concerns: its rule's."""
 
 
 _NO_RULES: Mapping[str, Scope] = MappingProxyType({})
+
+
+def _order(each: Finding) -> tuple[int, str]:
+    return each.outcome.rank, each.id
 
 
 class Report(NamedTuple):
@@ -204,6 +218,13 @@ class Report(NamedTuple):
     """The rules that came to an end, with or without a finding, and what each concerns."""
     ignored: Mapping[str, str] = _NOTHING
     """Rule codes that the project leaves out, with the reason it gives."""
+    is_in_order: bool = False
+    """Whether the findings stand in the order in which reports have them: they ask many times."""
+
+    def in_order(self) -> Report:
+        """The same, its findings sorted: the worst first, then by their ids."""
+        findings = tuple(sorted(self.findings, key=_order))
+        return self._replace(findings=findings, is_in_order=True)
 
     def of(self, *kinds: Kind) -> Report:
         """The part of the report that rules of these kinds made."""
@@ -216,12 +237,17 @@ class Report(NamedTuple):
     def findings_of(self, scope: Scope) -> tuple[Finding, ...]:
         """The findings that count for running that way, the worst first."""
         found = [each for each in self.findings if each.scope.covers(scope)]
-        return tuple(sorted(found, key=lambda each: (each.outcome.rank, each.id)))
+        return tuple(found if self.is_in_order else sorted(found, key=_order))
 
     def not_checked_of(self, scope: Scope) -> tuple[NotChecked, ...]:
         """What was left open for running that way, by what it could have said at worst."""
         found = [each for each in self.not_checked if each.scope.covers(scope)]
         return tuple(sorted(found, key=lambda each: (each.worst.rank, each.code)))
+
+    def conditions_of(self, scope: Scope) -> tuple[Condition, ...]:
+        """The conditions that count for running that way, what lowers most first."""
+        found = [each for each in self.conditions if each.scope.covers(scope)]
+        return tuple(sorted(found, key=lambda each: -each.lowers.rank if each.lowers else 1))
 
     def is_judged(self, scope: Scope) -> bool:
         """Whether any rule on running that way came to an end."""
@@ -249,13 +275,3 @@ class Report(NamedTuple):
         if could_be is not None and could_be <= bound.rank:
             return Verdict.CANNOT_TELL
         return Verdict.LIMITS if worst is Outcome.DEGRADES else Verdict.RUNS
-
-    def joined(self, other: Report) -> Report:
-        """Both reports as one."""
-        return Report(
-            findings=self.findings + other.findings,
-            not_checked=self.not_checked + other.not_checked,
-            conditions=self.conditions + other.conditions,
-            judged={**self.judged, **other.judged},
-            ignored={**self.ignored, **other.ignored},
-        )

@@ -12,6 +12,11 @@ CUBLAS = Source(
     "https://docs.nvidia.com/cuda/cublas/#results-reproducibility",
     _READ,
 )
+ROCBLAS = Source(
+    "rocBLAS documentation, design notes: bitwise reproducibility",
+    "https://rocm.docs.amd.com/projects/rocBLAS/en/latest/conceptual/rocblas-design-notes.html",
+    _READ,
+)
 CUDA_COMPATIBILITY = Source(
     "CUDA Compatibility: minor version compatibility",
     "https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
@@ -28,7 +33,7 @@ KERNEL_MODULES = Source(
     _READ,
 )
 TF32 = Source(
-    "PyTorch documentation: TensorFloat-32 on Ampere and later devices",
+    "PyTorch documentation: TensorFloat-32 (TF32) on Ampere (and later) devices",
     "https://docs.pytorch.org/docs/stable/notes/cuda.html",
     _READ,
 )
@@ -101,6 +106,21 @@ TORCH_RANDOMNESS = Source(
     "https://docs.pytorch.org/docs/stable/notes/randomness.html",
     _READ,
 )
+TORCH_STREAMS = Source(
+    "PyTorch issue 194676: random numbers follow the launch geometry",
+    "https://github.com/pytorch/pytorch/issues/194676",
+    _READ,
+)
+JAX_DETERMINISM = Source(
+    "JAX discussion 10674: what is necessary for deterministic results on a GPU",
+    "https://github.com/jax-ml/jax/discussions/10674",
+    _READ,
+)
+HASH_SEED = Source(
+    "Python documentation: command line and environment, PYTHONHASHSEED",
+    "https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED",
+    _READ,
+)
 NUMPY_SIMD = Source(
     "NumPy issue 23523: results differ between instruction sets",
     "https://github.com/numpy/numpy/issues/23523",
@@ -129,8 +149,117 @@ PYTHON_ABI = Source(
     "https://docs.python.org/3/c-api/stable.html",
     _READ,
 )
+LOCKED_MEMORY = Source(
+    "Open MPI FAQ: errors about registering memory with OpenFabrics",
+    "https://www.open-mpi.org/faq/?category=openfabrics#ib-locked-pages",
+    _READ,
+)
+TORCH_EXTENSIONS = Source(
+    "PyTorch: torch/utils/cpp_extension.py, _check_cuda_version (of torch 2.13)",
+    "https://github.com/pytorch/pytorch/blob/main/torch/utils/cpp_extension.py",
+    _READ,
+)
+CPU_BASELINE = Source(
+    "NumPy documentation: CPU build options",
+    "https://numpy.org/doc/stable/reference/simd/build-options.html",
+    _READ,
+)
+CONDA_LEVELS = Source(
+    "conda-forge: microarch-level, what packages for a level of x86-64 depend on",
+    "https://github.com/conda-forge/microarch-level-feedstock",
+    _READ,
+)
+GLIBCXX = Source(
+    "GCC documentation: libstdc++ ABI policy and guidelines, versioning",
+    "https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html",
+    _READ,
+)
+WSL = Source(
+    "NVIDIA: CUDA on WSL user guide, support constraints",
+    "https://docs.nvidia.com/cuda/wsl-user-guide/",
+    _READ,
+)
+TEGRA = Source(
+    "NVIDIA developer blog: simplifying CUDA upgrades for Jetson users",
+    "https://developer.nvidia.com/blog/simplifying-cuda-upgrades-for-nvidia-jetson-users/",
+    _READ,
+)
+SHARED_MEMORY = Source(
+    "PyTorch: README, using pre-built images",
+    "https://github.com/pytorch/pytorch#using-pre-built-images",
+    _READ,
+)
+DEBUG_BUILD = Source(
+    "Python documentation: C API, debugging builds",
+    "https://docs.python.org/3/c-api/intro.html#debugging-builds",
+    _READ,
+)
 PYTHON_PATH = Source(
     "Python documentation: initialisation of the module search path",
     "https://docs.python.org/3/library/sys_path_init.html",
+    _READ,
+)
+IMPORT_SYSTEM = Source(
+    "Python language reference: the import system",
+    "https://docs.python.org/3/reference/import.html",
+    _READ,
+)
+RECORDING = Source(
+    "PyPA: recording installed projects",
+    "https://packaging.python.org/en/latest/specifications/recording-installed-packages/",
+    _READ,
+)
+VERSIONING = Source("Semantic Versioning 2.0.0", "https://semver.org/spec/v2.0.0.html", _READ)
+CONDA_NAMES = Source(
+    "conda-build documentation: package naming conventions",
+    "https://docs.conda.io/projects/conda-build/en/stable/concepts/package-naming-conv.html",
+    _READ,
+)
+NO_DEVICE = Source(
+    "CUDA runtime API: cudaErrorNoDevice",
+    "https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html",
+    _READ,
+)
+OUT_OF_MEMORY = Source(
+    "PyTorch documentation: frequently asked questions, out of memory",
+    "https://docs.pytorch.org/docs/stable/notes/faq.html",
+    _READ,
+)
+NUMBER_FORMATS = Source(
+    "Transformer Engine: which number formats each compute capability has",
+    "https://nvidia.github.io/TransformerEngine/support_matrix.html",
+    _READ,
+)
+GPU_SETTINGS = Source(
+    "NVML: the device's settings, clocks and power limit among them",
+    "https://docs.nvidia.com/deploy/nvml-api/group__nvmlDeviceCommands.html",
+    _READ,
+)
+IMAGE_PLATFORMS = Source(
+    "Docker documentation: multi-platform builds",
+    "https://docs.docker.com/build/building/multi-platform/",
+    _READ,
+)
+KERNEL_ABI = Source(
+    "Linux kernel documentation: ABI description",
+    "https://docs.kernel.org/admin-guide/abi.html",
+    _READ,
+)
+MODULES = Source(
+    "Environment Modules: module",
+    "https://modules.readthedocs.io/en/stable/module.html",
+    _READ,
+)
+SLURM_GPUS = Source(
+    "Slurm: generic resource (GRES) scheduling", "https://slurm.schedmd.com/gres.html", _READ
+)
+TORCH_BUILDS = Source(
+    "General knowledge, no document opened: PyTorch has builds for each CUDA and for the processor",
+    None,
+    _READ,
+)
+XID = Source(
+    "NVIDIA: Xid errors, what the driver reports of a GPU that fails",
+    "https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html",
     _READ,
 )

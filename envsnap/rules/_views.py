@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from envsnap._typing import NamedTuple, TypeVar
+from envsnap._typing import Any, NamedTuple, TypeVar
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import NotAskedError, Side, need
 from envsnap.sections import Device, Fact, Gpu, Package, Packages, Reason, Run, Unknown
@@ -18,11 +18,41 @@ _NOT_LOOKED = frozenset({Reason.NOT_ASKED, Reason.NEEDS_DEEP, Reason.NOT_RECORDE
 S = TypeVar("S")
 
 
+class _Part(dict[str, Package]):
+    """Packages of a list that does not name all: to ask it for another ends the rule."""
+
+    def __init__(self, found: Mapping[str, Package], rest: Unknown, path: str) -> None:
+        super().__init__(found)
+        self._rest, self._path = rest, path
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or need(self._rest, self._path)
+
+    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401 - as dict has it
+        return self[name] if name in self else default  # noqa: SIM401 - that would be this one
+
+
 def active(side: Side) -> Mapping[str, Package]:
-    """The copies that import would use, by canonical name."""
+    """The copies that import would use, by canonical name.
+
+    Where the list names only a part of what is installed, a rule that asks for a name that is
+    not in it ends as not checked. Who walks through all asks `all_are_listed` as well.
+    """
+    return side.once(_active)
+
+
+def _active(side: Side) -> Mapping[str, Package]:
     packages = side.need(Packages)
     installed = need(packages.installed, side.path("packages.installed"))
-    return {canonical_name(each.name): each for each in installed if each.active}
+    found = {canonical_name(each.name): each for each in installed if each.active}
+    if isinstance(packages.unlisted, Unknown):
+        return _Part(found, packages.unlisted, side.path("packages.unlisted"))
+    return found
+
+
+def all_are_listed(side: Side) -> None:
+    """End the rule as not checked where only a part of what is installed was told."""
+    need(side.need(Packages).unlisted, side.path("packages.unlisted"))
 
 
 def looked_into(side: Side, section: type[S]) -> S | None:
@@ -46,6 +76,10 @@ def asked_for(side: Side, section: type[S]) -> S:
 
 def compiled(side: Side) -> list[str]:
     """The packages whose wheels are for one platform; ends the rule where none is known to be."""
+    return side.once(_compiled)
+
+
+def _compiled(side: Side) -> list[str]:
     found, unknown = [], None
     for name, package in active(side).items():
         if isinstance(package.tags, Unknown):
@@ -80,11 +114,24 @@ class GpuKind(NamedTuple):
 
 def visible_gpus(side: Side) -> tuple[GpuKind, ...]:
     """The GPUs that programs on that side would see, MIG instances one by one."""
+    return side.once(_visible_gpus)
+
+
+def _visible_gpus(side: Side) -> tuple[GpuKind, ...]:
     gpu = side.need(Gpu)
     devices = need(gpu.devices, side.path("gpu.devices"))
     if not devices:
         return ()
-    positions = need(gpu.visible, side.path("gpu.visible"))
+    return _at(side, devices, need(gpu.visible, side.path("gpu.visible")))
+
+
+def listed_gpus(side: Side) -> tuple[GpuKind, ...]:
+    """The GPUs that are there, whether programs see them or not, MIG instances one by one."""
+    devices = need(side.need(Gpu).devices, side.path("gpu.devices"))
+    return _at(side, devices, range(len(devices)))
+
+
+def _at(side: Side, devices: Sequence[Device], positions: Iterable[int]) -> tuple[GpuKind, ...]:
     return tuple(
         kind
         for position in positions

@@ -8,14 +8,13 @@ from envsnap._typing import NamedTuple
 from envsnap.facts import Looked, NotInTable, torch_cuda
 from envsnap.rules._code import numbers_of
 from envsnap.rules._core import NeedError, Open, Pair, Said, Side, fit, health, look_up, need
-from envsnap.rules._cuda import machine, published_torch
+from envsnap.rules._cuda import machine, published_torch, release_of, torch_of
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._libraries import consumers, loaded
 from envsnap.rules._sources import CUDNN_ABI
 from envsnap.rules._views import active, asked_for, looked_into
-from envsnap.sections import Libraries, Package, Packages, Python, Reason, Unknown
+from envsnap.sections import Libraries, Os, Package, Packages, Python, Reason, Unknown
 
-_RELEASE = 3
 _LEFT_OUT = frozenset({Reason.NOT_ASKED, Reason.NOT_RECORDED})
 
 
@@ -34,7 +33,7 @@ def mixed_parts(side: Side) -> Iterator[Said | Open]:
                 if each.copy.family == "cudnn"
             ]  # fmt: skip
             versions = {
-                _release(version)
+                release_of(version)
                 for each in parts
                 if (version := need(each.copy.version, f"{each.path}.version"))
             }
@@ -50,7 +49,7 @@ def mixed_parts(side: Side) -> Iterator[Said | Open]:
 
 
 @fit(
-    "LIB005", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Libraries, Packages, Python),
+    "LIB005", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Libraries, Os, Packages, Python),
     source=CUDNN_ABI,
 )  # fmt: skip
 def older_than_built_with(pair: Pair) -> Iterator[Said]:
@@ -60,8 +59,9 @@ def older_than_built_with(pair: Pair) -> Iterator[Said]:
     they ask for; an older minor may.
     """
     side = pair.found
-    torch = None if _is_left_out(side) else published_torch(side)
-    here = None if torch is None else _in_use(side)
+    has_torch = not _is_left_out(side) and torch_of(side) is not None
+    here = _in_use(side) if has_torch else None
+    torch = published_torch(side) if here else None
     if torch is None or here is None:
         return
     build = torch_cuda.variant(torch.version, machine=machine(side))
@@ -77,10 +77,10 @@ def older_than_built_with(pair: Pair) -> Iterator[Said]:
         return
     yield Said(
         "cuDNN", Outcome.BLOCKS if ours[:1] != built[:1] else Outcome.DEGRADES,
-        f"torch {torch.version} is built with cuDNN {_release(pin)}; {here.where} is "
-        f"{_release(here.version)}",
+        f"torch {torch.version} is built with cuDNN {release_of(pin)}; {here.where} is "
+        f"{release_of(here.version)}",
         remedy=f"cuDNN {'.'.join(map(str, built))} or a newer one of its major",
-        wanted=_release(pin), found=_release(here.version), rests_on=build,
+        wanted=release_of(pin), found=release_of(here.version), rests_on=build,
     )  # fmt: skip
 
 
@@ -120,7 +120,3 @@ def _in_use(side: Side) -> _InUse | None:
         if name.startswith("nvidia-cudnn"):
             return _InUse(package.version, f"{package.name} here")
     return None
-
-
-def _release(version: str) -> str:
-    return ".".join(version.split(".")[:_RELEASE])

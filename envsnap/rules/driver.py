@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envsnap._typing import Literal
-from envsnap.facts import Looked, cuda_driver, gpu_arch, parse_driver
+from envsnap.facts import Looked, cuda_driver, parse_driver
 from envsnap.rules._code import numbers_of
 from envsnap.rules._core import (
     NeedError,
@@ -19,17 +19,15 @@ from envsnap.rules._core import (
     not_decidable,
 )
 from envsnap.rules._cuda import Need, computes_on_gpu, major, needs
-from envsnap.rules._driver import compat_of, driver_of, judged_gpus, version_of
-from envsnap.rules._findings import Condition, Outcome, Scope
+from envsnap.rules._driver import compat_of, driver_of, matters, version_of
+from envsnap.rules._findings import Condition, Level, Outcome, Scope
 from envsnap.rules._sources import (
     CUDA_COMPATIBILITY,
-    CUDA_FAQ,
     DRIVER_MATRIX,
     DRIVER_MISMATCH,
     FORWARD,
     KERNEL_MODULES,
 )
-from envsnap.rules._views import sm
 from envsnap.sections import (
     Gpu,
     Os,
@@ -38,6 +36,8 @@ from envsnap.sections import (
     Reason,
     Unknown,
 )
+
+_GEFORCE = "GeForce"
 
 
 @fit(
@@ -66,7 +66,7 @@ def helped_outside(pair: Pair) -> Iterator[Said]:
     The driver is too old for the CUDA that the packages are built for; natively a cuda-compat
     package makes up for it. An image needs one of its own.
     """
-    driver = driver_of(pair.found) if needs(pair.wanted) else None
+    driver = driver_of(pair.found) if _asked(pair) else None
     if driver is None or driver.compat is None:
         return
     said = _too_old(pair)
@@ -76,7 +76,7 @@ def helped_outside(pair: Pair) -> Iterator[Said]:
 
 def _too_old(pair: Pair) -> Said | None:
     """What is to be said of a driver that is too old; None where it is not."""
-    asked = needs(pair.wanted)
+    asked = _asked(pair)
     version = version_of(pair.found) if asked else None
     if version is None:
         return None
@@ -94,6 +94,16 @@ def _too_old(pair: Pair) -> Said | None:
     )  # fmt: skip
 
 
+def _asked(pair: Pair) -> tuple[Need, ...]:
+    """What asks for a driver; nothing where there is none at all, which GPU001 says."""
+    try:
+        return needs(pair.wanted)
+    except NeedError:
+        if driver_of(pair.found) is None:
+            return ()
+        raise
+
+
 def _is_helped_for_sure(pair: Pair, asked: Need) -> bool:
     """Whether cuda-compat is known to be in use and as new as that: else the note is true."""
     try:
@@ -109,12 +119,25 @@ def _majors(pair: Pair) -> set[str]:
 
 def _helped(pair: Pair, *cuda: str) -> bool:
     """Whether cuda-compat is in use and serves each of these CUDA versions."""
+    if _is_of_no_use(pair.found):
+        return False
     compat = compat_of(pair.found)
     path = pair.found.path("gpu.driver.compat")
     if compat is None or not need(compat.used, f"{path}.used"):
         return False
     served = numbers_of(need(compat.cuda, f"{path}.cuda"))
     return all(numbers_of(each) <= served for each in cuda)
+
+
+def _is_of_no_use(side: Side) -> bool:
+    """Whether a cuda-compat that nobody looked for would refuse every card: all are GeForce."""
+    driver, served = driver_of(side), cuda_driver.forward_compatibility()
+    devices = side.need(Gpu).devices
+    if driver is None or not isinstance(driver.compat, Unknown) or isinstance(devices, Unknown):
+        return False
+    names = [each.name for each in devices if each.vendor == "nvidia"]
+    is_told = isinstance(served, Looked) and not served.value.geforce and bool(names)
+    return is_told and all(isinstance(each, str) and _GEFORCE in each for each in names)
 
 
 @fit(
@@ -129,7 +152,7 @@ def older_minor(pair: Pair) -> Iterator[Said | Condition]:
     compile at run time (Triton, Numba, CuPy, JAX) mostly bring a compiler that avoids it;
     whether it does is not judged.
     """
-    asked = [each for each in needs(pair.wanted) if "." in each.cuda]
+    asked = [each for each in _asked(pair) if "." in each.cuda]
     version = version_of(pair.found) if asked else None
     if version is None:
         return
@@ -154,36 +177,6 @@ def older_minor(pair: Pair) -> Iterator[Said | Condition]:
 
 
 @fit(
-    "DRV003",
-    scope=Scope.BOTH,
-    worst=Outcome.BLOCKS,
-    reads=(Gpu, Packages, Python),
-    source=DRIVER_MATRIX,
-)
-def dropped(pair: Pair) -> Iterator[Said]:
-    """A driver branch that no longer knows the GPU does not drive it.
-
-    R580 is the last branch for Maxwell, Pascal and Volta, R470 for Kepler.
-    """
-    side = pair.found
-    version = version_of(side) if _matters(pair) else None
-    if version is None:
-        return
-    branch = (parse_driver(version) or (0,))[0]
-    for place, device in judged_gpus(side):
-        capability = need(device.compute_capability, f"{place}.compute_capability")
-        arch = None if capability is None else gpu_arch.by_capability(capability)
-        if isinstance(arch, Looked) and branch > (arch.value.last_driver_branch or branch):
-            yield Said(
-                "driver", Outcome.BLOCKS,
-                f"driver {version} drives no {arch.value.architecture} GPU; the last branch that "
-                f"does is R{arch.value.last_driver_branch}",
-                remedy=f"a driver of the branch R{arch.value.last_driver_branch}",
-                found=version, rests_on=arch,
-            )  # fmt: skip
-
-
-@fit(
     "DRV004",
     scope=Scope.BOTH,
     worst=Outcome.BLOCKS,
@@ -197,7 +190,7 @@ def mismatch(pair: Pair) -> Iterator[Said]:
     the driver was upgraded and the machine not rebooted.
     """
     side = pair.found
-    driver = driver_of(side) if _matters(pair) else None
+    driver = driver_of(side) if matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return  # under WSL and on Tegra the module is another matter
     version = driver.version
@@ -217,15 +210,16 @@ def mismatch(pair: Pair) -> Iterator[Said]:
 
 
 @fit(
-    "DRV005", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python), source=CUDA_FAQ
-)
+    "DRV005", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python),
+    source=KERNEL_MODULES,
+)  # fmt: skip
 def not_loaded(pair: Pair) -> Iterator[Said]:
     """Without its kernel module no program reaches the GPU.
 
     An NVIDIA GPU is there; its kernel module is not loaded.
     """
     side = pair.found
-    driver = driver_of(side) if _matters(pair) else None
+    driver = driver_of(side) if matters(pair) else None
     if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
         return
     if need(driver.kernel_module, side.path("gpu.driver.kernel_module")) is None:
@@ -235,59 +229,17 @@ def not_loaded(pair: Pair) -> Iterator[Said]:
         )  # fmt: skip
 
 
-@fit(
-    "DRV007", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python),
-    source=KERNEL_MODULES,
+@drift(
+    "DRV006", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu, Packages, Python),
+    source=DRIVER_MATRIX, lowers=Level.SAME_ARCHITECTURE,
 )  # fmt: skip
-def other_module(pair: Pair) -> Iterator[Said]:
-    """This kernel module does not drive the GPU, and programs do not see it.
-
-    NVIDIA's open kernel module drives Turing and later, the proprietary one nothing after
-    Hopper. Judged are the GPUs that the driver does not show.
-    """
-    side = pair.found
-    driver = driver_of(side) if _matters(pair) else None
-    if driver is None or need(side.need(Gpu).platform, side.path("gpu.platform")) != "pci":
-        return
-    for path, device in judged_gpus(side):
-        capability = need(device.compute_capability, f"{path}.compute_capability")
-        if capability is None or all(_drives(each, capability) for each in _FLAVOURS):
-            continue
-        flavour = need(driver.flavour, side.path("gpu.driver.flavour"))
-        if flavour in _FLAVOURS and not _drives(flavour, capability):
-            shown_by = need(device.shown_by, f"{path}.shown_by")
-            if _DRIVEN.isdisjoint(shown_by):  # else it does drive it, whatever the tables say
-                yield _not_driven(flavour, capability)
-
-
-_FLAVOURS = ("open", "proprietary")
-
-
-def _drives(flavour: str, capability: str) -> bool:
-    """Whether that kernel module drives such a GPU."""
-    known = look_up(cuda_driver.kernel_module(flavour), "gpu.driver.flavour").value
-    first, last = known.first_compute_capability, known.last_compute_capability
-    asked = numbers_of(capability)
-    return numbers_of(first or "0") <= asked <= numbers_of(last or capability)
-
-
-def _not_driven(flavour: str, capability: str) -> Said:
-    other = "proprietary" if flavour == "open" else "open"
-    return Said(
-        "kernel module", Outcome.BLOCKS,
-        f"the {flavour} kernel module does not drive {sm(capability)}",
-        remedy=f"install the {other} kernel module of the same driver", found=flavour,
-    )  # fmt: skip
-
-
-_DRIVEN = frozenset({"nvml", "nvidia-smi", "proc"})
-
-
-@drift("DRV006", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDA_FAQ)
 def version_differs(pair: Pair) -> Iterator[Said]:
     """A newer driver runs what was built for an older one.
 
     CUDA keeps this promise across all versions. Whether a driver is too old is DRV001's matter.
+    Code that is compiled for the GPU keeps its bits; PTX is compiled by the driver, and another
+    branch has another compiler: where packages compute on the GPU, the same bits can be expected
+    as far as one architecture keeps them.
     """
     wanted = driver_of(pair.wanted)
     if wanted is None:
@@ -298,12 +250,33 @@ def version_differs(pair: Pair) -> Iterator[Said]:
         return  # GPU001 says it
     ours = need(found.version, pair.found.path("gpu.driver.version"))
     if theirs != ours:
-        yield Said("driver", Outcome.NOTE, f"driver {theirs} -> {ours}", wanted=theirs, found=ours)
+        said = Said(
+            "driver", Outcome.NOTE, f"driver {theirs} -> {ours}", wanted=theirs, found=ours,
+            why=_why_older(pair, ours) if _numbers(ours) < _numbers(theirs) else None,
+        )  # fmt: skip
+        if theirs.partition(".")[0] == ours.partition(".")[0]:
+            yield said
+            return
+        compiled = said._replace(lowers=Level.SAME_ARCHITECTURE)
+        try:
+            computes = computes_on_gpu(pair.wanted)
+        except NeedError:
+            yield said
+            raise
+        yield compiled if computes else said
 
 
-def _matters(pair: Pair) -> bool:
-    """Whether anything asks for the driver. A machine's own health is judged in any case."""
-    return pair.is_one or computes_on_gpu(pair.wanted)
+def _why_older(pair: Pair, ours: str) -> str:
+    """What an older driver means to the packages: the promise is made for newer ones."""
+    try:
+        floors = {_floor(pair, each).value.lowest: each.cuda for each in needs(pair.wanted)}
+    except NeedError:
+        return "An older driver; whether it is new enough could not be told"
+    if not floors:
+        return "An older driver, and no package that asks for one"
+    lowest = max(floors, key=_numbers)
+    asks = f"An older driver: CUDA {major(floors[lowest])} asks for {lowest}"
+    return asks if _numbers(ours) < _numbers(lowest) else f"{asks}, so {ours} is enough"
 
 
 def _floor(pair: Pair, asked: Need) -> Looked[cuda_driver.Floor]:
@@ -327,3 +300,7 @@ def _is_older(side: Side, version: str, than: str) -> bool:
     if ours is None or theirs is None:
         not_decidable(side.path("gpu.driver.version"), f"{version} is no driver version")
     return ours < theirs
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return parse_driver(version) or ()

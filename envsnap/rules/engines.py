@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap.rules._core import Pair, Said, Side, fit, need
-from envsnap.rules._cuda import computes_on_gpu
+from envsnap.rules._core import Pair, Said, Side, drift, fit, need
+from envsnap.rules._cuda import computes_on_gpu, is_machine_alone
 from envsnap.rules._findings import Outcome, Scope
-from envsnap.rules._sources import APPTAINER_GPU, NVIDIA_TOOLKIT
-from envsnap.rules._views import visible_gpus
+from envsnap.rules._sources import APPTAINER_GPU, NVIDIA_TOOLKIT, SHARED_MEMORY
+from envsnap.rules._views import active, gib, visible_gpus
 from envsnap.sections import Container, Engine, Engines, Gpu, Packages, Python
 
 _OWN_GPU = ("apptainer", "singularity")
 """Engines that bind the driver in by themselves (--nv)."""
+_USUAL_SHM_MIB = 64
+"""What Docker gives a container that asks for no more."""
+_GIB = 1024
 
 
 @fit(
@@ -52,8 +55,12 @@ def no_gpu_in_containers(pair: Pair) -> Iterator[Said]:
         return
     engines = _engines(pair.found)
     usable = [each for each in engines if each.usable is True]
-    if not usable or any(each.name in _OWN_GPU for each in usable):
-        return  # ENG001 says it, or there is no need for the toolkit
+    if not usable:
+        for each in engines:
+            need(each.usable, pair.found.path(f"engines.found.{each.name}.usable"))
+        return  # ENG001 says it
+    if any(each.name in _OWN_GPU for each in usable):
+        return  # there is no need for the toolkit
     if not any(each.vendor == "nvidia" for each in visible_gpus(pair.found)):
         return  # GPU001 says it
     if need(pair.found.need(Gpu).platform, pair.found.path("gpu.platform")) != "pci":
@@ -70,6 +77,36 @@ def no_gpu_in_containers(pair: Pair) -> Iterator[Said]:
         "container GPU", Outcome.BLOCKS, f"{usable[0].name} has no NVIDIA container toolkit here",
         remedy="install the NVIDIA container toolkit, or Apptainer",
     )  # fmt: skip
+
+
+@drift(
+    "ENG003", scope=Scope.NATIVE, worst=Outcome.DEGRADES,
+    reads=(Container, Engines, Packages, Python), source=SHARED_MEMORY,
+)  # fmt: skip
+def shared_memory(pair: Pair) -> Iterator[Said]:
+    """PyTorch's data loaders with worker processes stop with a bus error.
+
+    Workers hand their batches over in /dev/shm. Docker gives a container 64 MiB of it unless it
+    is asked for more; the wanted machine had more. Judged is a found side that is a container:
+    elsewhere it is a share of the machine's memory.
+    """
+    if is_machine_alone(pair.wanted) or "torch" not in active(pair.wanted):
+        return
+    theirs = need(pair.wanted.need(Engines).shm_mib, pair.wanted.path("engines.shm_mib"))
+    if theirs is None or theirs <= _USUAL_SHM_MIB or not _is_inside(pair.found):
+        return
+    ours = need(pair.found.need(Engines).shm_mib, pair.found.path("engines.shm_mib"))
+    if ours is None or ours <= _USUAL_SHM_MIB:
+        here = "none" if ours is None else _size(ours)
+        yield Said(
+            "shared memory", Outcome.DEGRADES, f"shared memory: {_size(theirs)} -> {here}",
+            remedy="start the container with --ipc=host, or --shm-size and a size",
+            wanted=_size(theirs), found=here,
+        )  # fmt: skip
+
+
+def _size(mib: int) -> str:
+    return gib(mib) if mib >= _GIB else f"{mib} MiB"
 
 
 def _is_inside(side: Side) -> bool:

@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping
 
 from envsnap.facts import Looked, determinism
 from envsnap.rules._core import Open, Pair, Said, Side, drift, need
-from envsnap.rules._cuda import computes_on_gpu
-from envsnap.rules._findings import Condition, Outcome, Scope
-from envsnap.rules._sources import CUBLAS, TORCH_RANDOMNESS
-from envsnap.rules._views import shell_line, visible_gpus
-from envsnap.sections import Environ, Gpu, Packages, Python, Reason, Unknown
+from envsnap.rules._findings import Outcome, Scope
+from envsnap.rules._sources import TORCH_RANDOMNESS
+from envsnap.rules._views import shell_line
+from envsnap.sections import Environ, Reason, Unknown
 
 _CHANGES = ("numerics", "determinism", "order of sums", "algorithm choice", "which libraries load")
 _THREADS = ("OMP_", "KMP_", "VECLIB_")
 _LONGEST = 24
 _CUT = "/..."
 _ANONYMOUS = Unknown(Reason.NOT_ASKED, "cut by --anonymous")
-_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @drift(
@@ -58,22 +56,6 @@ def _remedy(name: str, value: str | None) -> str | None:
     if value is None:
         return shell_line("unset", name)
     return None if "{" in value else shell_line("export", f"{name}={value}")
-
-
-@drift(
-    "ENV002", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Environ, Gpu, Packages, Python),
-    source=CUBLAS,
-)  # fmt: skip
-def not_deterministic(pair: Pair) -> Iterator[Condition]:
-    """Without it cuBLAS may give other digits from run to run.
-
-    Programs that run on several CUDA streams get the same bits from cuBLAS only with
-    CUBLAS_WORKSPACE_CONFIG set to :4096:8 or :16:8. No difference between two machines; it
-    lowers what can be promised.
-    """
-    computes = visible_gpus(pair.wanted) and computes_on_gpu(pair.wanted)
-    if computes and _CUBLAS not in _variables(pair.wanted):
-        yield Condition(code="ENV002", text=f"{_CUBLAS} was not set at capture")
 
 
 def _variables(side: Side) -> Mapping[str, str]:

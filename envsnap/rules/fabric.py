@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from envsnap._typing import NamedTuple
-from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, need
+from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, health, need
 from envsnap.rules._findings import Outcome, Scope
-from envsnap.rules._sources import NCCL_ORDER
+from envsnap.rules._sources import ENVSNAP, LOCKED_MEMORY
 from envsnap.rules._views import asked_for
-from envsnap.sections import Fabric
+from envsnap.sections import Engines, Fabric
+
+_ENOUGH_KIB = 1024 * 1024
+"""Below a GiB the buffers of common messages do not fit."""
+_KIB = 1024
 
 
 class _Part(NamedTuple):
@@ -19,7 +23,7 @@ class _Part(NamedTuple):
     words: Callable[[Side, Fabric], str]
 
 
-@drift("FAB001", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Fabric,), source=NCCL_ORDER)
+@drift("FAB001", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Fabric,), source=ENVSNAP)
 def other_fabric(pair: Pair) -> Iterator[Said | Open]:
     """A program on one machine does not notice; one on several runs at another speed.
 
@@ -39,6 +43,27 @@ def other_fabric(pair: Pair) -> Iterator[Said | Open]:
                 part.title, Outcome.NOTE, f"{part.title}: {theirs} -> {ours}",
                 wanted=theirs, found=ours,
             )  # fmt: skip
+
+
+@health(
+    "FAB002", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Engines, Fabric), source=LOCKED_MEMORY
+)
+def locked_memory(side: Side) -> Iterator[Said]:
+    """Adapters ask for more memory that may not be moved than they can have.
+
+    InfiniBand and RoCE reach only memory that is locked, as MPI's buffers are; under a low limit
+    (ulimit -l) that fails, or goes the slower way. A job may have another limit than the shell.
+    """
+    known = need(asked_for(side, Fabric).adapters, side.path("fabric.adapters"))
+    if not known:
+        return
+    limit = need(side.need(Engines).locked_memory_kib, side.path("engines.locked_memory_kib"))
+    if limit is not None and limit < _ENOUGH_KIB:
+        size = f"{limit} KiB" if limit < _KIB else f"{limit // _KIB} MiB"
+        yield Said(
+            "locked memory", Outcome.NOTE, f"{size} may be locked, beside {known[0].name}",
+            remedy="ulimit -l unlimited, in the job; it takes the administrator to raise the limit",
+        )  # fmt: skip
 
 
 def _adapters(side: Side, fabric: Fabric) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envsnap.rules._core import Pair, Said, Side, drift, health, need
-from envsnap.rules._cuda import computes_on_gpu
+from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, health, need
+from envsnap.rules._cuda import computes_on_gpu, is_machine_alone
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import (
     CUBLAS,
@@ -13,21 +13,27 @@ from envsnap.rules._sources import (
     CUDNN,
     ENVSNAP,
     NCCL_ORDER,
+    NO_DEVICE,
+    OUT_OF_MEMORY,
 )
-from envsnap.rules._views import GpuKind, gib, gpu_peaks, sm, visible_gpus
-from envsnap.sections import Gpu, Packages, Python, Run
+from envsnap.rules._views import GpuKind, gib, gpu_peaks, looked_into, sm, visible_gpus
+from envsnap.rules.login_node import job_with_gpu
+from envsnap.sections import Device, Gpu, Packages, Python, Run, Unknown
 
 _LESS = 0.97  # ECC and firmware take a share of the same card's memory
 
 
 @drift(
-    "GPU001", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python), source=ENVSNAP
-)
+    "GPU001", scope=Scope.BOTH, worst=Outcome.BLOCKS, reads=(Gpu, Packages, Python, Run),
+    source=NO_DEVICE,
+)  # fmt: skip
 def no_gpu(pair: Pair) -> Iterator[Said]:
     """What asks for the GPU stops; what can do without it runs on the processor.
 
     The wanted environment had a GPU and packages that compute on one, and no program sees a GPU
-    of that vendor on the found machine. A container uses the machine's GPU.
+    of that vendor on the found machine: what is built for one vendor's does not run on
+    another's. A container uses the machine's GPU. Where `envsnap run` recorded a run that ended
+    well and held no GPU memory, it is a note.
     """
     wanted = visible_gpus(pair.wanted)
     if not wanted or not computes_on_gpu(pair.wanted):
@@ -40,14 +46,37 @@ def no_gpu(pair: Pair) -> Iterator[Said]:
         if vendors & {each.vendor for each in visible_gpus(pair.found)}:
             return
         hidden = need(gpu.hidden, pair.found.path("gpu.hidden"))
-    remedy: str | None = f"a machine with {_article(wanted[0].vendor)} GPU"
-    if hidden:  # what is wrong with the driver is the driver rules' matter, and so is its remedy
-        by_variable = "_VISIBLE_DEVICES" in hidden
-        remedy = "show it to programs (CUDA_VISIBLE_DEVICES)" if by_variable else None
-    yield Said(
-        "GPU", Outcome.BLOCKS, f"{wanted[0].title} -> {hidden or 'no such GPU'}",
-        remedy=remedy, wanted=wanted[0].title, found="none",
+    what = f"{wanted[0].title} -> {hidden or _no_such(devices)}"
+    said = Said(
+        "GPU", Outcome.BLOCKS, what, wanted=wanted[0].title, found="none",
+        remedy=job_with_gpu(pair)
+        or _way_to_a_gpu(wanted[0].vendor, hidden, has_other=bool(devices)),
     )  # fmt: skip
+    if _ran_without(pair.wanted):
+        said = said._replace(outcome=Outcome.NOTE, why="the recorded run held no memory on one")
+    yield said
+
+
+def _no_such(devices: tuple[Device, ...]) -> str:
+    """'no such GPU', and which one is there instead."""
+    if not devices or isinstance(devices[0].name, Unknown):
+        return "no such GPU"
+    return f"no such GPU, but {devices[0].name}"
+
+
+def _way_to_a_gpu(vendor: str, hidden: str | None, *, has_other: bool) -> str | None:
+    """What the reader can do; what is wrong with a driver is the driver rules' matter."""
+    if hidden:
+        by_variable = "_VISIBLE_DEVICES" in hidden
+        return "show it to programs (CUDA_VISIBLE_DEVICES)" if by_variable else None
+    other = ", or packages built for the one that is here" if has_other else ""
+    return f"a machine with {_article(vendor)} GPU{other}"
+
+
+def _ran_without(side: Side) -> bool:
+    """Whether a run that ended well was recorded, and held no memory on a GPU."""
+    run = looked_into(side, Run)
+    return run is not None and run.exit_status == 0 and gpu_peaks(side) is None
 
 
 @drift(
@@ -57,9 +86,9 @@ def other_kind(pair: Pair) -> Iterator[Said]:
     """The same bits are promised within one kind of GPU only (cuDNN).
 
     The compute capability differs. Libraries take other kernels for each, and cuDNN promises
-    the same bits on the same architecture alone.
+    the same bits on the same architecture alone. AMD's GPUs are GPU020's matter.
     """
-    wanted = _computing(pair)
+    wanted = _but_amds(_computing(pair))
     theirs = {_capability(each) for each in wanted}
     for found in _distinct(_counterparts(pair, wanted)):
         ours = _capability(found)
@@ -79,8 +108,9 @@ def other_size(pair: Pair) -> Iterator[Said]:
 
     cuBLAS promises the same bits on GPUs of the same architecture and the same number of
     streaming multiprocessors only: an H100 of another form, or a MIG slice, is another size.
+    AMD's GPUs are GPU020's matter.
     """
-    wanted = _computing(pair)
+    wanted = _but_amds(_computing(pair))
     theirs = {need(each.multiprocessors, f"{each.path}.multiprocessors") for each in wanted}
     for found in _distinct(_counterparts(pair, wanted)):
         ours = need(found.multiprocessors, f"{found.path}.multiprocessors")
@@ -94,7 +124,7 @@ def other_size(pair: Pair) -> Iterator[Said]:
 
 @drift(
     "GPU005", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Packages, Python, Run),
-    source=ENVSNAP,
+    source=OUT_OF_MEMORY,
 )  # fmt: skip
 def less_memory(pair: Pair) -> Iterator[Said]:
     """What filled the wanted GPU's memory does not fit.
@@ -146,20 +176,28 @@ def other_number(pair: Pair) -> Iterator[Said]:
 @drift(
     "GPU008", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu, Packages, Python), source=ENVSNAP
 )
-def unused(pair: Pair) -> Iterator[Said]:
+def unused(pair: Pair) -> Iterator[Said | Open]:
     """Nothing that is installed computes on a GPU.
 
     The two machines' GPUs differ, and no package of the wanted environment is known to use one.
+    Where it is not known what is installed, they are named, and what it means is left open.
     """
     wanted, found = visible_gpus(pair.wanted), visible_gpus(pair.found)
-    if computes_on_gpu(pair.wanted) and wanted:
-        return
+    unknown, why = None, None
+    try:
+        if computes_on_gpu(pair.wanted) and (wanted or not is_machine_alone(pair.wanted)):
+            return  # GPU019 says it where a GPU computes now and none did
+    except NeedError as error:
+        unknown = Open(error.path, error.reason)
+        why = "whether what is installed computes on a GPU is not known"
     theirs, ours = ([_title(each) for each in side] for side in (wanted, found))
     if sorted(theirs) != sorted(ours):
         yield Said(
-            "GPU", Outcome.NOTE, f"{_titles(theirs)} -> {_titles(ours)}",
+            "GPU", Outcome.NOTE, f"{_titles(theirs)} -> {_titles(ours)}", why=why,
             wanted=_titles(theirs), found=_titles(ours),
         )  # fmt: skip
+        if unknown is not None:
+            yield unknown
 
 
 @health("GPU010", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDA_VARIABLES)
@@ -170,7 +208,9 @@ def hidden(side: Side) -> Iterator[Said]:
     """
     why = need(side.need(Gpu).hidden, side.path("gpu.hidden"))
     if why is not None:
-        yield Said("GPU", Outcome.NOTE, why)
+        is_containers = "NVIDIA_VISIBLE_DEVICES" in why.replace("CUDA_VISIBLE_DEVICES", "")
+        remedy = "docker run --gpus all, or apptainer exec --nv" if is_containers else None
+        yield Said("GPU", Outcome.NOTE, why, remedy=remedy)
 
 
 @health("GPU011", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Gpu,), source=CUDNN)
@@ -191,6 +231,10 @@ def _computing(pair: Pair) -> tuple[GpuKind, ...]:
     """The wanted GPUs, if there are packages that compute on them."""
     wanted = visible_gpus(pair.wanted)
     return wanted if wanted and computes_on_gpu(pair.wanted) else ()
+
+
+def _but_amds(gpus: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:
+    return tuple(each for each in gpus if each.vendor != "amd")
 
 
 def _counterparts(pair: Pair, wanted: tuple[GpuKind, ...]) -> tuple[GpuKind, ...]:

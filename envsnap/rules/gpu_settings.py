@@ -9,16 +9,17 @@ from envsnap.facts import gpu_arch
 from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, look_up, need
 from envsnap.rules._cuda import computes_on_gpu, is_machine_alone
 from envsnap.rules._findings import Outcome, Scope
-from envsnap.rules._sources import CUDA_FAQ, NCCL_ORDER, TF32
-from envsnap.rules._views import active, visible_gpus
+from envsnap.rules._sources import GPU_SETTINGS, NCCL_ORDER, TF32
+from envsnap.rules._views import active, all_are_listed, visible_gpus
 from envsnap.sections import Device, Environ, Fact, Gpu, Packages, Python
 
 _OFF = ("0", "off", "false")
 _OVERRIDE = "NVIDIA_TF32_OVERRIDE"
-_USES_TF32 = {
-    "torch": "convolutions of PyTorch", "tensorflow": "matrix products of TensorFlow",
-}  # fmt: skip
-"""Frameworks that use TensorFloat-32 for float32 unless they are told otherwise."""
+_TORCH_MATMUL = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"
+_JAX_MATMUL = "JAX_DEFAULT_MATMUL_PRECISION"
+_FULL = ("highest", "float32", "f32_f32_f32")
+_FIRST, _LAST = (1, 7), (1, 11)
+"""The releases of PyTorch that use it for matrix products; from the first one for convolutions."""
 
 
 @drift(
@@ -28,8 +29,10 @@ _USES_TF32 = {
 def tf32(pair: Pair) -> Iterator[Said]:
     """TensorFloat-32 keeps ten bits of a number: results differ in the third digit.
 
-    Ampere and later GPUs compute float32 in it where a framework allows it, and frameworks
-    allow it by default, at least for convolutions; older GPUs do not have it. With
+    Ampere and later GPUs compute float32 in it where a framework allows it, and older GPUs do
+    not have it. PyTorch allows it for what cuDNN computes (convolutions, recurrent layers) since
+    1.7, for matrix products from 1.7 to 1.11 or with TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1;
+    TensorFlow for both; JAX for both unless JAX_DEFAULT_MATMUL_PRECISION asks for more. With
     NVIDIA_TF32_OVERRIDE=0 no NVIDIA library uses it. What the program itself sets is not known.
     """
     if is_machine_alone(pair.wanted) or not computes_on_gpu(pair.wanted):
@@ -37,17 +40,35 @@ def tf32(pair: Pair) -> Iterator[Said]:
     theirs, ours = _have_tf32(pair.wanted), _have_tf32(pair.found)
     if not theirs or not ours or theirs == ours:
         return
-    uses = [words for name, words in _USES_TF32.items() if name in active(pair.wanted)]
     has = pair.found if True in ours else pair.wanted
+    uses = list(_uses(pair.wanted, has))
     if uses and not _is_off(has):
         words = {True: "with it", False: "without it"}
         then, now = (" and ".join(words[each] for each in sorted(one)) for one in (theirs, ours))
         yield Said(
             "TF32", Outcome.NUMERICS, f"float32 {', '.join(uses)}: {then} -> {now}",
-            remedy=f"export {_OVERRIDE}=0" if has is pair.found
-            else "a GPU of Ampere or later, or the wanted results again without it",
+            remedy=f"export {_OVERRIDE}=0" if has is pair.found else None,
             wanted=then, found=now,
         )  # fmt: skip
+
+
+def _uses(wanted: Side, has: Side) -> Iterator[str]:
+    """What computes in it, by the wanted packages and the variables where a GPU has it."""
+    packages = active(wanted)
+    torch = packages["torch"] if "torch" in set(packages) else None
+    if torch is not None:
+        first = tuple(int(part) for part in torch.version.split(".")[:2] if part.isdecimal())
+        is_allowed = _variable(has, _TORCH_MATMUL) == "1"
+        if first >= _FIRST and (first <= _LAST or is_allowed):
+            yield "convolutions and matrix products of PyTorch"
+        elif first >= _FIRST:
+            yield "convolutions of PyTorch"
+    if "tensorflow" in set(packages):
+        yield "convolutions and matrix products of TensorFlow"
+    if "jax" in set(packages) and _variable(has, _JAX_MATMUL).lower() not in _FULL:
+        yield "convolutions and matrix products of JAX"
+    if not {"torch", "tensorflow", "jax"} & set(packages):
+        all_are_listed(wanted)
 
 
 def _have_tf32(side: Side) -> frozenset[bool]:
@@ -61,8 +82,12 @@ def _have_tf32(side: Side) -> frozenset[bool]:
 
 
 def _is_off(side: Side) -> bool:
+    return _variable(side, _OVERRIDE).lower() in _OFF
+
+
+def _variable(side: Side, name: str) -> str:
     variables = need(side.need(Environ).variables, side.path("environ.variables"))
-    return variables.get(_OVERRIDE, "").strip().lower() in _OFF
+    return variables.get(name, "").strip()
 
 
 class _Setting(NamedTuple):
@@ -90,7 +115,11 @@ _SETTINGS = (
 
 
 @drift(
-    "GPU014", scope=Scope.BOTH, worst=Outcome.PERF, reads=(Gpu, Packages, Python), source=CUDA_FAQ
+    "GPU014",
+    scope=Scope.BOTH,
+    worst=Outcome.PERF,
+    reads=(Gpu, Packages, Python),
+    source=GPU_SETTINGS,
 )
 def settings(pair: Pair) -> Iterator[Said | Open]:
     """The same model runs at another speed; its digits stay.

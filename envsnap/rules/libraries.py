@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, fit, health
+from envsnap.rules._core import NeedError, Open, Pair, Said, Side, drift, fit, health, need
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._libraries import PACKAGED, Loaded, consumers, loaded, missing, title
 from envsnap.rules._moves import Move, exchanged, moved
 from envsnap.rules._sources import LD_SO
 from envsnap.rules._views import asked_for, few
-from envsnap.sections import Consumer, Libraries, SystemLibraries, Unknown
+from envsnap.sections import Consumer, Environ, Libraries, SystemLibraries, Unknown
 
 _NO_DIGITS = frozenset({"libstdc++", "driver", "cupti", "nvtx", "cufile"})
 """Families on which no digit depends. The driver's library is the driver rules' matter."""
 _ONCE = frozenset({"openmp", "blas"})
 """Families of which one implementation is meant to be in a process, whatever its name."""
 _DRIVERS_OWN = ("libcuda.so", "libnvidia-ml.so", "libnvcuvid.so", "libnvidia-encode.so")
+_UNUSED = "What needs them does not import by itself; what works there does without"
 _NAMED_LIKE_IT = frozenset({
     "libcudnn", "libcublas", "libcudart", "libnccl", "libcufft", "libcurand", "libcusolver",
     "libcusparse", "libnvrtc", "libnvJitLink", "libmpi",
@@ -105,7 +106,7 @@ def _lacking(distribution: str, names: frozenset[str], outcome: Outcome, remedy:
     return Said(
         distribution, outcome,
         f"{few(sorted(names))}, which {distribution} needs, {has_not} not here",
-        remedy=remedy,
+        remedy=remedy, why=None if outcome is Outcome.BLOCKS else _UNUSED,
         wanted="there" if outcome is Outcome.BLOCKS else "missing", found="missing",
     )  # fmt: skip
 
@@ -179,6 +180,23 @@ def two_copies(side: Side) -> Iterator[Said | Open]:
                 f"{title(family)} {stem}", Outcome.NOTE, f"copies of {stem}: {words}",
                 remedy="keep one, or leave LD_LIBRARY_PATH empty",
             )  # fmt: skip
+
+
+@health("ENV010", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Environ,), source=LD_SO)
+def preloaded(side: Side) -> Iterator[Said]:
+    """It comes before every program's own libraries, and answers in their place.
+
+    LD_PRELOAD is set: an allocator, a profiler, another BLAS. Where two sides differ in it,
+    ENV001 says so.
+    """
+    variables = need(side.need(Environ).variables, side.path("environ.variables"))
+    value = variables.get("LD_PRELOAD", "").strip()
+    if value:
+        names = sorted(each.rpartition("/")[2] for each in value.replace(":", " ").split())
+        yield Said(
+            "LD_PRELOAD", Outcome.NOTE, f"LD_PRELOAD loads {few(names)} into every program",
+            remedy="unset LD_PRELOAD, unless it is meant",
+        )  # fmt: skip
 
 
 def _or_open(side: Side, libraries: Libraries, consumer: Consumer) -> tuple[Loaded, ...] | Open:

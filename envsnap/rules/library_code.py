@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from envsnap._typing import NamedTuple
+from envsnap.facts import gpu_packages
 from envsnap.manifest import canonical_name
 from envsnap.rules._code import (
-    ROOTS,
     capability_of,
     first_toolkit,
     numbers_of,
@@ -22,15 +21,8 @@ from envsnap.rules._cuda import needs
 from envsnap.rules._findings import Outcome, Scope
 from envsnap.rules._sources import CUDA_GUIDE
 from envsnap.rules._views import GpuKind, asked_for, listed, sm, visible_gpus
-from envsnap.sections import CodeFile, Environ, Gpu, GpuCode, Packages, Python
+from envsnap.sections import CodeFile, Environ, Gpu, GpuCode, Packages, Python, Unknown
 
-_MAIN = re.compile(
-    r"torch|tensorflow|tensorflow-cpu-aws|jaxlib|jax-(cuda|rocm)\d+-(plugin|pjrt)|cupy(-cuda\d+x)?"
-    r"|paddlepaddle-gpu|onnxruntime-gpu|nvidia-(cublas|cudnn)(-cu\d+)?"
-)
-"""Packages without whose code nothing runs; the others' is asked for by what uses them."""
-_OPTIONAL = re.compile(r"nvidia-(cufile|cusparselt|nvshmem|cuda-cupti)(-cu\d+)?|triton")
-"""Packages that hold code for few GPUs on purpose, or for a profiler: most programs ask none."""
 _SHOWN = 12
 
 
@@ -55,15 +47,26 @@ def library_code(pair: Pair) -> Iterator[Said | Open]:
     gpus = visible_gpus(pair.found) if files else ()
     for package, those in _by_package(files).items():
         for gpu in _kinds(gpus):
-            yield from _or_open(_judged(pair, package, those, gpu))
+            yield from _or_open(_judged(pair, package, those, gpu), _worst(package, files))
 
 
-def _or_open(said: Iterator[Said]) -> Iterator[Said | Open]:
+def _or_open(said: Iterator[Said], worst: Outcome) -> Iterator[Said | Open]:
     """What is said of one package and GPU; a fact that is missing leaves the others judged."""
     try:
         yield from said
     except NeedError as error:
-        yield Open(error.path, error.reason)
+        yield Open(error.path, error.reason, worst)
+
+
+def _worst(package: str, files: tuple[CodeFile, ...]) -> Outcome:
+    """The worst that a package's code can be found to be, as `_outcome` has it.
+
+    Where a file's owner is unknown, it may be a part of the gravest of all.
+    """
+    if any(isinstance(each.distribution, Unknown) for each in files):
+        return Outcome.BLOCKS
+    kind = gpu_packages.code(package)
+    return {"main": Outcome.BLOCKS, "optional": Outcome.NOTE}.get(kind, Outcome.DEGRADES)
 
 
 def _judged(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> Iterator[Said]:
@@ -72,7 +75,8 @@ def _judged(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> It
     lacking = [each for each in asked if not _serves(pair, each, gpu)]
     if not lacking:
         return
-    roots = ROOTS.get(package, ())
+    _need_owners(pair)
+    roots = gpu_packages.roots(package)
     is_whole = len(lacking) == len(asked) or not set(roots).isdisjoint(_names(lacking))
     outcome = _outcome(pair, package, lacking, is_whole=is_whole)
     if outcome is None:
@@ -88,16 +92,24 @@ def _judged(pair: Pair, package: str, files: list[CodeFile], gpu: GpuKind) -> It
     )  # fmt: skip
 
 
+def _need_owners(pair: Pair) -> None:
+    """End here where a library's owner is unknown: how much depends on it cannot be told."""
+    path = pair.wanted.path("gpu_code.files")
+    for each in need(pair.wanted.need(GpuCode).files, path):
+        need(each.distribution, f"{path}.{each.location}.distribution")
+
+
 def _outcome(
     pair: Pair, package: str, lacking: list[CodeFile], *, is_whole: bool
 ) -> Outcome | None:
     """How bad it is; None where a part of a package had nothing for its own GPU either."""
-    if is_whole and _MAIN.fullmatch(package):
+    if is_whole and gpu_packages.code(package) == "main":
         return Outcome.BLOCKS
     if pair.is_one or not _ran_there(pair, lacking):
         return Outcome.NOTE if is_whole else None
     is_part_of_nvidias = package.startswith("nvidia-") and not is_whole
-    return Outcome.NOTE if _OPTIONAL.fullmatch(package) or is_part_of_nvidias else Outcome.DEGRADES
+    is_optional = gpu_packages.code(package) == "optional" or is_part_of_nvidias
+    return Outcome.NOTE if is_optional else Outcome.DEGRADES
 
 
 def _ran_there(pair: Pair, files: list[CodeFile]) -> bool:

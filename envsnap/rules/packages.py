@@ -8,19 +8,29 @@ from collections.abc import Iterator, Mapping
 from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
 from envsnap.rules._core import Open, Pair, Said, Side, drift, health, need
-from envsnap.rules._findings import Condition, Outcome, Scope
-from envsnap.rules._sources import DEFAULTS_BLOCKED, ENVSNAP, PYTHON_PATH
-from envsnap.rules._views import active, listed, shell_line
+from envsnap.rules._findings import Condition, Level, Outcome, Scope
+from envsnap.rules._releases import expected_of, how_to_get, is_served, outcome_of, why_of
+from envsnap.rules._sources import (
+    CONDA_NAMES,
+    DEFAULTS_BLOCKED,
+    IMPORT_SYSTEM,
+    PYTHON_PATH,
+    RECORDING,
+    VERSIONING,
+)
+from envsnap.rules._views import active, all_are_listed, listed, shell_line
 from envsnap.sections import Changes, CondaRecord, Fact, Package, Packages, Reason, Unknown
 
 _PLACEHOLDER = "local-package-"
+_NOT_LOOKED_AT = frozenset({Reason.NOT_ASKED, Reason.NOT_RECORDED, Reason.NOT_SUPPORTED})
+"""Without --verify nobody hashed the files, and some have no RECORD: nothing went wrong there."""
 _DEFAULTS = re.compile(
     r"defaults\Z|pkgs/(?:main|free|r|msys2)\b"
     r"|https?://(?:repo\.anaconda\.com|repo\.continuum\.io)/pkgs/"
 )
 
 
-@drift("PKG001", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=ENVSNAP)
+@drift("PKG001", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=IMPORT_SYSTEM)
 def missing(pair: Pair) -> Iterator[Said | Open]:
     """What imports them stops there.
 
@@ -45,32 +55,46 @@ def missing(pair: Pair) -> Iterator[Said | Open]:
             remedy="envsnap build, or install them here",
             wanted=f"{len(wanted)} packages", found=f"{len(wanted) - len(absent)} of them",
         )  # fmt: skip
+    all_are_listed(pair.wanted)
 
 
-@drift("PKG002", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Packages,), source=ENVSNAP)
+@drift(
+    "PKG002", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Packages,), source=VERSIONING,
+    lowers=Level.RUNS,
+)  # fmt: skip
 def other_version(pair: Pair) -> Iterator[Said]:
     """Another version may compute something else.
 
-    The same distribution is installed on both sides in different versions.
+    The same distribution is installed on both sides in different versions. What only installs,
+    fetches, prints or checks (pip, certifi, tqdm) computes nothing: it is a note. Of the others no
+    maker promises the same digits. Within one major version the same conclusions can be expected,
+    for it adds and mends; another major one, and another 0.y, may compute something else, except
+    of BLAS and NVIDIA's libraries, whose functions stay the same and whose algorithms do not. Of
+    what is in no table nobody knows that it computes nothing: it counts as what computes.
     """
     for both in _both(pair):
         if both.wanted.version != both.found.version:
             yield Said(
-                both.name, Outcome.NUMERICS,
+                both.name, outcome_of(both.name),
                 f"{both.name} {both.wanted.version} -> {both.found.version}",
-                remedy=shell_line("pip install", f"{both.name}=={both.wanted.version}"),
+                remedy=how_to_get(both.wanted),
                 wanted=both.wanted.version, found=both.found.version,
+                lowers=expected_of(both.name, both.wanted.version, both.found.version),
+                why=why_of(both.name),
             )  # fmt: skip
 
 
-@drift("PKG003", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Packages,), source=ENVSNAP)
+@drift(
+    "PKG003", scope=Scope.NATIVE, worst=Outcome.NUMERICS, reads=(Packages,), source=RECORDING,
+    lowers=Level.RUNS,
+)  # fmt: skip
 def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
     """The version is the same, the installed files are not.
 
     Compared are the content digests: SHA-256 over the files that the wheel put into
     site-packages. They differ for another build, a local one, or a file that was edited.
     Where an installer left no RECORD, or the distribution's packages state no SHA-256, there
-    is no digest, and name and version must do.
+    is no digest, and name and version must do. What other files compute, nobody has promised.
     """
     by_name: list[str] = []
     for both in _both(pair):
@@ -87,11 +111,12 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
             by_name.append(both.name)
         elif contents[0] != contents[1]:
             yield Said(
-                both.name, Outcome.NUMERICS,
+                both.name, outcome_of(both.name),
                 f"{both.name} {both.wanted.version}: other files under the same version"
                 + _differing(both.found.changes),
                 remedy=f"reinstall {both.name} from the artifact of the wanted side",
                 wanted=str(contents[0])[:12], found=str(contents[1])[:12],
+                lowers=Level.BITWISE if is_served(both.name) else Level.RUNS,
             )  # fmt: skip
     if by_name:
         yield Condition(
@@ -99,8 +124,8 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
         )
 
 
-@drift("PKG004", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
-def other_build(pair: Pair) -> Iterator[Said]:
+@drift("PKG004", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=RECORDING)
+def other_build(pair: Pair) -> Iterator[Said | Open]:
     """Another build of the same content, or from another place.
 
     Version and content agree; the wheel's tags, its build tag, or where it was installed from
@@ -116,7 +141,11 @@ def other_build(pair: Pair) -> Iterator[Said]:
             ("build", wanted.build, found.build),
             ("origin", wanted.origin.kind, found.origin.kind),
         ):
-            if not isinstance(theirs, Unknown) and not isinstance(ours, Unknown) and theirs != ours:
+            if isinstance(theirs, Unknown):
+                yield Open(pair.wanted.path(f"packages.installed.{both.name}.{what}"), theirs)
+            elif isinstance(ours, Unknown):
+                yield Open(pair.found.path(f"packages.installed.{both.name}.{what}"), ours)
+            elif theirs != ours:
                 yield Said(
                     f"{both.name} {what}", Outcome.NOTE,
                     f"{both.name} {wanted.version}: {what} {_words(theirs)} -> {_words(ours)}",
@@ -124,7 +153,7 @@ def other_build(pair: Pair) -> Iterator[Said]:
                 )  # fmt: skip
 
 
-@drift("PKG005", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
+@drift("PKG005", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=IMPORT_SYSTEM)
 def extra(pair: Pair) -> Iterator[Said]:
     """Packages that only the found environment has.
 
@@ -137,12 +166,13 @@ def extra(pair: Pair) -> Iterator[Said]:
         yield Said("more packages", Outcome.NOTE, f"{listed(more, 'package')} more than wanted")
 
 
-@drift("PKG006", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=ENVSNAP)
+@drift("PKG006", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Packages,), source=CONDA_NAMES)
 def conda_libraries(pair: Pair) -> Iterator[Said]:
     """Libraries that conda installed beside Python's own packages.
 
     conda packages that are no Python distribution (BLAS, CUDA, compilers' run times) are
-    compared by name, version, build and, where both are known, the archive's SHA-256.
+    compared by name, version, build and, where both are known, the archive's SHA-256. Another
+    build of one version is the same source compiled anew: the same conclusions can be expected.
     """
     wanted = _conda_only(pair.wanted)
     if not wanted:
@@ -150,6 +180,7 @@ def conda_libraries(pair: Pair) -> Iterator[Said]:
     found = _conda_only(pair.found)
     absent = [name for name in wanted if name not in found]
     if absent:
+        all_are_listed(pair.found)
         yield Said(
             "conda packages", Outcome.BLOCKS, f"{listed(absent, 'conda package')} not installed",
             remedy="envsnap build, or conda install them here",
@@ -158,9 +189,10 @@ def conda_libraries(pair: Pair) -> Iterator[Said]:
         ours = found.get(name)
         if ours is not None and _conda_words(theirs) != _conda_words(ours):
             yield Said(
-                name, Outcome.NUMERICS, f"{name} {_conda_words(theirs)} -> {_conda_words(ours)}",
+                name, outcome_of(name), f"{name} {_conda_words(theirs)} -> {_conda_words(ours)}",
                 remedy=shell_line("conda install", f"{name}={theirs.version}"),
                 wanted=_conda_words(theirs), found=_conda_words(ours),
+                lowers=expected_of(name, theirs.version, ours.version),
             )  # fmt: skip
 
 
@@ -183,7 +215,7 @@ def shadowed(side: Side) -> Iterator[Said]:
             )  # fmt: skip
 
 
-@health("PKG011", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
+@health("PKG011", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=RECORDING)
 def broken(side: Side) -> Iterator[Said]:
     """What is in them cannot be known, nor compared.
 
@@ -203,7 +235,7 @@ def broken(side: Side) -> Iterator[Said]:
 @health(
     "PKG012", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=DEFAULTS_BLOCKED
 )
-def defaults_channel(side: Side) -> Iterator[Said]:
+def defaults_channel(side: Side) -> Iterator[Said | Open]:
     """Where that channel is blocked, as many institutions do, nobody can fetch them.
 
     Some of the environment's packages came from conda's `defaults` channel, whose terms ask
@@ -217,6 +249,10 @@ def defaults_channel(side: Side) -> Iterator[Said]:
         for record in (*(each.conda for each in installed), *_conda_only(side).values())
         if record is not None
     }
+    for name, each in records.items():
+        if isinstance(each, Unknown):
+            yield Open(side.path(f"packages.conda.{name}.channel"), each)
+            break  # one tells that it is open
     blocked = [name for name, each in records.items() if _DEFAULTS.match(_known(each))]
     if blocked:
         yield Said(
@@ -230,16 +266,19 @@ def _known(fact: Fact[str | None]) -> str:
     return fact if isinstance(fact, str) else ""
 
 
-@health("PKG013", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=ENVSNAP)
-def edited(side: Side) -> Iterator[Said]:
+@health("PKG013", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=RECORDING)
+def edited(side: Side) -> Iterator[Said | Open]:
     """What is installed under that name and version is something else.
 
     Files of a distribution differ from what its RECORD states, or are gone: they were edited
     where they lie, or overwritten by another distribution. Only `--verify` finds that out. A
-    comparison with an environment that has the files as they were is PKG003.
+    comparison with an environment that has the files as they were is PKG003, which lowers what
+    can be expected: two environments with the same edits hold the same bytes.
     """
     installed = need(side.need(Packages).installed, side.path("packages.installed"))
     for each in installed:
+        if isinstance(each.changes, Unknown) and each.changes.reason not in _NOT_LOOKED_AT:
+            yield Open(side.path(f"packages.installed.{each.name}.changes"), each.changes)
         words = _differing(each.changes)
         if words:
             yield Said(
@@ -264,11 +303,17 @@ class _Both(NamedTuple):
 
 
 def _both(pair: Pair) -> Iterator[_Both]:
+    """The packages of both sides that may differ: the very same one, with its digest, does not."""
     wanted = active(pair.wanted)
-    found = active(pair.found) if wanted else {}
+    found = dict(active(pair.found)) if wanted else {}  # which answers for other names, too
     for name, each in wanted.items():
-        if name in found and not _is_placeholder(pair, name):
-            yield _Both(name, each, found[name])
+        other = found.get(name)
+        if other is each and isinstance(each.content, str):
+            continue
+        if other is not None and not _is_placeholder(pair, name):
+            yield _Both(name, each, other)
+    for side in pair if wanted else ():
+        all_are_listed(side)
 
 
 def _is_of_distribution(both: _Both) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from envsnap.rules._core import Pair, Said, Side, fit, health, need
 from envsnap.rules._findings import Outcome, Scope
-from envsnap.rules._sources import ENVSNAP
+from envsnap.rules._sources import ENVSNAP, OUT_OF_MEMORY
 from envsnap.rules._views import asked_for, gib, gpu_peaks, visible_gpus
 from envsnap.sections import Gpu, Memory, Run
 
 
-@fit("RUN001", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Run), source=ENVSNAP)
+@fit("RUN001", scope=Scope.BOTH, worst=Outcome.DEGRADES, reads=(Gpu, Run), source=OUT_OF_MEMORY)
 def gpu_memory(pair: Pair) -> Iterator[Said]:
     """The run that was recorded needed more; it does not fit as it is.
 

@@ -5,13 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envsnap.facts import Looked, manylinux
-from envsnap.rules._core import Open, Pair, Said, drift, fit, look_up, need
-from envsnap.rules._findings import Outcome, Scope
-from envsnap.rules._sources import ENVSNAP, GLIBC_MATH, PLATFORM_TAGS
-from envsnap.rules._views import active, asked_for
-from envsnap.sections import Os, Packages, SystemLibraries, Unknown
+from envsnap.rules._core import (
+    Open,
+    Pair,
+    Said,
+    Side,
+    drift,
+    fit,
+    look_up,
+    need,
+    not_decidable,
+)
+from envsnap.rules._findings import Condition, Outcome, Scope
+from envsnap.rules._sources import (
+    GLIBC_MATH,
+    GLIBCXX,
+    IMAGE_PLATFORMS,
+    KERNEL_ABI,
+    MODULES,
+    PLATFORM_TAGS,
+    WSL,
+)
+from envsnap.rules._views import active, asked_for, few, looked_into, shell_line
+from envsnap.sections import Libraries, Os, Packages, Scheduler, SystemLibraries, Unknown
 
 _GLIBC = "GLIBC_"
+_GLIBCXX = "GLIBCXX_"
+_CXX = "libstdc++"
+_CXX_FILE = (6, 0)
+"""What all releases of its file are called: libstdc++.so.6.0.30."""
 _SHOWN = 3
 _NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -44,7 +66,7 @@ def other_architecture(pair: Pair) -> Iterator[Said]:
         )  # fmt: skip
 
 
-@drift("SYS003", scope=Scope.CONTAINER, worst=Outcome.BLOCKS, reads=(Os,), source=ENVSNAP)
+@drift("SYS003", scope=Scope.CONTAINER, worst=Outcome.BLOCKS, reads=(Os,), source=IMAGE_PLATFORMS)
 def container_architecture(pair: Pair) -> Iterator[Said]:
     """An image holds programs for one processor architecture.
 
@@ -60,6 +82,23 @@ def container_architecture(pair: Pair) -> Iterator[Said]:
         f"an image for {theirs} on {ours}" + ("" if system == "Linux" else ": emulated, slow"),
         remedy=f"a machine with {theirs}", wanted=theirs, found=ours,
     )  # fmt: skip
+
+
+@fit("SYS014", scope=Scope.CONTAINER, worst=Outcome.BLOCKS, reads=(Os,), source=IMAGE_PLATFORMS)
+def no_image(pair: Pair) -> Iterator[Said]:
+    """Images are built for Linux: packages of Windows or macOS cannot go into one.
+
+    A container shares the kernel of the machine that it runs on, which is Linux on macOS and
+    Windows, too. `envsnap build` refuses such an environment: Linux builds of the same versions
+    are other files, where there are any.
+    """
+    theirs = need(pair.wanted.need(Os).system, pair.wanted.path("os.system"))
+    if theirs != "Linux":
+        name = "macOS" if theirs == "Darwin" else theirs
+        yield Said(
+            "image", Outcome.BLOCKS, f"no image can be built of an environment of {name}",
+            remedy="make the environment on Linux, and capture it there", wanted=theirs,
+        )  # fmt: skip
 
 
 @fit("SYS004", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Os, Packages), source=PLATFORM_TAGS)
@@ -149,7 +188,7 @@ def c_library(pair: Pair) -> Iterator[Said]:
         )  # fmt: skip
 
 
-@drift("SYS006", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Os,), source=ENVSNAP)
+@drift("SYS006", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Os,), source=PLATFORM_TAGS)
 def distribution(pair: Pair) -> Iterator[Said]:
     """Besides the C library, packages use little of what a distribution brings.
 
@@ -172,7 +211,7 @@ def distribution(pair: Pair) -> Iterator[Said]:
         )  # fmt: skip
 
 
-@drift("SYS007", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Os,), source=ENVSNAP)
+@drift("SYS007", scope=Scope.BOTH, worst=Outcome.NOTE, reads=(Os,), source=KERNEL_ABI)
 def kernel(pair: Pair) -> Iterator[Said]:
     """Linux keeps its interface to programs stable.
 
@@ -181,6 +220,104 @@ def kernel(pair: Pair) -> Iterator[Said]:
     theirs, ours = _both(pair, "kernel")
     if theirs != ours:
         yield Said("kernel", Outcome.NOTE, f"kernel {theirs} -> {ours}", wanted=theirs, found=ours)
+
+
+@fit(
+    "SYS009", scope=Scope.NATIVE, worst=Outcome.BLOCKS, reads=(Libraries, Os, SystemLibraries),
+    source=GLIBCXX,
+)  # fmt: skip
+def cxx_library_symbols(pair: Pair) -> Iterator[Said]:
+    """Importing it fails: the C++ library has not the symbols that its code asks for.
+
+    What the environment's compiled code asks of the system's libstdc++, as `capture --deep` read
+    it from its files. What the found system has is told by its own libstdc++, where `--deep`
+    met it, else by a table of distributions.
+    """
+    wanted = asked_for(pair.wanted, SystemLibraries)
+    asked = {
+        version.removeprefix(_GLIBCXX): each.needed_by
+        for each in need(wanted.needed, pair.wanted.path("system_libraries.needed"))
+        for version in each.versions
+        if version.startswith(_GLIBCXX) and each.name.startswith(_CXX)
+    }
+    system = pair.found.need(Os) if asked else None
+    if system is None or need(system.libc, pair.found.path("os.libc")) != "glibc":
+        return  # another C library is SYS004's matter
+    newest = max(asked, key=_numbers)
+    has = _cxx_of_file(pair.found) or _cxx_of_distribution(pair.found, system)
+    version = has.value if isinstance(has, Looked) else has
+    if _numbers(version) < _numbers(newest):
+        yield Said(
+            "C++ library symbols", Outcome.BLOCKS,
+            f"{few([*asked[newest]])} needs {_GLIBCXX}{newest} of libstdc++; here is {version}",
+            remedy="install conda-forge's libstdcxx-ng beside it, or run it in the container",
+            wanted=f"{_GLIBCXX}{newest}", found=f"{_GLIBCXX}{version}",
+            rests_on=has if isinstance(has, Looked) else None,
+        )  # fmt: skip
+
+
+def _cxx_of_file(side: Side) -> str | None:
+    """The newest symbols of the system's libstdc++, by its file; None where it was not met."""
+    libraries = looked_into(side, Libraries)
+    copies = () if libraries is None or isinstance(libraries.copies, Unknown) else libraries.copies
+    for each in copies:
+        if each.family == _CXX and each.source == "system" and isinstance(each.version, str):
+            numbers = _numbers(each.version)  # libstdc++.so.6.0.30 brings GLIBCXX_3.4.30
+            if numbers[:2] == _CXX_FILE and len(numbers) > len(_CXX_FILE):
+                return f"3.4.{numbers[2]}"
+    return None
+
+
+def _cxx_of_distribution(side: Side, system: Os) -> Looked[str]:
+    path = side.path("os.distribution_version")
+    name = need(system.distribution, side.path("os.distribution"))
+    release = need(system.distribution_version, path)
+    if name is None or release is None:
+        not_decidable(path, "which C++ library a system without a release has is not known")
+    looked = look_up(manylinux.distribution(name, release), path)
+    if looked.value.glibcxx is None:
+        not_decidable(path, f"which C++ library {name} {release} has is not in the tables")
+    return Looked(looked.value.glibcxx, looked.confidence, looked.sources, looked.note)
+
+
+@drift("SYS010", scope=Scope.BOTH, worst=Outcome.PERF, reads=(Os,), source=WSL)
+def windows_subsystem(pair: Pair) -> Iterator[Said]:
+    """The GPU is reached through the driver of Windows, from a virtual machine.
+
+    One side runs Linux under Windows (WSL), the other does not, or in its other version. CUDA
+    there has less pinned memory, and no managed memory that both sides use at once; NVML answers
+    fewer questions.
+    """
+    theirs, ours = (need(each.need(Os).wsl, each.path("os.wsl")) for each in pair)
+    if theirs != ours:
+        then, now = (f"WSL {each}" if each else "no WSL" for each in (theirs, ours))
+        yield Said("WSL", Outcome.PERF, f"{then} -> {now}", wanted=then, found=now)
+
+
+@drift("SYS011", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Libraries, Scheduler),
+       source=MODULES)  # fmt: skip
+def modules(pair: Pair) -> Iterator[Said | Condition]:
+    """A software module puts programs and libraries before the system's own.
+
+    The modules of the batch system's machines that were loaded differ. What programs get by them
+    is told where `capture --deep` resolved it (LIB001); else it is left open.
+    """
+    theirs, ours = (
+        need(each.need(Scheduler).modules, each.path("scheduler.modules")) for each in pair
+    )
+    lost = [each for each in theirs if each not in ours]
+    if not lost:
+        return  # more modules than wanted are the found machine's own
+    yield Said(
+        "modules", Outcome.NOTE, f"not loaded here: {few(lost)}",
+        remedy=shell_line("module load", *lost), wanted=", ".join(theirs),
+        found=", ".join(ours) or "none",
+    )  # fmt: skip
+    if any(looked_into(side, Libraries) is None for side in pair):
+        yield Condition(
+            code="SYS011", text="which libraries programs get from modules was not read",
+            remedy="envsnap capture --deep",
+        )  # fmt: skip
 
 
 def _both(pair: Pair, name: str) -> tuple[str, str]:
@@ -200,19 +337,27 @@ def _both_or_none(pair: Pair, name: str, *, wanted: bool) -> tuple[str | None, s
 
 def _floors(pair: Pair) -> Iterator[tuple[str, Looked[manylinux.LibcFloor] | Open]]:
     """The C library that each compiled wheel asks for: of its tags, the one that asks least."""
+    known: dict[tuple[str, ...], Looked[manylinux.LibcFloor] | None] = {(): None}
     for name, package in active(pair.wanted).items():
-        path = pair.wanted.path(f"packages.installed.{name}.tags")
-        if isinstance(package.tags, Unknown):
-            yield name, Open(path, package.tags)
+        tags = () if package.tags is None else package.tags
+        if isinstance(tags, Unknown):
+            yield name, Open(pair.wanted.path(f"packages.installed.{name}.tags"), tags)
             continue
-        platforms = [part for tag in package.tags or () for part in _platforms(tag)]
-        asked = [
-            look_up(manylinux.floor(each), path)
-            for each in platforms
-            if each.startswith(("manylinux", "musllinux"))
-        ]
-        if asked:
-            yield name, min(asked, key=lambda each: _numbers(each.value.version))
+        if tags not in known:  # many packages, few kinds of tags
+            known[tags] = _floor(tags, pair.wanted.path(f"packages.installed.{name}.tags"))
+        floor = known[tags]
+        if floor is not None:
+            yield name, floor
+
+
+def _floor(tags: tuple[str, ...], path: str) -> Looked[manylinux.LibcFloor] | None:
+    asked = [
+        look_up(manylinux.floor(each), path)
+        for tag in tags
+        for each in _platforms(tag)
+        if each.startswith(("manylinux", "musllinux"))
+    ]
+    return min(asked, key=lambda each: _numbers(each.value.version), default=None)
 
 
 def _platforms(tag: str) -> list[str]:

@@ -49,7 +49,7 @@ RUNTIME = made.package("nvidia-cuda-runtime-cu12", "12.4.127", content="3" * 64)
 DEEP_LEARNING = (*made.PACKAGES, RUNTIME, CUDNN, TORCH)
 
 
-def device(name: str = "NVIDIA A100-SXM4-40GB", **changes: object) -> Device:
+def device(name: Fact[str] = "NVIDIA A100-SXM4-40GB", **changes: object) -> Device:
     a100 = Device(
         vendor="nvidia", name=name, pci_bus_id="0000:41:00.0", architecture="ampere",
         compute_capability="8.0", multiprocessors=108, memory_mib=40960, vbios="92.00.45.00.03",
@@ -158,7 +158,7 @@ def openblas(**changes: object) -> MathLibrary:
 
 def math(*found: MathLibrary, **changes: object) -> Math:
     known = Math(
-        libraries=found or (openblas(),), numpy_baseline=("SSE",), numpy_dispatch=("AVX2",)
+        libraries=found or (openblas(),), numpy_baseline=("AVX",), numpy_dispatch=("AVX2",)
     )
     return replace(known, **changes)
 

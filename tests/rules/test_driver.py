@@ -153,7 +153,7 @@ def test_an_older_driver_of_the_same_major_is_a_note_and_a_condition() -> None:
 def test_a_branch_that_dropped_the_gpu_blocks(
     version: str, expected: list[tuple[str, str]]
 ) -> None:
-    pascal = device("Tesla P100-PCIE-16GB", compute_capability="6.0")
+    pascal = device("Tesla P100-PCIE-16GB", compute_capability="6.0", shown_by=("pci",))
     found = machine(gpu=gpu(pascal, driver=driver(version)))
     assert told(judged("DRV003", machine(), found)) == expected
 
@@ -254,6 +254,21 @@ def test_cuda_compat_is_asked_for_only_where_the_driver_is_too_old() -> None:
         ("found gpu.driver.compat", "no-permission: for a test")
     ]
     assert told(judged("DRV001", wanted, new)) == []
+
+
+@pytest.mark.parametrize("name", ["GeForce GTX 1080 Ti", "NVIDIA GeForce RTX 4090"])
+def test_cuda_compat_that_nobody_looked_for_would_not_help_a_geforce(name: str) -> None:
+    found = driven_with(driver("535.183.01", compat=UNSEEN), name=name)
+    assert told(judged("DRV001", needing(CUDA_13), found)) == [("blocks", NEEDS_580)]
+
+
+def test_cuda_compat_may_help_the_other_card_or_one_without_a_name() -> None:
+    old = driver("535.183.01", compat=UNSEEN)
+    geforce = device("NVIDIA GeForce RTX 4090")
+    where = [("found gpu.driver.compat", "no-permission: for a test")]
+    for cards in ((geforce, device()), (device(UNSEEN),)):
+        found = machine(gpu=gpu(*cards, driver=old))
+        assert missing(judged("DRV001", needing(CUDA_13), found)) == where
 
 
 def test_cuda_compat_as_new_as_the_packages_has_no_older_minor() -> None:

@@ -9,6 +9,7 @@ from envsnap.sections import Device, MigSlice, Package, replace
 from tests import made
 from tests.rules.machines import (
     AMD,
+    RUN,
     T4,
     TORCH,
     UNSEEN,
@@ -38,8 +39,24 @@ def test_a_machine_known_to_have_no_gpu_blocks_what_computes_on_one() -> None:
 
 def test_a_gpu_of_another_vendor_is_no_such_gpu() -> None:
     assert told(judged("GPU001", machine(), having(AMD))) == [
-        ("blocks", "A100-SXM4-40GB -> no such GPU")
+        ("blocks", "A100-SXM4-40GB -> no such GPU, but AMD Instinct MI300X")
     ]
+
+
+def test_the_way_to_a_gpu_of_another_vendor_is_another_machine_or_other_packages() -> None:
+    (finding,) = judged("GPU001", machine(), having(AMD)).findings
+    assert finding.remedy == (
+        "a machine with an NVIDIA GPU, or packages built for the one that is here"
+    )
+
+
+def test_a_run_that_held_no_memory_on_a_gpu_does_without_one() -> None:
+    ran = machine(run=replace(RUN, gpu_peaks=()))
+    assert told(judged("GPU001", ran, having())) == [("note", "A100-SXM4-40GB -> no such GPU")]
+    for other in (RUN, replace(RUN, gpu_peaks=(), exit_status=1)):
+        assert told(judged("GPU001", machine(run=other), having())) == [
+            ("blocks", "A100-SXM4-40GB -> no such GPU")
+        ]
 
 
 def test_a_hidden_gpu_is_told_from_a_missing_one() -> None:
@@ -91,6 +108,19 @@ def test_the_same_kind_in_another_size_is_one_reason() -> None:
     assert told(judged("GPU004", having(sxm), having(pcie))) == [
         ("numerics", "132 -> 114 multiprocessors")
     ]
+
+
+@pytest.mark.parametrize("wanted", [
+    machine(packages=UNSEEN), machine(packages=packages(unlisted=UNSEEN))
+])  # fmt: skip
+def test_where_packages_are_not_known_another_gpu_is_named_and_left_open(wanted: Manifest) -> None:
+    report = judged("GPU008", wanted, having(T4))
+    assert [(str(each.outcome), each.what, each.why) for each in report.findings] == [
+        ("note", "A100-SXM4-40GB -> Tesla T4",
+         "whether what is installed computes on a GPU is not known")
+    ]  # fmt: skip
+    assert len(report.not_checked) == 1
+    assert told(judged("GPU008", wanted, having(A100))) == []
 
 
 def test_every_found_kind_is_judged_once() -> None:
@@ -256,7 +286,7 @@ def test_code_that_nobody_looked_at_lowers_what_is_claimed() -> None:
     wanted = machine(packages=JAX_13)
     report = judged("GPU016", wanted, having(T4))
     assert [each.text for each in report.conditions] == [
-        "whether jax-cuda13-plugin has code for this GPU was not read (capture --deep)"
+        "whether jax-cuda13-plugin has code for this GPU was not read"
     ]
     assert judged("GPU016", wanted, having(A100)).conditions == ()
     assert missing(judged("GPU016", wanted, having(replace(T4, compute_capability=UNSEEN)))) == [
@@ -268,6 +298,6 @@ def test_an_environment_for_amds_gpus_computes_on_no_other() -> None:
     rocm = packages(made.package("torch", "2.8.0+rocm6.4"))
     wanted = machine(packages=rocm, gpu=gpu(AMD, kind="amd", driver=None))
     assert told(judged("GPU001", wanted, having(A100))) == [
-        ("blocks", "AMD Instinct MI300X -> no such GPU")
+        ("blocks", "AMD Instinct MI300X -> no such GPU, but NVIDIA A100-SXM4-40GB")
     ]
     assert told(judged("GPU001", wanted, wanted)) == []

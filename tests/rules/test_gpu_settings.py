@@ -52,8 +52,9 @@ def test_frameworks_that_do_not_use_tf32_by_themselves_say_nothing() -> None:
     only_cuda = machine(gpu=gpu(T4), packages=packages(RUNTIME))
     both = machine(gpu=gpu(T4), packages=packages(RUNTIME, TENSORFLOW))
     assert told(judged("GPU013", only_cuda, having(A100))) == []
+    words = "float32 convolutions and matrix products of TensorFlow"
     assert told(judged("GPU013", both, having(A100))) == [
-        ("numerics", "float32 matrix products of TensorFlow: without it -> with it")
+        ("numerics", f"{words}: without it -> with it")
     ]
     alone = Unknown(Reason.NOT_ASKED, "--host-only")
     machines = machine(gpu=gpu(T4), packages=alone, python=alone)
@@ -130,3 +131,42 @@ def test_a_link_that_was_not_seen_is_not_checked() -> None:
     assert missing(judged("GPU015", machine(gpu=joined("sys")), machine(gpu=joined(UNSEEN)))) == [
         ("found gpu.topology[0].way", "no-permission: for a test")
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("1.6.0", None),
+        ("1.7.0", "convolutions and matrix products"),
+        ("1.11.0+cu113", "convolutions and matrix products"),
+        ("1.12.0", "convolutions"),
+        ("2.5.1+cu124", "convolutions"),
+    ],
+)
+def test_old_releases_of_pytorch_use_tf32_for_matrix_products_too(
+    version: str, words: str | None
+) -> None:
+    installed = packages(RUNTIME, made.package("torch", version))
+    wanted = machine(gpu=gpu(T4), packages=installed)
+    expected = [("numerics", f"float32 {words} of PyTorch: without it -> with it")]
+    assert told(judged("GPU013", wanted, having(A100))) == (expected if words else [])
+
+
+def test_a_variable_lets_pytorch_use_tf32_for_matrix_products() -> None:
+    allowed = Environ(variables={"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"})
+    assert told(judged("GPU013", having(T4), machine(gpu=gpu(A100), environ=allowed))) == [
+        (
+            "numerics",
+            "float32 convolutions and matrix products of PyTorch: without it -> with it",
+        )
+    ]
+
+
+def test_jax_multiplies_in_tf32_unless_it_is_asked_for_more() -> None:
+    installed = packages(RUNTIME, made.package("jax", "0.6.0"))
+    wanted = machine(gpu=gpu(T4), packages=installed)
+    full = Environ(variables={"JAX_DEFAULT_MATMUL_PRECISION": "highest"})
+    assert told(judged("GPU013", wanted, having(A100))) == [
+        ("numerics", "float32 convolutions and matrix products of JAX: without it -> with it")
+    ]
+    assert told(judged("GPU013", wanted, machine(gpu=gpu(A100), environ=full))) == []

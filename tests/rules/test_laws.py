@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from envsnap._check import CheckOptions, check
 from envsnap.errors import ExitCode
+from envsnap.facts import Confidence
 from envsnap.manifest import Manifest
 from envsnap.rules import (
     Condition,
     Finding,
     Kind,
+    Level,
     NotChecked,
     Outcome,
     Report,
@@ -20,6 +22,7 @@ from envsnap.rules import (
     compare,
     health,
 )
+from envsnap.rules._findings import usual_level
 from envsnap.rules._sources import ENVSNAP
 from envsnap.sections import Device, GpuCode, Reason, Unknown, fields, is_shape, replace
 from tests import made
@@ -141,7 +144,7 @@ NEVER_UNKNOWN = {"implementation", "version", "name", "vendor", "family", "sourc
 
 SECTIONS_OF_RULES = (
     "python", "packages", "os", "cpu", "gpu", "engines", "container", "libraries", "gpu_code",
-    "math", "system_libraries", "run",
+    "math", "system_libraries", "run", "environ", "scheduler", "moment", "memory", "cuda",
 )  # fmt: skip
 
 
@@ -193,16 +196,35 @@ def test_not_seeing_a_fact_never_makes_the_answer_yes(
 
 
 OUTCOMES, SCOPE = st.sampled_from(Outcome), st.sampled_from(Scope)
-FINDINGS = st.builds(
-    Finding, code=st.just("TST001"), subject=st.just("x"), outcome=OUTCOMES, scope=SCOPE,
-    what=st.just("x"), why=st.just("x"), remedy=st.none(), source=st.just(ENVSNAP),
-    confidence=st.sampled_from(["high", "medium", "low"]), excuses=st.just(()),
+MILDER: list[Level] = [each for each in Level if each is not Level.DOES_NOT_RUN]
+
+
+@st.composite
+def findings(draw: st.DrawFn) -> Finding:
+    """A finding whose level does not contradict its outcome: no rule may say another."""
+    outcome = draw(OUTCOMES)
+    level = Level.DOES_NOT_RUN if outcome is Outcome.BLOCKS else draw(st.sampled_from(MILDER))
+    confidence: Confidence = draw(st.sampled_from(["high", "medium", "low"]))
+    return Finding(
+        code="TST001", subject="x", outcome=outcome, scope=draw(SCOPE), what="x", why="x",
+        remedy=None, source=ENVSNAP, confidence=confidence, lowers=level,
+    )  # fmt: skip
+
+
+@st.composite
+def left_open(draw: st.DrawFn) -> NotChecked:
+    """An open rule, as one may be declared."""
+    worst = draw(OUTCOMES)
+    usual = usual_level(worst)
+    lowers = draw(st.sampled_from([each for each in MILDER if each.rank >= usual.rank] or [usual]))
+    return NotChecked("TST001", "found gpu", CRASHED, worst, draw(SCOPE), lowers=lowers)
+
+
+FINDINGS, LEFT_OPEN = findings(), left_open()
+CONDITIONS = st.builds(
+    Condition, code=st.just("TST004"), text=st.just("x"), scope=SCOPE,
+    lowers=st.none() | st.sampled_from(MILDER),
 )  # fmt: skip
-LEFT_OPEN = st.builds(
-    NotChecked, code=st.just("TST001"), path=st.just("found gpu"), reason=st.just(CRASHED),
-    worst=OUTCOMES, scope=SCOPE,
-)  # fmt: skip
-CONDITIONS = st.builds(Condition, code=st.just("TST004"), text=st.just("x"))
 REPORTS = st.builds(
     Report,
     conditions=st.lists(CONDITIONS, max_size=1).map(tuple),
@@ -247,3 +269,33 @@ def test_the_pool_has_every_verdict_so_that_the_laws_are_put_to_the_test() -> No
 def test_devices_are_among_the_places_where_a_fact_can_be_unknown() -> None:
     assert ("devices", 0, "compute_capability") in places(gpu(device()))
     assert isinstance(at(gpu(device()), ("devices", 0)), Device)
+
+
+@st.composite
+def broken_probes(draw: st.DrawFn) -> tuple[Manifest, Manifest, Manifest, Manifest]:
+    """A pair as it is, and the same pair in which a probe failed, for one fact or as a whole."""
+    sides = [draw(st.sampled_from(POOL)), draw(st.sampled_from(POOL))]
+    index, broken = draw(st.integers(0, 1)), list(sides)
+    name = draw(st.sampled_from(sorted(sides[index].sections)))
+    section = sides[index].sections[name]
+    whole = draw(st.booleans()) or isinstance(section, Unknown)
+    allowed = [] if whole else [each for each in places(section) if is_fact(section, each)]
+    path = draw(st.sampled_from(allowed)) if allowed else ()
+    broken[index] = with_fact(sides[index], name, path, CRASHED)
+    return sides[0], sides[1], broken[0], broken[1]
+
+
+@given(broken_probes(), st.sampled_from(SCOPES), st.sampled_from(Outcome))
+def test_a_probe_that_breaks_never_makes_anything_better(
+    pairs: tuple[Manifest, Manifest, Manifest, Manifest], scope: Scope, fail_on: Outcome
+) -> None:
+    wanted, found, wanted_blind, found_blind = pairs
+    options = CheckOptions(scope=scope, fail_on=fail_on)
+    whole, blind = check(wanted, found, options), check(wanted_blind, found_blind, options)
+    assert blind.claim.floor.rank >= whole.claim.level.rank
+    if whole.exit_code is not ExitCode.OK:
+        assert blind.exit_code is not ExitCode.OK
+    if whole.verdict is Verdict.WILL_NOT_RUN:
+        assert blind.verdict in {Verdict.WILL_NOT_RUN, Verdict.CANNOT_TELL}
+    if whole.verdict is Verdict.LIMITS:
+        assert blind.verdict is not Verdict.RUNS

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from envsnap._check import check
 from envsnap.manifest import Manifest
+from envsnap.rules import Level, Outcome, Verdict
 from envsnap.sections import CodeFile, Device, Environ, Fact, GpuCode, replace
 from tests import made
 from tests.rules.machines import (
@@ -215,7 +217,42 @@ def test_code_that_could_not_be_read_leaves_its_library_open() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("distribution", "worst"),
+    [
+        ("torch", (Outcome.BLOCKS, Level.DOES_NOT_RUN)),
+        ("flash-attn", (Outcome.DEGRADES, Level.STATISTICAL)),
+        ("nvidia-cusparselt-cu12", (Outcome.NOTE, Level.BITWISE)),
+    ],
+)
+def test_what_a_library_leaves_open_is_no_worse_than_what_it_could_be_found_to_be(
+    distribution: str, worst: tuple[Outcome, Level]
+) -> None:
+    report = judged("GPU009", holding(code(distribution, sass=UNSEEN)), on(T4))
+    assert [(each.worst, each.lowers) for each in report.not_checked] == [worst]
+
+
+def test_a_library_that_is_a_note_at_most_does_not_decide() -> None:
+    sparse = code("nvidia-cusparselt-cu12", "libcusparseLt.so.0", sass=UNSEEN)
+    wanted = holding(sparse, code(sass=SASS))
+    checked = check(wanted, replace(wanted, sections={**wanted.sections, "gpu": gpu(T4)}))
+    assert checked.verdict is not Verdict.CANNOT_TELL
+    assert "GPU009" not in {each.code for each in checked.claim.left_open}
+    nobodys = replace(sparse, distribution=UNSEEN)
+    report = judged("GPU009", holding(sparse, nobodys), on(T4))
+    assert {each.worst for each in report.not_checked} == {Outcome.BLOCKS}
+
+
 def test_a_target_newer_than_the_tables_is_not_checked() -> None:
     wanted = holding(code(sass=("sm_80", "sm_150")))
     ((_, reason),) = missing(judged("GPU009", wanted, on(BLACKWELL)))
     assert reason.startswith("not-supported: GPU code target sm_150 is newer than facts of 2026-")
+
+
+def test_a_library_of_which_nobody_knows_whose_it_is_leaves_open_what_depends_on_it() -> None:
+    lacking = replace(code(sass=("sm_90",)), distribution=UNSEEN)
+    assert missing(judged("GPU009", holding(lacking), on(A100))) == [
+        (f"wanted gpu_code.files.{lacking.location}.distribution", "no-permission: for a test")
+    ]
+    serving = replace(code(sass=SASS), distribution=UNSEEN)
+    assert told(judged("GPU009", holding(serving), on(A100))) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envsnap.manifest import Manifest
+from envsnap.rules import Level, Scope, claim
 from envsnap.sections import Broken, CondaRecord, Package, Reason, Unknown, replace
 from tests import made
 from tests.rules.machines import UNSEEN, judged, machine, missing, packages, told, well
@@ -55,10 +56,81 @@ def test_another_version_is_numerics_with_the_step_that_mends_it() -> None:
     assert report.findings[0].remedy == "pip install idna==3.7"
 
 
+@pytest.mark.parametrize("name", ["pip", "setuptools", "uv", "wheel", "certifi", "tqdm", "urllib3"])
+def test_what_computes_nothing_is_a_note_and_holds_no_claim(name: str) -> None:
+    ours = made.package(name, "24.0")
+    edited = replace(ours, content="f" * 64)
+    newer = judged("PKG002", having(ours), having(replace(ours, version="25.1")))
+    other = judged("PKG003", having(ours), having(edited))
+    assert told(newer) == [("note", f"{name} 24.0 -> 25.1")]
+    assert told(other) == [("note", f"{name} 24.0: other files under the same version")]
+    for report in (newer, other):
+        assert claim(report, Scope.NATIVE).level is Level.BITWISE
+    assert newer.findings[0].why == "It computes nothing that a result is made of"
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "found", "level"),
+    [
+        ("numpy", "1.26.4", "1.26.3", Level.STATISTICAL),
+        ("numpy", "1.26.4", "1.25.0", Level.STATISTICAL),
+        ("numpy", "1.26.4", "2.0.0", Level.RUNS),
+        ("torch", "2.9.0", "2.9.0.dev20250408", Level.RUNS),
+        ("jax", "0.4.30", "0.4.31", Level.STATISTICAL),
+        ("jax", "0.4.30", "0.5.0", Level.RUNS),
+        ("dask", "2026.5.20", "2026.6.1", Level.STATISTICAL),
+        ("nvidia-cudnn-cu12", "8.9.7.29", "9.1.0.70", Level.STATISTICAL),
+        ("nvidia-dali-cuda120", "1.40.0", "2.0.0", Level.RUNS),
+        ("model-of-the-author", "1.0", "2.0", Level.RUNS),
+        ("model-of-the-author", "1.0", "1.1", Level.STATISTICAL),
+        ("certifi", "2025.1.31", "2026.6.1", Level.BITWISE),
+    ],
+)
+def test_another_version_leaves_what_its_number_and_its_role_leave(
+    name: str, wanted: str, found: str, level: Level
+) -> None:
+    ours = made.package(name, wanted)
+    report = judged("PKG002", having(ours), having(replace(ours, version=found)))
+    assert claim(report, Scope.NATIVE).level is level
+
+
+TORCH_INDEX = "https://download.pytorch.org/whl/"
+
+
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [
-        ("3.7+local.1", "pip install idna==3.7+local.1"),
+        ("2.9.1", "pip install torch==2.9.1"),
+        ("2.9.1+cu126", f"pip install torch==2.9.1+cu126 --index-url {TORCH_INDEX}cu126"),
+        ("2.9.1+local", None),
+        ("2.8.0.dev20250408+cu128", None),
+    ],
+)
+def test_a_build_of_pytorch_comes_from_the_index_that_has_it(
+    version: str, remedy: str | None
+) -> None:
+    wanted = made.package("torch", version)
+    report = judged("PKG002", having(wanted), having(made.package("torch", "2.5.1")))
+    assert report.findings[0].remedy == remedy
+
+
+def test_what_conda_installed_comes_from_conda() -> None:
+    wanted = replace(NUMPY, conda=conda("numpy", "1.26.4"))
+    report = judged("PKG002", having(wanted), having(replace(wanted, version="1.25.0")))
+    assert report.findings[0].remedy == "conda install numpy=1.26.4"
+
+
+@pytest.mark.parametrize("kind", ["vcs", "directory", "editable", "archive"])
+def test_what_came_from_no_index_is_not_asked_of_one(kind: str) -> None:
+    wanted = replace(IDNA, origin=replace(IDNA.origin, kind=kind))
+    report = judged("PKG002", having(wanted), having(replace(wanted, version="3.8")))
+    assert report.findings[0].remedy is None
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ("3.7+local.1", None),  # which index has it, nobody says
         ("1; rm -rf ~", "pip install 'idna==1; rm -rf ~'"),
         ("1$(reboot)", "pip install 'idna==1$(reboot)'"),
         ("1' `reboot` '", """pip install 'idna==1'"'"' `reboot` '"'"''"""),
@@ -201,7 +273,13 @@ def test_packages_of_the_defaults_channel_are_a_note(channel: str) -> None:
     assert told(report) == [("note", "2 conda packages: libblas, numpy from the defaults channel")]
 
 
-@pytest.mark.parametrize("channel", [None, "conda-forge", "https://conda.example/forge", UNSEEN])
+@pytest.mark.parametrize("channel", [None, "conda-forge", "https://conda.example/forge"])
 def test_packages_of_other_channels_are_no_finding(channel: str | None) -> None:
     blas = replace(conda("libblas", "1"), channel=channel)
     assert told(well("PKG012", having(IDNA, conda_only=(blas,)))) == []
+
+
+def test_a_package_of_an_unknown_channel_is_not_taken_for_one_of_others() -> None:
+    blas = replace(conda("libblas", "1"), channel=UNSEEN)
+    report = well("PKG012", having(IDNA, conda_only=(blas,)))
+    assert missing(report) == [("packages.conda.libblas.channel", "no-permission: for a test")]

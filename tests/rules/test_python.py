@@ -69,16 +69,63 @@ def test_another_patch_release_is_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fact", "words"),
-    [("free_threaded", "free-threaded build"), ("debug", "debug build")],
+    ("tags", "found", "is_bound"),
+    [
+        (("cp311-cp311-linux_x86_64",), "3.12.1", True),
+        (("cp37-abi3-manylinux2014_x86_64",), "3.12.1", False),
+        (("cp313-abi3-manylinux2014_x86_64",), "3.12.1", True),
+        (("cp311-none-manylinux2014_x86_64",), "3.12.1", True),
+        (("py3-none-manylinux2014_x86_64",), "3.12.1", False),
+        (("py2.py3-none-manylinux2014_x86_64",), "3.12.1", False),
+        (("py313-none-linux_x86_64",), "3.12.1", True),
+        (("cp311-cp311-linux_x86_64", "cp311-abi3-linux_x86_64"), "3.12.1", False),
+        (("py3-none-any",), "3.12.1", False),
+        (("odd",), "3.12.1", True),
+    ],
 )
-def test_another_binary_interface_blocks(fact: str, words: str) -> None:
-    assert told(judged("PYT004", having(), having(**{fact: True}))) == [
-        ("blocks", f"{words}: no -> yes")
+def test_a_wheels_tags_say_whether_another_minor_version_loads_it(
+    tags: tuple[str, ...], found: str, *, is_bound: bool
+) -> None:
+    wanted = machine(packages=packages(made.package("ext", "1.0", tags=tags)))
+    says = f"Python 3.11.7 -> {found}"
+    assert told(judged("PYT002", wanted, having(version=found))) == [
+        ("blocks", f"{says}; compiled for it: 1 package: ext") if is_bound else ("numerics", says)
     ]
-    assert missing(judged("PYT004", having(), having(**{fact: UNSEEN}))) == [
-        (f"found python.{fact}", "no-permission: for a test")
+
+
+def test_the_stable_abi_is_not_that_of_a_free_threaded_build() -> None:
+    abi3 = made.package("ext", "1.0", tags=("cp37-abi3-manylinux2014_x86_64",))
+    found = having(version="3.13.0", free_threaded=True)
+    assert told(judged("PYT002", machine(packages=packages(abi3)), found)) == [
+        ("blocks", "Python 3.11.7 -> 3.13.0; compiled for it: 1 package: ext")
     ]
+
+
+def test_a_free_threaded_build_has_another_binary_interface() -> None:
+    assert told(judged("PYT004", having(), having(free_threaded=True))) == [
+        ("blocks", "free-threaded build: no -> yes")
+    ]
+    for fact in ("free_threaded", "debug"):
+        assert missing(judged("PYT004", having(), having(**{fact: UNSEEN}))) == [
+            (f"found python.{fact}", "no-permission: for a test")
+        ]
+
+
+def test_a_debug_build_loads_what_the_usual_one_does_since_python_3_8() -> None:
+    usual, debug = having(), having(debug=True)
+    assert told(judged("PYT004", usual, debug)) == [("perf", "debug build: no -> yes")]
+    assert told(judged("PYT004", debug, usual)) == [("blocks", "debug build: yes -> no")]
+    old, old_debug = having(version="3.7.16"), having(version="3.7.16", debug=True)
+    assert told(judged("PYT004", old, old_debug)) == [("blocks", "debug build: no -> yes")]
+
+
+def test_what_the_users_folder_adds_is_told_in_an_environment_alone() -> None:
+    theirs = packages(made.package("idna", "3.7", layer="user"))
+    assert told(well("PYT011", machine(packages=theirs))) == [
+        ("note", "1 package comes from the user's folder: idna")
+    ]
+    installed = made.python(environment_kind="installation")
+    assert told(well("PYT011", machine(packages=theirs, python=installed))) == []
 
 
 def test_another_builder_is_a_note() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envsnap.manifest import Manifest
-from envsnap.sections import Container, Cuda, CudaLibrary, Engine, Environ
+from envsnap.sections import Container, Cuda, CudaLibrary, Engine, Environ, Fact
 from tests import made
 from tests.rules.machines import (
     UNSEEN,
@@ -62,6 +62,30 @@ def test_two_versions_of_cudnn_are_a_note() -> None:
     ]
     same = having(library("cudnn", "9.1.0"), library("cudnn", "9.1.0.70", "pip"))
     assert told(well("CUD010", same)) == []
+
+
+def with_shm(shm_mib: Fact[int | None], kind: str | None = None) -> Manifest:
+    container = Container(kind=kind, image=None, host_libraries=())
+    return machine(engines=engines(shm_mib=shm_mib), container=container)
+
+
+def test_shared_memory_is_judged_in_a_container_alone() -> None:
+    wanted = with_shm(32768)
+    assert told(judged("ENG003", wanted, with_shm(64))) == []
+    assert told(judged("ENG003", wanted, with_shm(None))) == []
+    assert told(judged("ENG003", wanted, with_shm(None, "docker"))) == [
+        ("degrades", "shared memory: 32 GiB -> none")
+    ]
+
+
+def test_what_ran_with_as_little_shared_memory_runs_there() -> None:
+    for theirs in (64, None):
+        assert told(judged("ENG003", with_shm(theirs), with_shm(32, "docker"))) == []
+
+
+def test_shared_memory_that_nobody_told_is_not_none() -> None:
+    report = judged("ENG003", with_shm(32768), with_shm(UNSEEN, "docker"))
+    assert missing(report) == [("found engines.shm_mib", "no-permission: for a test")]
 
 
 def running(*found: Engine, **changes: object) -> Manifest:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from envsnap.manifest import Manifest
-from envsnap.sections import Memory
+from envsnap.rules import Level, compare
+from envsnap.sections import Environ, Memory
 from tests import made
+from tests.rules.book.system import asked_of_cxx
 from tests.rules.machines import UNSEEN, cpu, judged, machine, missing, packages, told
+
+PURE = packages(made.package("idna", "3.7"))
 
 
 def on(**changes: object) -> Manifest:
@@ -106,8 +110,61 @@ def test_another_microarchitecture_is_numerics_with_what_it_lacks() -> None:
     assert told(judged("CPU001", machine(), found)) == [
         ("numerics", "zen3 -> haswell, without avx2, fma")
     ]
-    found = machine(cpu=cpu(microarchitecture="zen4", features=UNSEEN))
+    found = machine(cpu=cpu(microarchitecture="zen4", generic_level="x86_64_v4", features=UNSEEN))
     assert told(judged("CPU001", machine(), found)) == [("numerics", "zen3 -> zen4")]
+
+
+def test_without_numerical_libraries_another_processor_is_a_note() -> None:
+    pure = machine(packages=PURE)
+    zen4 = machine(cpu=cpu(microarchitecture="zen4", generic_level="x86_64_v4"))
+    report = judged("CPU001", pure, zen4)
+    assert told(report) == [("note", "zen3 -> zen4")]
+    assert [(each.why, each.lowers) for each in report.findings] == [(
+        "no library is installed that is known to choose its code by the processor", Level.BITWISE,
+    )]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "outcome"),
+    [
+        ("polars", "cp311-abi3-manylinux_2_17_x86_64", "numerics"),
+        ("polars", "py3-none-any", "note"),
+        ("pydantic-core", "cp311-cp311-manylinux_2_17_x86_64", "note"),
+    ],
+)
+def test_what_is_compiled_and_known_to_compute_chooses_its_code(
+    name: str, tag: str, outcome: str
+) -> None:
+    wanted = machine(packages=packages(made.package(name, "1", tags=(tag,))))
+    found = machine(cpu=cpu(microarchitecture="zen3plus"))
+    assert told(judged("CPU001", wanted, found)) == [(outcome, "zen3 -> zen3plus")]
+
+
+def test_without_fma_the_c_library_rounds_otherwise() -> None:
+    old = cpu(microarchitecture="sandybridge", generic_level="x86_64_v2", features=UNSEEN)
+    report = judged("CPU001", machine(packages=PURE), machine(cpu=old))
+    assert told(report) == [("numerics", "zen3 -> sandybridge")]
+    assert [(each.why, each.lowers) for each in report.findings] == [
+        ("the C library's functions round otherwise with FMA than without", Level.STATISTICAL)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sections", "path"),
+    [
+        ({"packages": UNSEEN}, "wanted packages"),
+        ({"packages": packages(made.package("idna", "3.7"), unlisted=UNSEEN)},
+         "wanted packages.unlisted"),
+    ],
+)  # fmt: skip
+def test_where_packages_are_not_known_another_processor_is_named_and_left_open(
+    sections: dict[str, object], path: str
+) -> None:
+    found = machine(cpu=cpu(microarchitecture="zen4", threads=8))
+    for code, outcome in (("CPU001", "note"), ("CPU003", "perf")):
+        report = judged(code, machine(**sections), found)
+        assert [str(each.outcome) for each in report.findings] == [outcome]
+        assert [each.path for each in report.not_checked] == [path]
 
 
 def test_a_processor_that_was_not_seen_is_not_judged() -> None:
@@ -142,11 +199,26 @@ def test_a_lower_level_does_not_matter_to_wheels_of_an_index() -> None:
     assert told(judged("CPU002", machine(), machine(cpu=cpu(generic_level="x86_64_v2")))) == []
 
 
-def test_another_number_of_threads_is_another_speed_and_a_condition() -> None:
+def test_another_number_of_threads_splits_sums_otherwise() -> None:
     report = judged("CPU003", machine(), machine(cpu=cpu(threads=8)))
+    assert told(report) == [("numerics", "16 -> 8 threads")]
+    assert [(each.why, each.remedy, each.lowers) for each in report.findings] == [(
+        "Sums on the CPU are split by its number of threads", "export OMP_NUM_THREADS=16",
+        Level.STATISTICAL,
+    )]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [{"environ": Environ(variables={"OMP_NUM_THREADS": "4"})}, {"packages": PURE}],
+)
+def test_a_number_that_was_set_or_nothing_that_adds_up_leaves_the_speed(
+    sections: dict[str, object],
+) -> None:
+    report = judged("CPU003", machine(**sections), machine(cpu=cpu(threads=8)))
     assert told(report) == [("perf", "16 -> 8 threads")]
-    assert [each.text for each in report.conditions] == [
-        "sums on the CPU are split by its number of threads"
+    assert [(each.why, each.remedy) for each in report.findings] == [
+        ("It runs at another speed", None)
     ]
 
 
@@ -156,3 +228,28 @@ def test_another_number_of_threads_is_another_speed_and_a_condition() -> None:
 def test_less_memory_is_a_note(mib: int, expected: list[tuple[str, str]]) -> None:
     found = machine(memory=Memory(total_mib=mib, swap_mib=0))
     assert told(judged("CPU004", machine(), found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "remedy"),
+    [
+        ({}, {"libc_version": "2.39"}, "run it in the container"),
+        ({"system": "Darwin"}, {}, None),
+        ({"architecture": "aarch64"}, {"libc_version": "2.39"}, None),
+    ],
+)
+def test_nobody_is_sent_to_a_container_that_does_not_run_or_cannot_be(
+    wanted: dict[str, object], found: dict[str, object], remedy: str | None
+) -> None:
+    report = compare(on(**wanted), on(**found), codes=("SYS001", "SYS003", "SYS005", "SYS014"))
+    assert {each.remedy for each in report.findings if each.code in {"SYS001", "SYS005"}} == {
+        remedy
+    }
+
+
+def test_of_two_remedies_the_container_alone_is_left_out() -> None:
+    wanted = machine(**{**asked_of_cxx().sections, "os": made.linux(architecture="aarch64")})
+    found = on(distribution="debian", distribution_version="10")
+    report = compare(wanted, found, codes=("SYS003", "SYS009"))
+    (said,) = (each for each in report.findings if each.code == "SYS009")
+    assert said.remedy == "install conda-forge's libstdcxx-ng beside it"
