@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envsnap._check import CheckOptions
+from envsnap.cli._accepted import acceptances, add_accepting, today
 from envsnap.rules import Outcome, Scope
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ def add_judge(parser: argparse.ArgumentParser) -> None:
         "--allow-unknown", metavar="X", action="append", default=[],
         help="accept that this section, or this rule's facts, are not known",
     )  # fmt: skip
+    add_accepting(parser)
 
 
 def options_of(args: argparse.Namespace) -> CheckOptions:
@@ -37,12 +39,11 @@ def options_of(args: argparse.Namespace) -> CheckOptions:
 
     ignore = {**ignored_rules("."), **dict.fromkeys(_codes(args.ignore), "--ignore")}
     return CheckOptions(
-        scope=None if args.scope is None else Scope(args.scope),
-        fail_on=Outcome(args.fail_on),
-        select=_codes(args.select),
-        ignore=ignore,
+        scope=None if args.scope is None else Scope(args.scope), fail_on=Outcome(args.fail_on),
+        select=_codes(args.select), ignore=ignore,
         allow_unknown=frozenset(args.allow_unknown),
-    )
+        accept_waivers=args.accept_waivers, accepted=acceptances(args), today=today(),
+    )  # fmt: skip
 
 
 def _codes(text: str | None) -> tuple[str, ...]:

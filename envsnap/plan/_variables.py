@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from envsnap import facts
+from envsnap.constraints import ConstraintError, emit, requires_of
 from envsnap.facts import determinism
-from envsnap.manifest import Manifest
+from envsnap.facts.cuda_names import cuda_of
+from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan._model import Why
-from envsnap.sections import Environ, Unknown
+from envsnap.sections import Environ, Packages, Unknown
 
 _VALUE = re.compile(r"\A[ -~]{0,500}\Z")
 _CHANGES = ("numerics", "determinism", "order", "algorithm choice")
@@ -26,7 +28,7 @@ def image_variables(
     What was set at capture and changes numbers is set again; what names paths, devices or a
     locale of that machine is not.
     """
-    carried = _carried(manifest)
+    carried, required = _carried(manifest), _required(manifest) if gpu else ""
     reasons = [
         Why("PYTHONNOUSERSITE=1, LC_ALL=C.UTF-8",
             "packages of a user's home must not shadow the image's, and slim images have no other "
@@ -37,6 +39,12 @@ def image_variables(
             Why("NVIDIA_VISIBLE_DEVICES=all, NVIDIA_DRIVER_CAPABILITIES=compute,utility",
                 "the environment was captured beside an NVIDIA GPU", "sections.gpu")
         )  # fmt: skip
+    if required:
+        reasons.append(
+            Why(f"NVIDIA_REQUIRE_CUDA={required}",
+                "NVIDIA's toolkit then refuses a driver on which its packages, or what the author "
+                "requires, cannot run", "sections.packages, requires")
+        )  # fmt: skip
     if carried:
         reasons.append(
             Why(
@@ -45,8 +53,22 @@ def image_variables(
                 "sections.environ",
             )
         )
-    values = {**carried, **(_GPU if gpu else {}), **_OURS}
+    asked = {"NVIDIA_REQUIRE_CUDA": required} if required else {}
+    values = {**carried, **(_GPU if gpu else {}), **asked, **_OURS}
     return tuple(sorted(values.items())), reasons
+
+
+def _required(manifest: Manifest) -> str:
+    """What the driver must be, in NVIDIA's language; empty where nothing asks for one."""
+    packages = manifest.section(Packages)
+    installed = packages if isinstance(packages, Unknown) else packages.installed
+    active = () if isinstance(installed, Unknown) else [each for each in installed if each.active]
+    cuda = (cuda_of(canonical_name(each.name), each.version) for each in active)
+    must = (each.expression for each in requires_of(manifest).must)
+    return emit.nvidia(
+        [each for each in must if not isinstance(each, ConstraintError)],
+        emit.Needs(cuda=tuple(filter(None, cuda))),
+    ).text
 
 
 def _carried(manifest: Manifest) -> dict[str, str]:
