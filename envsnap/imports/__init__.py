@@ -6,6 +6,28 @@ guessed. Nothing here runs a program or opens a file.
 
 from __future__ import annotations
 
-from envsnap.imports._core import Reader, Text, Told, blank, joined, reader, readers
+from envsnap.imports._core import (
+    NOT_TOLD,
+    Reader,
+    Text,
+    Told,
+    blank,
+    reader,
+    readers,
+)
+from envsnap.imports._join import disagreements, joined
+from envsnap.imports._listed import listed, packages
 
-__all__ = ["Reader", "Text", "Told", "blank", "joined", "reader", "readers"]
+__all__ = [
+    "NOT_TOLD",
+    "Reader",
+    "Text",
+    "Told",
+    "blank",
+    "disagreements",
+    "joined",
+    "listed",
+    "packages",
+    "reader",
+    "readers",
+]

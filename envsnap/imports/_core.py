@@ -1,24 +1,33 @@
-"""The table of readers, and how what several texts tell becomes one set of sections."""
+"""The table of readers: what can be read, and which of them reads a text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from envsnap._typing import NamedTuple, TypeVar
-from envsnap.sections import Reason, Unknown, fields, is_shape, replace
+from envsnap.sections import Reason, Unknown, fields
 
 S = TypeVar("S")
 
 NOT_TOLD = Unknown(Reason.NOT_RECORDED, "what was imported does not say it")
+
+FILTERED = " |"
+"""How the name of a list ends that somebody has cut down with grep, or by a name."""
 
 
 class Text(NamedTuple):
     """One text to read."""
 
     name: str
-    """The file's name, without its folder; '-' for standard input."""
+    """The file's name, without its folder; '-' for standard input; or what was typed to print it,
+    as 'pip list', with `FILTERED` behind it where it is of a part."""
     text: str
+    """Line ends are `\\n` and there is no byte order mark: `_import` sees to that."""
+    platform: str = "linux-64"
+    """The platform, as conda names it, whose part of a lock for several is read."""
+    python: str | None = None
+    """The Python, as '3.11', for which a lock for several is read; None where none was named."""
 
 
 class Told(NamedTuple):
@@ -30,6 +39,8 @@ class Told(NamedTuple):
     """Sections by name, as in a manifest; a fact that the text does not tell is `NOT_TOLD`."""
     not_read: tuple[str, ...] = ()
     """Lines that were not understood, as they stand; empty where all were."""
+    notes: tuple[str, ...] = ()
+    """What the reader chose or left out, each in one line."""
 
 
 class Reader(NamedTuple):
@@ -40,20 +51,37 @@ class Reader(NamedTuple):
     """Patterns of the file names that announce it; empty where only the text does."""
     read: Callable[[Text], Told | None]
     """What it tells; None where it is of another kind."""
+    is_strict: bool
+    """Whether it takes a text whole or not at all, so that it is asked before it is cut."""
 
+
+Read = Callable[[Text], Told | None]
 
 _READERS: list[Reader] = []
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = (
+    "envsnap_paste",
+    "pip_json",
+    "python_locks",
+    "conda_files",
+    "collect_env",
+    "nvidia_smi_log",
+    "nvidia_smi",
+    "nvcc",
+    "huggingface",
+    "jax_report",
+    "comfyui",
+    "nvbandwidth",
+    "conda_lists",
+    "pip_lists",
+)
 """Written out, in the order in which they are asked; a test holds it to the folder."""
 
 
-def reader(
-    form: str, *files: str
-) -> Callable[[Callable[[Text], Told | None]], Callable[[Text], Told | None]]:
+def reader(form: str, *files: str, is_strict: bool = False) -> Callable[[Read], Read]:
     """Register the reader of one kind of text."""
 
-    def register(function: Callable[[Text], Told | None]) -> Callable[[Text], Told | None]:
-        _READERS.append(Reader(form, files, function))
+    def register(function: Read) -> Read:
+        _READERS.append(Reader(form, files, function, is_strict))
         return function
 
     return register
@@ -72,41 +100,20 @@ def readers() -> tuple[Reader, ...]:
 def blank(of: type[S], **known: object) -> S:
     """A shape of which only these fields are known; a field that has a default keeps it.
 
+    A field that no manifest may leave unknown must be among them.
+
     >>> from envsnap.sections import Driver
     >>> blank(Driver, version="550.54.14").flavour.reason.value
     'not-recorded'
     """
-    rest = {each.name: NOT_TOLD for each in fields(of) if each.is_required}
+    rest = {
+        each.name: NOT_TOLD
+        for each in fields(of)
+        if each.is_required and may_be_unknown(of, each.name)
+    }
     return of(**{**rest, **known})
 
 
-def joined(told: Iterable[Mapping[str, object]]) -> dict[str, object]:
-    """What several texts tell, as one: what one does not tell, another may.
-
-    Where two tell different things the fact is unknown, and both are named.
-    """
-    total: dict[str, object] = {}
-    for sections in told:
-        for name, section in sections.items():
-            total[name] = _both(total[name], section) if name in total else section
-    return total
-
-
-def _both(one: object, other: object) -> object:
-    if one == other or _is_unknown(other):
-        return one
-    if _is_unknown(one):
-        return other
-    if is_shape(one) and type(one) is type(other):
-        theirs = vars(other)
-        return replace(one, **{name: _both(each, theirs[name]) for name, each in vars(one).items()})
-    return Unknown(Reason.WITNESSES_DISAGREE, f"{_short(one)} and {_short(other)}")
-
-
-def _is_unknown(value: object) -> bool:
-    return isinstance(value, Unknown)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - half a line
+def may_be_unknown(of: type, name: str) -> bool:
+    """Whether a field of a shape is a fact, which can be unknown."""
+    return str(of.__annotations__[name]).startswith("Fact[")

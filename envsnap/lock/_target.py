@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from envsnap.errors import PlanError
-from envsnap.facts import manylinux
-from envsnap.facts._table import Looked
+from envsnap.facts import Looked, manylinux
 from envsnap.lock._choose import Target
 from envsnap.manifest import Manifest
 from envsnap.sections import Os, Package, Python, Unknown
