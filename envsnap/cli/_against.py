@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 
 from envsnap._typing import NamedTuple
 from envsnap.cli._manifest import load
+from envsnap.cli._sides import sides_of
 from envsnap.cli._terminal import Progress, hashing
-from envsnap.errors import UsageError
+from envsnap.errors import EnvsnapError, FileError, ManifestError, ToolError, UsageError
 from envsnap.manifest import Manifest
 from envsnap.sections import Packages, Unknown
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from envsnap.host import Host
     from envsnap.probes import Options
+    from envsnap.reports.matrix import Unread
 
 
 class SideAsked(NamedTuple):
@@ -30,6 +33,8 @@ class SideAsked(NamedTuple):
     verify: bool
     deep: bool
     quiet: bool
+    gathered: frozenset[str] = frozenset()
+    """Those that were not named themselves: found in a folder, or by a pattern."""
 
 
 class Found(NamedTuple):
@@ -38,6 +43,15 @@ class Found(NamedTuple):
     name: str
     manifest: Manifest
     is_image: bool = False
+    content: str = ""
+    """What its facts are the same by; empty where that was not asked."""
+
+
+class Same(NamedTuple):
+    """A side with the same facts as an earlier one."""
+
+    name: str
+    content: str
 
 
 def add_side(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +59,9 @@ def add_side(parser: argparse.ArgumentParser) -> None:
     side = parser.add_argument_group("the found side (default: this machine)")
     side.add_argument(
         "--against", metavar="M", action="append", default=[],
-        help="a manifest, a recording, an image (docker-daemon:NAME, FILE.sif) or a profile "
-        "as t4-cloud; may be given several times",
+        help="a manifest, a recording, an image (docker-daemon:NAME, FILE.sif), a folder or a "
+        "quoted pattern of manifests, or a profile as t4-cloud or h100-sxm@535.183.01 ('help' "
+        "lists them); may be given several times",
     )  # fmt: skip
     side.add_argument(
         "--from", metavar="RECORDING", dest="recording", help="capture the recorded machine"
@@ -82,24 +97,50 @@ def side_asked(args: argparse.Namespace) -> SideAsked:
             "--deep reads the environment's libraries, --host-only leaves the environment out",
             hint="Give one",
         )
+    sides = {name: sides_of(name) for name in args.against}
+    against = tuple(dict.fromkeys(each for those in sides.values() for each in those))
+    gathered = frozenset(against) - sides.keys()
     return SideAsked(
-        against=tuple(args.against), recording=args.recording, python=args.python,
+        against=against, gathered=gathered, recording=args.recording, python=args.python,
         host_only=args.host_only, verify=args.verify, deep=args.deep, quiet=args.quiet,
     )  # fmt: skip
 
 
-def found_sides(asked: SideAsked, wanted: Manifest) -> Iterator[Found]:
-    """The machines that were named, one after the other; without a name this machine."""
-    if not asked.against:
-        told = asked.recording is not None
-        name = f"the recording {asked.recording}" if told else "this machine"
-        yield Found(name, _captured(asked.recording, wanted, asked))
+def found_side(asked: SideAsked, wanted: Manifest) -> Found:
+    """The one machine that was named; without a name this machine."""
+    if asked.against:
+        (name,) = asked.against
+        return _named(name, wanted, asked)
+    told = asked.recording is not None
+    name = f"the recording {asked.recording}" if told else "this machine"
+    return Found(name, _captured(asked.recording, wanted, asked))
+
+
+def found_sides(asked: SideAsked, wanted: Manifest) -> Iterator[Found | Same | Unread]:
+    """The machines that were named, one after the other.
+
+    One that cannot be used does not lose the others.
+    """
+    seen: set[str] = set()
     for name in asked.against:
-        yield _named(name, wanted, asked)
+        content = _content(name)
+        if content and content in seen:
+            yield Same(name, content)
+            continue
+        try:
+            yield _named(name, wanted, asked)._replace(content=content)
+        except (ManifestError, FileError, ToolError) as error:
+            from envsnap.reports.matrix import Unread
+
+            yield Unread(name, error.message)
+            continue
+        seen.add(content)
 
 
 def _named(name: str, wanted: Manifest, asked: SideAsked) -> Found:
     """A manifest, a recording, an image or a profile; a file comes before a profile."""
+    if name in asked.gathered and os.path.exists(name) and not _is_plain(name):
+        raise FileError(f"Cannot read {name}: no file that ends", hint="Name it alone")
     if name.startswith("docker-daemon:") or name.endswith(".sif"):
         return Found(name, _image(name, deep=_is_deep(asked, wanted)), is_image=True)
     if os.path.isdir(name) or name.endswith(".tar"):
@@ -107,6 +148,42 @@ def _named(name: str, wanted: Manifest, asked: SideAsked) -> Found:
     from envsnap.profiles import load_named
 
     return Found(name, load_named(name, load))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether reading it comes to an end: a pipe that lies about waits for ever."""
+    return os.path.isfile(name) or os.path.isdir(name)
+
+
+_HEAD = 8192
+"""Where a manifest states its digest: within its first lines, before the facts."""
+_STATED = re.compile(
+    rb'\n  "schema": "([0-9.]{1,13})",\n(?:.*\n){1,40}?  "facts_digest": "([0-9a-f]{64})",\n'
+)
+
+
+def _content(name: str) -> str:
+    """What is the same in two manifests whose facts are, found without decoding either.
+
+    A file as envsnap writes it is not even parsed. Empty where it cannot be told: whoever loads
+    the file says why.
+    """
+    if not name.endswith(".json") or not os.path.isfile(name):
+        return ""
+    from envsnap.manifest._encode import facts_digest, stands_as_written
+    from envsnap.manifest._file import parse_json, read_bytes
+
+    try:
+        raw = read_bytes(name)
+        stated = _STATED.search(raw, 0, _HEAD)
+        if stated and stands_as_written(raw, stated[2].decode()):
+            return f"{stated[1].decode()} {stated[2].decode()}"
+        tree = parse_json(raw)
+        if not isinstance(tree, dict) or not isinstance(tree.get("sections"), dict):
+            return ""
+        return f"{tree.get('schema')} {facts_digest(tree['sections'])}"
+    except (EnvsnapError, RecursionError, TypeError, ValueError):
+        return ""
 
 
 def _image(reference: str, *, deep: bool) -> Manifest:
