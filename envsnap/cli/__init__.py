@@ -31,7 +31,7 @@ COMMANDS = {
     "lock": "find the URL and hash of every package in a manifest",
     "restore": "make a manifest's environment again, and compare it",
     "pack": "write the one file to attach to a paper",
-    "import": "make a manifest of what others recorded: lists, locks, reports, pasted text",
+    "import": "make a manifest of lists, lock files, reports or pasted text",
     "require": "state in a manifest what must hold and what may differ",
     "doctor": "say what is wrong with this machine and environment",
     "diff": "list what differs between two manifests",
@@ -39,6 +39,9 @@ COMMANDS = {
     "completion": "print a shell's tab completion for envsnap",
 }
 _SHOWN_FIRST = ("capture", "check", "build", "show")
+_FACTS = "ENVSNAP_FACTS"
+_LOOK_UP = ("capture", "check", "doctor", "explain", "import")
+"""The commands that take newer tables of facts; the others by the variable alone."""
 
 
 def whole_process() -> NoReturn:
@@ -99,9 +102,18 @@ def _run(words: list[str]) -> int:
     parser = command_parser(words[0])
     try:
         args = parser.parse_args(words[1:])
-    except SystemExit as stop:  # argparse has printed help or its complaint
+    except SystemExit as stop:  # argparse has printed its help
         return ExitCode.OK if not stop.code else ExitCode.USAGE
+    _take_facts(args)
     return int(module.run(args))
+
+
+def _take_facts(args: argparse.Namespace) -> None:
+    folder = getattr(args, "facts", None) or os.environ.get(_FACTS)
+    if folder:
+        from envsnap.cli._facts import use_facts
+
+        use_facts(folder, quiet=getattr(args, "quiet", False))
 
 
 def command_module(command: str) -> ModuleType:
@@ -118,8 +130,15 @@ def command_parser(command: str) -> argparse.ArgumentParser:
 
     from envsnap.cli._terminal import columns
 
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            """One line in the place of the whole usage, which hid it."""
+            from envsnap.cli._usage import refusal
+
+            raise refusal(self, message)
+
     module = command_module(command)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"envsnap {command}",
         description=getattr(module, "DESCRIPTION", _sentence(COMMANDS[command])),
         epilog=getattr(module, "EPILOG", None),
@@ -128,6 +147,11 @@ def command_parser(command: str) -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=columns()),
     )
     module.add_arguments(parser)
+    if command in _LOOK_UP:
+        parser.add_argument(
+            "--facts", metavar="DIR",
+            help=f"look things up in the newer tables of that folder (default: ${_FACTS})",
+        )  # fmt: skip
     return parser
 
 

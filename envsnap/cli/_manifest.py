@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from envsnap import manifest
 from envsnap.cli._terminal import clean, say
+from envsnap.errors import ManifestError
 from envsnap.manifest import SCHEMA, Manifest
 
 
@@ -14,6 +17,8 @@ def load(path: str) -> Manifest:
         ManifestError: There is none, or it cannot be used.
         FileError: It cannot be read.
     """
+    if path != "-" and not os.path.lexists(path):
+        _refuse_profile(path)
     found = _in_pack(path) if path.lower().endswith(".zip") else manifest.load(path)
     if is_newer(found):
         name = "standard input" if path == "-" else clean(path)
@@ -22,6 +27,17 @@ def load(path: str) -> Manifest:
             "fields it does not know are kept"
         )
     return found
+
+
+def _refuse_profile(name: str) -> None:
+    """Say of a machine's name in a manifest's place where it belongs."""
+    from envsnap.profiles import is_profile
+
+    if is_profile(name):
+        raise ManifestError(
+            f"No manifest at {name}: it is the name of a profile",
+            hint=f"Compare with it: envsnap check --against {name}",
+        )
 
 
 def _in_pack(path: str) -> Manifest:

@@ -39,6 +39,8 @@ def why_not_over(now: Manifest, before: Manifest, *, anonymous: bool) -> tuple[s
             f"was written by a newer envsnap (schema {before.schema}), whose fields would be lost"
         )
         return what, "Capture with that envsnap"
+    if now.captured.imported:
+        return "is there already, and says something else", _COMPARE
     if not _is_of_the_same(now, before):
         ids = f"{machine_id(before)}, here is {machine_id(now)}"
         return f"names another machine: {ids}", _COMPARE
@@ -63,9 +65,12 @@ def _is_of_the_same(now: Manifest, before: Manifest) -> bool:
 
 def _known(manifest: Manifest) -> list[str]:
     """The sections that a manifest knows, and the lists that are the point of two of them."""
-    from envsnap.sections import Unknown
+    from envsnap.sections import SECTIONS, Reason, Unknown
 
-    known = [name for name, each in manifest.sections.items() if not isinstance(each, Unknown)]
+    unknown = Unknown(Reason.NOT_RECORDED)
+    known = [
+        name for name in SECTIONS if not isinstance(manifest.sections.get(name, unknown), Unknown)
+    ]
     lists = [(name, part) for name in known for part in ("installed", "devices")]
     return [name for name in known if name != "moment"] + [
         f"{name}.{part}"

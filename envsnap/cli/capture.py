@@ -146,8 +146,8 @@ def keep(asked: Asked, looked: Looked) -> None:
     path = filled(asked.output, manifest)
     before = manifest_at(path)
     if before is not None:
-        manifest = _continued(asked, manifest, before, path)
-    size = _write(manifest, path, before)
+        manifest = continued(manifest, before, path, anonymous=asked.anonymous, force=asked.force)
+    size = write(manifest, path, before)
     _tell(asked, _Done(manifest, before, path, size, time.perf_counter() - started, costs))
 
 
@@ -266,7 +266,9 @@ def manifest_at(path: str) -> Manifest | None:
     return existing(path)
 
 
-def _continued(asked: Asked, manifest: Manifest, before: Manifest, path: str) -> Manifest:
+def continued(
+    manifest: Manifest, before: Manifest, path: str, *, anonymous: bool, force: bool
+) -> Manifest:
     """The new capture, with what the old file said beside the facts.
 
     Raises:
@@ -278,21 +280,19 @@ def _continued(asked: Asked, manifest: Manifest, before: Manifest, path: str) ->
     from envsnap.sections import replace
 
     why_not = (
-        None
-        if is_same(manifest, before)
-        else why_not_over(manifest, before, anonymous=asked.anonymous)
+        None if is_same(manifest, before) else why_not_over(manifest, before, anonymous=anonymous)
     )
-    if why_not and not asked.force:
+    if why_not and not force:
         what, first = why_not
         hint = f"{first}; write elsewhere with -o; or give --force"
         raise FileError(f"{path} {what}", hint=hint.replace("PATH", path_word(path), 1))
-    if asked.anonymous:
+    if anonymous:
         return manifest  # a lock's addresses, and what is required, may name the author
     same = environment_id(manifest) == environment_id(before)
     return replace(manifest, requires=before.requires, lock=before.lock if same else None)
 
 
-def _write(manifest: Manifest, path: str, before: Manifest | None) -> int:
+def write(manifest: Manifest, path: str, before: Manifest | None) -> int:
     """Write the file, unless it says the same already; its size, or 0 if nothing was written."""
     from envsnap.manifest import save
 
@@ -329,7 +329,7 @@ def _tell(asked: Asked, done: _Done) -> None:
     if path == "-":
         wrote = "Wrote the manifest to standard output"
     elif size:
-        wrote = f"Wrote {path}    {_size(size)} in {seconds:.1f} s, nothing was sent anywhere"
+        wrote = f"Wrote {path}    {size_words(size)} in {seconds:.1f} s, nothing was sent anywhere"
     else:
         wrote = f"Unchanged: {path} says the same already, not a byte was written"
     if asked.quiet:
@@ -363,5 +363,6 @@ def _costs(costs: tuple[tuple[str, float], ...]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in costs)
 
 
-def _size(size: int) -> str:
+def size_words(size: int) -> str:
+    """A file's size."""
     return f"{size / _KILO:.0f} kB" if size >= _KILO else f"{size} bytes"

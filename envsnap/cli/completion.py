@@ -28,14 +28,31 @@ def run(args: argparse.Namespace) -> ExitCode:
     except ModuleNotFoundError:  # the one-file envsnap.pyz has no completion
         raise ToolError(
             "The Python package 'shtab' is not here",
-            hint="Install envsnap from its repository: uv tool install .",
+            hint="Give it to the Python that runs envsnap: python -m pip install shtab",
         ) from None
-    payload(shtab.complete(_whole_parser(shtab.FILE), shell=args.shell))
+    sides = {**shtab.FILE, "bash": _BASH_SIDES}
+    preamble = _bash_preamble() if args.shell == "bash" else ""
+    parser = _whole_parser(shtab.FILE, sides)
+    payload(shtab.complete(parser, shell=args.shell, preamble=preamble))
     return ExitCode.OK
 
 
-def _whole_parser(files: object) -> argparse.ArgumentParser:
-    """One parser with every command below it; `files` is how shtab completes a file's name."""
+_BASH_SIDES = "_envsnap_sides"
+
+
+def _bash_preamble() -> str:
+    """What bash offers for a found side: files, and the machines that come with envsnap."""
+    from envsnap.profiles import names
+
+    return f"""{_BASH_SIDES}() {{
+  compgen -f -- $1
+  compgen -W "{" ".join(names())}" -- $1
+}}
+"""
+
+
+def _whole_parser(files: object, sides: object) -> argparse.ArgumentParser:
+    """One parser with every command below it; how shtab completes a file, and a found side."""
     import argparse
 
     from envsnap.cli import COMMANDS, command_module
@@ -48,7 +65,8 @@ def _whole_parser(files: object) -> argparse.ArgumentParser:
         command_module(name).add_arguments(below)
         for action in below._actions:  # noqa: SLF001 - argparse has no public way to list them
             if action.metavar in _PATHS:
-                action.complete = files  # type: ignore[attr-defined]  # shtab's own attribute
+                named = sides if action.dest == "against" else files
+                action.complete = named  # type: ignore[attr-defined]  # shtab's own attribute
     return parser
 
 

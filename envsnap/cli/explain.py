@@ -1,4 +1,4 @@
-"""envsnap explain: say what a rule or a section means, and where it comes from."""
+"""envsnap explain: say what a rule, a section or a word of reports means, and who says so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from envsnap.cli._lines import painted
 from envsnap.cli._terminal import Style, add_common, columns, payload
-from envsnap.errors import ExitCode
+from envsnap.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,15 +16,20 @@ EPILOG = """examples:
   envsnap explain            every rule, and the sections of a manifest
   envsnap explain DRV001     one rule: what it says, how bad, who says so
   envsnap explain GPU        a family of rules
+  envsnap explain R14        what rules rest on, and which
   envsnap explain gpu        one section: its facts, their units and witnesses
+  envsnap explain bitwise    a word of reports: what it promises, how to test it
+  envsnap explain --all      the whole rule book, as Markdown
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of explain."""
     parser.add_argument(
-        "name", metavar="CODE|SECTION", nargs="?", help="explain this rule, family or section"
-    )
+        "name", metavar="CODE|SECTION|WORD", nargs="?",
+        help="explain this rule, family, principle (R14), section or word of reports (bitwise)",
+    )  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="print the whole rule book, as Markdown")
     add_common(parser)
 
 
@@ -32,6 +37,17 @@ def run(args: argparse.Namespace) -> ExitCode:
     """Explain one thing, or list them all."""
     from envsnap.reports.explanation import explanation
 
+    if args.all:
+        return _whole_book(args.name)
     width = columns(sys.stdout)
     payload(painted(explanation(args.name, width), Style(sys.stdout, args.color)))
+    return ExitCode.OK
+
+
+def _whole_book(name: str | None) -> ExitCode:
+    from envsnap.reports.rule_book import rule_book
+
+    if name is not None:
+        raise UsageError(f"{name!r} beside --all", hint="Leave one of them out")
+    payload(rule_book())
     return ExitCode.OK

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from envsnap.cli._manifest import load
-from envsnap.cli._terminal import add_common, clean, columns, payload
+from envsnap.cli._terminal import add_common, clean, columns, folded, payload
 from envsnap.errors import ExitCode, UsageError
 from envsnap.manifest import Manifest, document, find
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   envsnap show                         what the manifest here says, in short
-  envsnap show paper.json --sentence   one sentence for a paper
+  envsnap show paper.json --sentence   one sentence for a paper (--latex: as LaTeX)
+  envsnap show --paste                 a block for an issue, which envsnap import reads
   envsnap show --field gpu             one section, as JSON
   envsnap show --field python.version  one fact, as JSON
+  envsnap show --as-profile > a100.json   its machine alone, to check against
 """
 
 
@@ -28,12 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "manifest",
         metavar="MANIFEST",
         nargs="?",
-        help="the file (default: the nearest upward; - is standard input)",
+        help="the file, or a profile as t4-cloud (default: the nearest file upward; - is standard "
+        "input)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--sentence", action="store_true", help="print one sentence for a paper")
     form.add_argument("--packages", action="store_true", help="list every package, one a line")
     form.add_argument("--field", metavar="PATH", help="print one section or fact as JSON")
+    form.add_argument(
+        "--as-profile", action="store_true",
+        help="print its machine alone, as a manifest that names nobody: check --against takes it",
+    )  # fmt: skip
+    form.add_argument(
+        "--profiles", action="store_true", help="list the machines that come with envsnap"
+    )
+    form.add_argument(
+        "--paste", action="store_true",
+        help="print a Markdown block for an issue; envsnap import reads it again",
+    )  # fmt: skip
+    add("--latex", action="store_true", help="with --sentence: write it as LaTeX")
     form.add_argument("--schema", action="store_true", help="print the JSON Schema of manifests")
     add_common(parser)
 
@@ -45,13 +61,27 @@ def run(args: argparse.Namespace) -> ExitCode:
 
         payload(_json(json_schema()))
         return ExitCode.OK
-    manifest = load(args.manifest or find())
-    if args.sentence:
-        from envsnap.reports._words import sentence
+    if args.profiles:
+        from envsnap.profiles import listing
 
-        payload(clean(sentence(manifest)))
+        payload(listing())
+        return ExitCode.OK
+    if args.latex and not args.sentence:
+        raise UsageError("--latex is a form of --sentence", hint="envsnap show --sentence --latex")
+    manifest = _named(args.manifest)
+    if args.sentence:
+        payload(_sentence(manifest, is_latex=args.latex))
+    elif args.paste:
+        from envsnap.reports.paste import paste
+
+        payload(paste(manifest))
     elif args.packages:
         payload("\n".join(_package_lines(manifest)) or "no packages")
+    elif args.as_profile:
+        from envsnap.manifest import encode
+        from envsnap.profiles import as_profile
+
+        payload(encode(as_profile(manifest)))
     elif args.field is not None:
         payload(_json(_field(manifest, args.field)))
     else:
@@ -60,17 +90,44 @@ def run(args: argparse.Namespace) -> ExitCode:
 
 
 def _overview(manifest: Manifest) -> str:
+    from envsnap.profiles import NO_ENVIRONMENT
     from envsnap.reports import summary
+    from envsnap.sections import Packages
 
     width = columns(sys.stdout)
     captured = manifest.captured
-    head = f"Captured {captured.time} by envsnap {captured.version}"
+    told = f", as told by {', '.join(captured.imported)}" if captured.imported else ""
+    done = "Imported" if told else "Captured"  # when what was imported was recorded is not known
+    said = f"{done} {captured.time} by envsnap {captured.version}{told}"
+    if manifest.section(Packages) == NO_ENVIRONMENT:
+        said = f"A profile of {captured.time[:10]}: a kind of machine, none that was looked at"
+    head = folded(said, width)
     edited = ["Edited since: its facts are not those that were captured"] if manifest.edited else []
     text = [
         head, *edited, summary.identity(manifest), "", *summary.summary(manifest, width), "",
         *summary.paper(manifest, width),
     ]  # fmt: skip
     return "\n".join(map(clean, text))
+
+
+def _named(name: str | None) -> Manifest:
+    """The manifest of that name, the nearest, or the profile of that name."""
+    if name is None or name == "-" or os.path.lexists(name):
+        return load(name or find())
+    from envsnap.profiles import is_profile
+    from envsnap.profiles import load as profile
+
+    return profile(name) if is_profile(name) else load(name)
+
+
+def _sentence(manifest: Manifest, *, is_latex: bool) -> str:
+    if is_latex:
+        from envsnap.reports.claim import environment_latex
+
+        return environment_latex(manifest)
+    from envsnap.reports._words import sentence
+
+    return clean(sentence(manifest))
 
 
 def _package_lines(manifest: Manifest) -> list[str]:

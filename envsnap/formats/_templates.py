@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
+from envsnap._templates import template
 from envsnap.errors import PlanError
 
 TYPE_CHECKING = False
@@ -79,9 +79,9 @@ def yaml(text: str) -> Quoted:
 _FILTERS: tuple[Callable[..., Quoted], ...] = (word, key, docker, sh, command, line, html, yaml)
 
 
-def render(template: str, values: Mapping[str, object]) -> str:
+def render(name: str, values: Mapping[str, object]) -> str:
     """The template's text with these values."""
-    return _environment().get_template(template).render(values)
+    return _environment().get_template(name).render(values)
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def _environment() -> jinja2.Environment:
     import jinja2  # only here: it costs more than a whole capture
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source),
+        loader=jinja2.FunctionLoader(template),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - HTML is one syntax of several; `finalize` is stricter
         finalize=_only_quoted,
@@ -99,18 +99,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update({each.__name__: each for each in _FILTERS})
     return environment
-
-
-def _source(template: str) -> str:
-    """A template's text: the package's, zipped or not, else the checkout's around it."""
-    from pkgutil import get_data
-
-    try:
-        return (get_data("envsnap", f"templates/{template}") or b"").decode()
-    except OSError:
-        checkout = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-        with open(os.path.join(checkout, "templates", template), encoding="utf-8") as file:
-            return file.read()
 
 
 def _only_quoted(value: object) -> object:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from envsnap.facts import gpu_packages
 from envsnap.manifest import Manifest
-from envsnap.rules._code import ROOTS
 from envsnap.rules._libraries import OPENMP_KINDS, stem, title
 from envsnap.rules._views import few
 from envsnap.sections import (
@@ -72,7 +72,7 @@ def code_words(manifest: Manifest) -> str:
 
 def _rank(file: CodeFile) -> int:
     """PyTorch's own library first, the CUDA libraries last."""
-    if file.location.endswith(ROOTS["torch"]):
+    if file.location.endswith(gpu_packages.roots("torch")):
         return 0
     return 2 if _package(file).startswith("nvidia-") else 1
 

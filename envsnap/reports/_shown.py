@@ -10,6 +10,8 @@ import re
 _LONGEST = 100
 """A name of more characters than this is cut: paths inside an environment have fewer."""
 _KEPT = 60
+_MOST = 4000
+"""A whole paragraph for a paper has fewer characters than this."""
 _LONG = re.compile(rf"\S{{{_LONGEST + 1},}}")
 _UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|min|h|B|kB|MB|GB|MiB|GiB)\b)")
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -27,6 +29,18 @@ def clean(text: str) -> str:
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def bounded(text: str, longest: int = _MOST) -> str:
+    r"""Text cleaned, and cut in its middle where somebody made it very long.
+
+    >>> bounded("a" * 50 + "b" * 50, 10)
+    'aaaaa … bbbbb (100 characters)'
+    """
+    if len(text) <= longest:
+        return clean(text)
+    half = longest // 2
+    return f"{clean(text[:half])} … {clean(text[-half:])} ({len(text)} characters)"
 
 
 def shown(text: str) -> str:

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import time
 
+from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest
 from envsnap.reports._words import known
-from envsnap.sections import Cpu, Gpu, Os, Unknown
+from envsnap.sections import Cpu, Gpu, Os, Python, Unknown
+
+
+class Sides(NamedTuple):
+    """The two manifests, and what they are called."""
+
+    wanted: Manifest
+    wanted_name: str
+    found: Manifest
+    found_name: str
 
 
 def when(manifest: Manifest) -> str:
-    """The day of capture: '20 Nov 2026'; the text as it stands where it is no time."""
+    """'20 Nov 2026', or 'imported 20 Nov 2026': nobody knows when that was recorded."""
+    return f"imported {day_of(manifest)}" if manifest.captured.imported else day_of(manifest)
+
+
+def day_of(manifest: Manifest) -> str:
+    """The day of capture or import: '20 Nov 2026'; the text as it stands where it is no time."""
     text = manifest.captured.time
     try:
         day = time.strptime(text[:10], "%Y-%m-%d")
@@ -26,10 +41,30 @@ def machine_words(manifest: Manifest) -> str:
     if not isinstance(system, Unknown):
         version = known(system.distribution_version)
         name = known(system.distribution) or known(system.system)
-        name = "macOS" if name == "macos" else name.capitalize()
+        name = _AS_WRITTEN.get(name, name.capitalize())
         parts.append(f"{name} {version}".strip())
     parts += _gpu_parts(gpu) or [_cpu(manifest)]
     return ", ".join(filter(None, parts))
+
+
+def environment_called(manifest: Manifest) -> str:
+    """'conda environment "diffusion"'; nothing where it has no name."""
+    python = manifest.section(Python)
+    if isinstance(python, Unknown) or not isinstance(python.environment_name, str):
+        return ""
+    kind = "conda environment" if python.environment_kind == "conda" else "environment"
+    name = python.environment_name
+    return f'{kind} "{name}"' if python.environment_kind in {"venv", "virtualenv", "conda"} else ""
+
+
+def python_called(manifest: Manifest) -> str:
+    """'Python 3.11.7 of pyenv': an interpreter without an environment; nothing where none is."""
+    python = manifest.section(Python)
+    if isinstance(python, Unknown):
+        return ""
+    origin = known(python.origin)
+    of = {"distribution": " of the system", "": "", "other": ""}.get(origin, f" of {origin}")
+    return f"Python {python.version}{of}"
 
 
 def _gpu_parts(gpu: Gpu | Unknown) -> list[str]:
@@ -48,6 +83,10 @@ def _cpu(manifest: Manifest) -> str:
     return "" if isinstance(cpu, Unknown) else known(cpu.microarchitecture)
 
 
+_AS_WRITTEN = {
+    "almalinux": "AlmaLinux", "amzn": "Amazon Linux", "macos": "macOS", "ol": "Oracle Linux",
+    "opensuse-leap": "openSUSE Leap", "rhel": "RHEL", "sles": "SLES",
+}  # fmt: skip
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip

@@ -96,7 +96,8 @@ def python_words(manifest: Manifest) -> str:
         extra.append("debug build")
     origin = known(python.origin)
     extra.append(f"built by {origin}" if origin not in {"", "other"} else "")
-    return f"{name} {python.version} ({', '.join(filter(None, extra))})"
+    more = ", ".join(filter(None, extra))
+    return f"{name} {python.version} ({more})" if more else f"{name} {python.version}"
 
 
 def packages_words(manifest: Manifest) -> str:
@@ -148,9 +149,16 @@ def gpu_words(manifest: Manifest) -> str:
 def device_words(device: Device) -> str:
     """One GPU in a few words."""
     capability = known(device.compute_capability)
-    parts = [known(device.name, "a GPU whose name is unknown"), gib(device.memory_mib)]
+    parts = [_named(device.name), gib(device.memory_mib)]
     parts.append(f"sm_{capability.replace('.', '')}" if capability else "")
     return ", ".join(filter(None, parts))
+
+
+def _named(name: Fact[str]) -> str:
+    """A card's name; what is left of it, where a table has cut it off."""
+    if isinstance(name, Unknown) and name.reason is Reason.NOT_RECORDED and name.detail:
+        return name.detail
+    return known(name, "a GPU whose name is unknown")
 
 
 def driver_words(manifest: Manifest) -> str:
@@ -248,6 +256,13 @@ def project_git(manifest: Manifest) -> Git | None:
 
 def sentence(manifest: Manifest) -> str:
     """One sentence for a paper: what decides a result, and the environment's id."""
+    told, ident = environment_words(manifest)
+    tail = f"; envsnap {ident}" if ident else ""
+    return f"{told}{tail}." if told else "Nothing that a paper would name was captured."
+
+
+def environment_words(manifest: Manifest) -> tuple[str, str]:
+    """What decides a result, and the environment's id; each empty where it is not known."""
     from envsnap.manifest import environment_id
 
     python, system = manifest.section(Python), manifest.section(Os)
@@ -263,9 +278,7 @@ def sentence(manifest: Manifest) -> str:
     else:
         parts.append(_cpu_model(manifest))
     ident = environment_id(manifest)
-    tail = "" if isinstance(ident, Unknown) else f"; envsnap {ident}"
-    told = ", ".join(filter(None, parts))
-    return f"{told}{tail}." if told else "Nothing that a paper would name was captured."
+    return ", ".join(filter(None, parts)), ident if isinstance(ident, str) else ""
 
 
 def _framework_words(manifest: Manifest) -> Iterator[str]:

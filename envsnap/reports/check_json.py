@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
-from envsnap.facts import Source
+from envsnap.facts import Source, given
 from envsnap.manifest import Manifest, environment_id, machine_id
-from envsnap.manifest._encode import harmless
-from envsnap.reports.check_text import Sides
-from envsnap.rules import Checked, Finding, NotChecked, Scope
+from envsnap.manifest._encode import harmless, plain, pretty
+from envsnap.reports._sides import Sides
+from envsnap.rules import Checked, Claim, Condition, Excuse, Finding, NotChecked, Scope
 from envsnap.sections import Unknown
 
-VERSION = "1.0"
+VERSION = "1.1"
 
 Json = dict[str, object]
 
 
 def text(checks: Iterable[tuple[Checked, Sides]]) -> str:
     """The document as text: keys sorted, two spaces, final newline."""
-    whole = json.dumps(document(checks), indent=2, sort_keys=True, ensure_ascii=False)
-    return harmless(whole) + "\n"
+    return harmless(pretty(document(checks))) + "\n"
 
 
 def document(checks: Iterable[tuple[Checked, Sides]]) -> Json:
@@ -32,6 +30,7 @@ def _check(checked: Checked, sides: Sides) -> Json:
     report = checked.report
     reached = {each.id for each in checked.reached}  # asked once: each is a search through all
     left_open = frozenset(checked.left_open)
+    claim = checked.claim
     return {
         "wanted": _side(sides.wanted_name, sides.wanted),
         "found": _side(sides.found_name, sides.found),
@@ -43,16 +42,22 @@ def _check(checked: Checked, sides: Sides) -> Json:
         "chosen": checked.chosen,
         "fail_on": str(checked.options.fail_on),
         "exit_code": int(checked.exit_code),
+        "claim": _claim(claim),
+        "requires": plain(sides.wanted.requires),
         "findings": [
-            _finding(each, decides=each.id in reached) for each in _sorted(report.findings)
+            _finding(each, checked, decides=each.id in reached) for each in _sorted(report.findings)
         ],
         "not_checked": [
             _not_checked(each, checked, decides=each in left_open)
             for each in sorted(report.not_checked, key=lambda each: (each.code, each.path))
         ],
-        "conditions": [{"code": each.code, "text": each.text} for each in report.conditions],
+        "conditions": [
+            _condition(each, decides=each in claim.conditions) for each in report.conditions
+        ],
         "judged": sorted(report.judged),
         "ignored": dict(report.ignored),
+        "accepted_left": list(checked.accepted_left),
+        "facts": dict(given()),
     }
 
 
@@ -64,12 +69,34 @@ def _side(name: str, manifest: Manifest) -> Json:
     return {
         "name": name,
         "captured": manifest.captured.time,
-        "environment": _plain(environment_id(manifest)),
-        "machine": _plain(machine_id(manifest)),
+        "environment": _ident(environment_id(manifest)),
+        "machine": _ident(machine_id(manifest)),
     }
 
 
-def _finding(each: Finding, *, decides: bool) -> Json:
+def _claim(claim: Claim) -> Json:
+    return {
+        "level": str(claim.level),
+        "floor": str(claim.floor),
+        "definite": claim.is_definite,
+        "lowered_by": [each.id for each in claim.lowered_by],
+        "held_by": list(claim.codes),
+        "left_open": [{"code": each.code, "path": each.path} for each in claim.left_open],
+    }
+
+
+def _condition(each: Condition, *, decides: bool) -> Json:
+    return {
+        "code": each.code,
+        "text": each.text,
+        "lowers": None if each.lowers is None else str(each.lowers),
+        "remedy": each.remedy,
+        "scope": str(each.scope),
+        "decides": decides,
+    }
+
+
+def _finding(each: Finding, checked: Checked, *, decides: bool) -> Json:
     return {
         "id": each.id,
         "code": each.code,
@@ -84,8 +111,15 @@ def _finding(each: Finding, *, decides: bool) -> Json:
         "found": each.found,
         "source": _source(each.source),
         "confidence": each.confidence,
+        "lowers": str(each.lowers),
+        "excuses": [_excuse(excuse) for excuse in each.excuses],
+        "excused": checked.is_excused(each),
         "decides": decides,
     }
+
+
+def _excuse(each: Excuse) -> Json:
+    return {"by": each.by, "reason": each.reason, "until": each.until}
 
 
 def _source(source: Source) -> Json:
@@ -98,6 +132,7 @@ def _not_checked(each: NotChecked, checked: Checked, *, decides: bool) -> Json:
         "kind": str(each.kind),
         "scope": str(each.scope),
         "worst": str(each.worst),
+        "lowers": str(each.lowers),
         "path": each.path,
         "reason": str(each.reason.reason),
         "detail": each.reason.detail,
@@ -106,5 +141,5 @@ def _not_checked(each: NotChecked, checked: Checked, *, decides: bool) -> Json:
     }
 
 
-def _plain(ident: str | Unknown) -> str | None:
+def _ident(ident: str | Unknown) -> str | None:
     return ident if isinstance(ident, str) else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from envsnap.errors import ExitCode
 from envsnap.reports.check_json import VERSION, Json
-from envsnap.rules import Kind, Outcome, Scope, Verdict
+from envsnap.rules import Kind, Level, Outcome, Scope, Verdict
 from envsnap.sections import Reason
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WORDS: Json = {"type": "string"}
 _MAYBE: Json = {"type": ["string", "null"]}
 _CODE: Json = {"type": "string", "pattern": "^[A-Z]{3}[0-9]{3}$"}
@@ -16,7 +17,7 @@ _ANSWERS = (ExitCode.OK, ExitCode.NO, ExitCode.CANNOT_TELL)
 def schema() -> Json:
     """The schema of the documents that this version writes (JSON Schema 2020-12)."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": "envsnap check report",
         **_object({"report": {"const": VERSION}, "checks": _list(_check())}),
     }
@@ -34,12 +35,44 @@ def _check() -> Json:
         "chosen": _WORDS,
         "fail_on": _outcome(),
         "exit_code": {"enum": [int(each) for each in _ANSWERS]},
+        "claim": _claim(),
+        "requires": {"type": "object"},
         "findings": _list(_finding()),
         "not_checked": _list(_not_checked()),
-        "conditions": _list(_object({"code": _CODE, "text": _WORDS})),
+        "conditions": _list(_condition()),
         "judged": _list(_CODE),
         "ignored": {"type": "object", "additionalProperties": _WORDS},
+        "accepted_left": _list(_WORDS),
+        "facts": {"type": "object", "additionalProperties": _WORDS},
     })  # fmt: skip
+
+
+def _claim() -> Json:
+    return _object({
+        "level": _level(), "floor": _level(), "definite": {"type": "boolean"},
+        "lowered_by": _list(_WORDS), "held_by": _list(_CODE),
+        "left_open": _list(_object({"code": _CODE, "path": _WORDS})),
+    })  # fmt: skip
+
+
+def _condition() -> Json:
+    lowers = {"enum": [*_level()["enum"], None]}
+    return _object({
+        "code": _CODE, "text": _WORDS, "lowers": lowers, "remedy": _MAYBE, "scope": _scope(),
+        "decides": {"type": "boolean"},
+    })  # fmt: skip
+
+
+def _scope() -> Json:
+    return {"enum": [each.value for each in Scope]}
+
+
+def _excuse() -> Json:
+    return _object({"by": {"enum": ["author", "reader"]}, "reason": _WORDS, "until": _MAYBE})
+
+
+def _level() -> dict[str, list[str | None]]:
+    return {"enum": [each.value for each in Level]}
 
 
 def _finding() -> Json:
@@ -48,6 +81,7 @@ def _finding() -> Json:
         "why": _WORDS, "remedy": _MAYBE, "wanted": _MAYBE, "found": _MAYBE,
         "source": _object({"title": _WORDS, "url": _MAYBE, "date": _WORDS}),
         "confidence": {"enum": ["high", "medium", "low"]},
+        "excuses": _list(_excuse()), "excused": {"type": "boolean"},
     })  # fmt: skip
 
 
@@ -62,8 +96,9 @@ def _common() -> Json:
     return {
         "code": _CODE,
         "kind": {"enum": [each.value for each in Kind]},
-        "scope": {"enum": [each.value for each in Scope]},
+        "scope": _scope(),
         "decides": {"type": "boolean"},
+        "lowers": _level(),
     }
 
 

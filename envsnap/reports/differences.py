@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest, canonical_name
@@ -79,8 +79,10 @@ RULES: Mapping[str, tuple[str, ...]] = {
 }
 """The rules that grade a fact; packages are graded by their own names."""
 
-_PACKAGE = ("PKG002", "PKG003", "PKG004", "PKG006")
-_IDENTITY = ("content", "tags", "build", "origin", "layer", "conda")
+PACKAGE_RULES = ("PKG002", "PKG003", "PKG004", "PKG006")
+"""The rules about one package, which is their finding's subject."""
+IDENTITY = ("content", "tags", "build", "origin", "layer", "conda")
+"""What tells two packages of one version apart."""
 _LEFT_OUT = ("moment",)
 _BY_NAME = ("name", "family", "path", "kind", "location", "distribution")
 
@@ -93,13 +95,15 @@ class Difference(NamedTuple):
     found: str
     grade: Finding | None
     """The worst finding of the rules for this fact; None where no rule minds it."""
+    is_unknown: bool = False
+    """Whether neither side knows the fact, and only why not differs."""
 
 
 def differences(wanted: Manifest, found: Manifest) -> list[Difference]:
     """Every fact that differs, in the order of the manifest. The moment is left out."""
-    findings = compare(wanted, found).findings
+    grades = Grades(compare(wanted, found).findings)
     return [
-        each._replace(grade=_grade(each, findings))
+        each._replace(grade=grades.of(each))
         for name in SECTIONS
         if name not in _LEFT_OUT
         for each in _facts(name, wanted.sections.get(name), found.sections.get(name))
@@ -116,16 +120,17 @@ def _facts(path: str, wanted: object, found: object) -> Iterator[Difference]:
             theirs, ours = getattr(wanted, field.name), getattr(found, field.name)
             yield from _facts(f"{path}.{field.name}", theirs, ours)
     elif isinstance(wanted, tuple) and isinstance(found, tuple):
-        yield from _members(path, _named(wanted), _named(found))
+        yield from _members(path, named(wanted), named(found))
     elif _is_mapping(wanted) and _is_mapping(found):
         yield from _members(path, dict(wanted), dict(found))  # type: ignore[call-overload]
     else:
-        yield Difference(path, _words(wanted), _words(found), None)
+        is_unknown = isinstance(wanted, Unknown) and isinstance(found, Unknown)
+        yield Difference(path, fact_words(wanted), fact_words(found), None, is_unknown)
 
 
 def _package(path: str, wanted: Package, found: Package) -> Iterator[Difference]:
     """What tells a package from another; with another version the rest goes without saying."""
-    for name in ("version",) if wanted.version != found.version else _IDENTITY:
+    for name in ("version",) if wanted.version != found.version else IDENTITY:
         yield from _facts(f"{path}.{name}", getattr(wanted, name), getattr(found, name))
 
 
@@ -138,19 +143,19 @@ def _members(
         if name in wanted and name in found:
             yield from _facts(place, wanted[name], found[name])
         else:
-            theirs, ours = wanted.get(name, _ABSENT), found.get(name, _ABSENT)
-            yield Difference(place, _words(theirs), _words(ours), None)
+            theirs, ours = wanted.get(name, ABSENT), found.get(name, ABSENT)
+            yield Difference(place, fact_words(theirs), fact_words(ours), None)
 
 
 def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _named(members: tuple[object, ...]) -> dict[str, object]:
+def named(members: tuple[object, ...]) -> dict[str, object]:
     """The members of a list under the names that people know them by."""
     named: dict[str, object] = {}
     for index, each in enumerate(members):
-        name = _name(each) if is_shape(each) else _words(each)
+        name = _name(each) if is_shape(each) else fact_words(each)
         named[name if name and name not in named else f"{name}[{index}]"] = each
     return named
 
@@ -172,11 +177,12 @@ class _Absent:
     """What stands for a member that one side does not have."""
 
 
-_ABSENT = _Absent()
+ABSENT = _Absent()
 
 
-def _words(value: object) -> str:
-    if value is _ABSENT:
+def fact_words(value: object) -> str:
+    """A fact's value as people read it: no JSON, no quotes."""
+    if value is ABSENT:
         return "not there"
     if isinstance(value, Unknown):
         return f"unknown ({value.reason})"
@@ -192,29 +198,43 @@ def _words(value: object) -> str:
 
 def _each(value: tuple[object, ...] | Mapping[str, object]) -> Iterator[str]:
     if isinstance(value, Mapping):
-        return (f"{key}={_words(each)}" for key, each in value.items())
-    return map(_words, value)
+        return (f"{key}={fact_words(each)}" for key, each in value.items())
+    return map(fact_words, value)
 
 
-def _grade(each: Difference, findings: tuple[Finding, ...]) -> Finding | None:
-    section = each.path.partition(".")[0]
-    if section == "packages":
-        fitting = [one for one in findings if _is_about(one, each)]
-    else:
+class Grades:
+    """The findings of a comparison, by the fact that each is about."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._by_code: dict[str, list[Finding]] = {}
+        self._by_package: dict[str, list[Finding]] = {}
+        for each in findings:
+            self._by_code.setdefault(each.code, []).append(each)
+            if each.code in PACKAGE_RULES:
+                self._by_package.setdefault(each.subject.partition(" ")[0], []).append(each)
+
+    def of(self, each: Difference) -> Finding | None:
+        """The worst finding about that fact; None where no rule minds it."""
+        return min(self._fitting(each), key=lambda one: one.outcome.rank, default=None)
+
+    def _fitting(self, each: Difference) -> list[Finding]:
+        section = each.path.partition(".")[0]
+        if section == "packages":
+            return self._about_package(each)
         place = each.path.replace("[", ".[")
         codes = RULES.get(each.path) or RULES.get(_without_index(place)) or _parent(each.path)
-        fitting = [one for one in findings if one.code in codes]
+        fitting = [one for code in codes for one in self._by_code.get(code, ())]
         if section == "environ":
-            fitting = [one for one in fitting if one.subject == each.path.rpartition(".")[2]]
-    return min(fitting, key=lambda one: one.outcome.rank, default=None)
+            return [one for one in fitting if one.subject == each.path.rpartition(".")[2]]
+        return fitting
 
-
-def _is_about(finding: Finding, each: Difference) -> bool:
-    """Whether a finding about packages is about this one: missing ones are one finding."""
-    if _words(_ABSENT) in {each.wanted, each.found}:
-        return finding.code == ("PKG005" if each.wanted == _words(_ABSENT) else "PKG001")
-    name = each.path.split(".")[2:3]
-    return finding.code in _PACKAGE and [finding.subject.partition(" ")[0]] == name
+    def _about_package(self, each: Difference) -> list[Finding]:
+        """The findings about one package: all that are missing, or more, are one finding."""
+        if fact_words(ABSENT) in {each.wanted, each.found}:
+            code = "PKG005" if each.wanted == fact_words(ABSENT) else "PKG001"
+            return self._by_code.get(code, [])
+        name = each.path.split(".")[2:3]
+        return self._by_package.get(name[0], []) if name else []
 
 
 def _without_index(path: str) -> str:

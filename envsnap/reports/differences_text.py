@@ -23,10 +23,12 @@ _LONGEST = 160
 
 
 def text(found: list[Difference], width: int) -> list[Line]:
-    """One line for each difference; the facts of a section together."""
-    if not found:
-        return [line("The same: no fact differs")]
-    return [*_lines(found, width), line(), *_count(found)]
+    """One line for each difference; what neither side knows is counted alone."""
+    known = [each for each in found if not each.is_unknown]
+    rest = list(_unknown_on_both(len(found) - len(known)))
+    if not known:
+        return [line("The same: no fact differs"), *rest]
+    return [*_lines(known, width), line(), *_count(known), *rest]
 
 
 def _lines(found: list[Difference], width: int) -> Iterator[Line]:
@@ -47,6 +49,12 @@ def _grade(each: Difference) -> Iterator[Part]:
     if each.grade is not None:
         yield Part(f"{each.grade.outcome:<8}", _LOOKS[each.grade.outcome])
         yield Part(f" {each.grade.code}", "dim")
+
+
+def _unknown_on_both(number: int) -> Iterator[Line]:
+    if number:
+        facts = "1 fact is" if number == 1 else f"{number} facts are"
+        yield line(f"{facts} unknown on both sides, for another reason on each")
 
 
 def _count(found: list[Difference]) -> Iterator[Line]:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from envsnap.reports._lines import clause, labelled, plain
 from envsnap.reports._words import count
-from envsnap.rules import Finding, NotChecked, Outcome, Report, Scope
+from envsnap.rules import Finding, Outcome, Report, Scope
 from envsnap.sections import Reason
 
 _INDENT = 13
 _LABEL = "  Healthy"
-_REASONS = 2
+_NAMED = 3
 
 
 def health_lines(report: Report, width: int) -> list[str]:
     """One line where all is well; else each finding, what it means and what mends it."""
     findings = sorted(report.findings, key=lambda each: (each.outcome.rank, each.id))
     judged = len(report.judged)
-    if not findings and not judged:
-        text = f"nothing is known: none of {_left(report)} rules could be judged"
-        return plain(labelled("  Health", text, width=width, indent=_INDENT))
     if not findings and _left(report) >= judged:
-        text = f"nothing found by {count(judged, 'rule')}; {_left(report)} could not be judged"
-        text += f": {'; '.join(_reasons(report))}"
+        seen = f"nothing wrong in what {count(judged, 'rule')} saw; " if judged else ""
+        text = f"{seen}too little to tell: {_left(report)} rules lack {_sections(report)}"
         return plain(labelled("  Health", text, width=width, indent=_INDENT))
     if not findings:
         rules = count(judged, "rule")
@@ -45,16 +42,14 @@ def _left(report: Report) -> int:
     return len({each.code for each in report.not_checked_of(Scope.NATIVE)})
 
 
-def _reasons(report: Report) -> list[str]:
-    """Why most of the rules were not judged: what could not be seen before what was left out."""
+def _sections(report: Report) -> str:
+    """'gpu (timed-out: NVML: no answer)': what most lack, what was left out on purpose last."""
     left = report.not_checked_of(Scope.NATIVE)
     number = Counter((each.reason.reason is Reason.NOT_ASKED, str(each.reason)) for each in left)
-    said = sorted(number, key=lambda each: (each[0], -number[each]))[:_REASONS]
-    return [f"{_sections(left, why)} ({why})" for _, why in said]
-
-
-def _sections(left: Iterable[NotChecked], why: str) -> str:
-    return ", ".join(dict.fromkeys(each.section for each in left if str(each.reason) == why))
+    (_, why), *others = sorted(number, key=lambda each: (each[0], -number[each]))
+    names = list(dict.fromkeys(each.section for each in left if str(each.reason) == why))
+    more = " and more" if others or len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])} ({why}){more}"
 
 
 def _rest(report: Report) -> str:

@@ -57,7 +57,7 @@ def test_a_manifest_that_is_not_there_is_named(said: Said, words: tuple[str, ...
     assert said(*words) == (
         3,
         "",
-        "error: No manifest at m.json\nhint: Make one: envsnap capture -o FILE\n",
+        "error: No manifest at m.json\nhint: Look what is there: ls *.json\n",
     )
 
 
@@ -233,10 +233,37 @@ def test_an_unknown_command_names_the_nearest(said: Said) -> None:
     )
 
 
-def test_an_abbreviated_option_is_refused(said: Said) -> None:
-    code, out, err = said("capture", "--anon")
-    assert (code, out) == (2, "")
-    assert err.endswith("envsnap capture: error: unrecognized arguments: --anon\n")
+@pytest.mark.parametrize(
+    ("line", "fault", "hint"),
+    [
+        ("capture --anon", "No option --anon", "Did you mean --anonymous"),
+        ("check --agianst=x.json", "No option --agianst", "Did you mean --against"),
+        ("check --zzz", "No option --zzz", "See: envsnap check --help"),
+        ("check a.json b.json", "One manifest is wanted; 'b.json' is a second",
+         "To compare with it: envsnap check MANIFEST --against b.json"),
+        ("diff a b c", "One word too many: 'c'", "See: envsnap diff --help"),
+        ("check --format htm", "--format knows no 'htm'", "Did you mean html"),
+        ("lock --locker make", "--locker knows no 'make'", "Give one of uv, pip-tools"),
+        ("completion bsh", "shell knows no 'bsh'", "Did you mean bash"),
+        ("check --against", "--against: expected one argument", "See: envsnap check --help"),
+        ("import", "FILE is missing", "See: envsnap import --help"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_is_told_with_the_nearest_there_is(
+    said: Said, line: str, fault: str, hint: str
+) -> None:
+    assert said(*line.split()) == (2, "", f"error: {fault}\nhint: {hint}\n")
+
+
+def test_a_profile_in_a_manifest_s_place_is_told_where_it_belongs(said: Said) -> None:
+    assert said("check", "t4-cloud") == (
+        3,
+        "",
+        (
+            "error: No manifest at t4-cloud: it is the name of a profile\n"
+            "hint: Compare with it: envsnap check --against t4-cloud\n"
+        ),
+    )
 
 
 def test_a_folder_in_a_manifest_s_place_is_told(said: Said, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         ("diff paper.json pap", ["paper.json"]),
         ("check --against pap", ["paper.json"]),
         ("capture -o pap", ["paper.json"]),
+        ("check --against h100-s", ["h100-sxm"]),
     ],
 )
 def test_bash_offers_commands_choices_and_files(

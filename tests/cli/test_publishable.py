@@ -286,5 +286,5 @@ def test_an_error_that_quotes_a_name_is_shown_without_harm(tmp_path: Path) -> No
     assert ended == (
         3,
         "",
-        "error: No manifest at a\\x1b[2J.json\nhint: Make one: envsnap capture -o FILE\n",
+        "error: No manifest at a\\x1b[2J.json\nhint: Look what is there: ls *.json\n",
     )

@@ -13,6 +13,20 @@ from envsnap.profiles import load
 from envsnap.reports.check_json import document, text
 from envsnap.reports.check_schema import schema
 from envsnap.reports.check_text import Sides
+from envsnap.rules import Checked
+from envsnap.sections import replace
+from tests.reports.hand_made import (
+    BLOCKS,
+    BY_AUTHOR,
+    BY_READER,
+    DIGITS,
+    LIMIT,
+    NOTE,
+    OPEN,
+    SEEDS,
+    checked,
+    sides,
+)
 from tests.rules.machines import UNSEEN, cpu, device, driver, gpu, machine
 
 PAIRS = [
@@ -76,6 +90,9 @@ def test_a_finding_has_everything_that_people_are_told_and_its_source() -> None:
             "date": "2026-11-21",
         },
         "confidence": "high",
+        "lowers": "does not run",
+        "excuses": [],
+        "excused": False,
         "decides": True,
     }
 
@@ -91,6 +108,7 @@ def test_what_was_not_checked_has_its_place_and_reason() -> None:
                 "kind": "drift",
                 "scope": "both",
                 "worst": "numerics",
+                "lowers": "statistical",
                 "path": "found cpu.microarchitecture",
                 "reason": "no-permission",
                 "detail": "for a test",
@@ -106,7 +124,7 @@ def test_the_text_is_the_document_with_its_version_and_the_two_sides() -> None:
     checks = [(check(wanted, wanted), Sides(wanted, "paper.json", wanted, "this machine"))]
     read = json.loads(text(checks))
     assert read == json.loads(json.dumps(document(checks)))
-    assert read["report"] == "1.0"
+    assert read["report"] == "1.1"
     assert read["checks"][0]["wanted"]["environment"] == environment_id(wanted)
     assert text(checks).endswith("}\n")
 
@@ -115,3 +133,62 @@ def test_a_word_that_is_no_unicode_is_still_json() -> None:
     wanted = machine(cpu=cpu(microarchitecture="zen\x1b[2J\ufffd"))
     checks = [(check(wanted, machine()), Sides(wanted, "a", machine(), "b"))]
     assert "\x1b" not in text(checks)
+
+
+MADE = [
+    checked(),
+    checked(DIGITS._replace(excuses=(BY_READER, BY_AUTHOR))),
+    checked(BLOCKS, LIMIT, NOTE, left=(OPEN,), conditions=(SEEDS,)),
+    checked(options=CheckOptions(ignore={"ENG": "no engine here"}), accepted_left=("over",)),
+]
+
+
+@pytest.mark.parametrize("answer", MADE)
+def test_whatever_was_answered_fits_the_schema(answer: Checked) -> None:
+    import jsonschema
+
+    wanted = replace(machine(), requires={"must": ["driver >= 525"], "may": []})
+    jsonschema.validate(document([(answer, sides(wanted=wanted))]), schema())
+
+
+def test_the_claim_names_what_lowered_it_and_what_it_rests_on() -> None:
+    found = only(document([(checked(DIGITS, left=(OPEN,), conditions=(SEEDS,)), sides())]))
+    assert found["claim"] == {
+        "level": "statistical",
+        "floor": "statistical",
+        "definite": True,
+        "lowered_by": ["CPU001:cpu"],
+        "held_by": ["CPU001"],
+        "left_open": [],
+    }
+    assert found["conditions"] == [
+        {
+            "code": "ENV010",
+            "text": "the seeds were not recorded",
+            "lowers": None,
+            "remedy": "state the seeds",
+            "scope": "both",
+            "decides": True,
+        }
+    ]
+    bits = only(document([(checked(left=(OPEN,)), sides())]))["claim"]
+    assert (bits["level"], bits["floor"], bits["definite"]) == ("bitwise", "statistical", False)
+    assert bits["left_open"] == [{"code": "GPU003", "path": "found gpu.devices"}]
+
+
+def test_an_excuse_stands_beside_the_strict_outcome() -> None:
+    excused = checked(DIGITS._replace(excuses=(BY_READER, BY_AUTHOR)))
+    found = only(document([(excused, sides())]))
+    (finding,) = found["findings"]
+    assert (finding["outcome"], finding["decides"], finding["excused"]) == ("numerics", False, True)
+    assert finding["excuses"] == [
+        {"by": "reader", "reason": "the cluster is mixed", "until": "2099-12-31"},
+        {"by": "author", "reason": "tried on both", "until": None},
+    ]
+    assert found["exit_code"] == 0
+
+
+def test_what_the_author_requires_is_handed_on_as_it_stands() -> None:
+    wanted = replace(machine(), requires={"must": ["driver >= 525"]})
+    found = only(document([(checked(), sides(wanted=wanted))]))
+    assert found["requires"] == {"must": ["driver >= 525"]}

@@ -11,7 +11,7 @@ from envsnap.reports._lines import plain
 from envsnap.reports.differences import RULES, Difference, differences
 from envsnap.reports.differences_text import json_text, text
 from envsnap.rules import rules
-from envsnap.sections import SECTIONS, Environ, fields
+from envsnap.sections import SECTIONS, Environ, Reason, Unknown, fields
 from tests import made
 from tests.rules.machines import (
     T4,
@@ -101,6 +101,24 @@ def test_the_list_has_sections_facts_and_a_count() -> None:
         "  kernel: 6.1.0 -> 6.8.0                                        note     SYS007",
         "",
         "2 facts differ; rules mind 1 of them.  envsnap explain CODE says why",
+    ]
+
+
+def test_what_neither_side_knows_is_counted_and_fills_no_lines() -> None:
+    other = Unknown(Reason.NOT_RECORDED, "what was imported does not say it")
+    found = differences(machine(cuda=UNSEEN), machine(cuda=other, os=made.linux(kernel="6.8.0")))
+    assert [each.path for each in found if each.is_unknown] == ["cuda"]
+    assert [each.rstrip() for each in plain(text(found, 80))] == [
+        "os",
+        "  kernel: 6.1.0 -> 6.8.0                                        note     SYS007",
+        "",
+        "1 fact differs; rules mind 1 of them.  envsnap explain CODE says why",
+        "1 fact is unknown on both sides, for another reason on each",
+    ]
+    alone = differences(machine(cuda=UNSEEN), machine(cuda=other))
+    assert plain(text(alone, 80)) == [
+        "The same: no fact differs",
+        "1 fact is unknown on both sides, for another reason on each",
     ]
 
 
