@@ -3,7 +3,7 @@ PYTHON = .venv/bin/python
 ARGS =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format pyz bench engines engine-test deep clean
+.PHONY: help setup demo test check lint format docs pyz bench engines engine-test browser-test deep clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,13 +30,16 @@ format: setup ## format the code and mend what the linter can mend
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
 
+docs: setup ## write docs/rules.md and the examples of `envsnap explain` from the rules and their cases
+	$(PYTHON) scripts/rule_book.py
+
 pyz: ## build dist/envsnap.pyz: one file that runs on a plain Python 3.10 or newer
 	@sh scripts/setup.sh demo
 	@$(PYTHON) scripts/pyz.py dist/envsnap.pyz
 
-bench: ## time capture, lock and check --verify beside their peers (ARGS="--environment DIR --runs N")
+bench: ## time capture, check, lock and check --verify beside their peers (ARGS="--environment DIR --runs N")
 	@sh scripts/setup.sh demo
-	@failed=; for each in run lock verify; do \
+	@failed=; for each in run compare matrix lock verify; do \
 		echo "bench/$$each.py"; $(PYTHON) bench/$$each.py $(ARGS) || failed=1; echo; \
 	done; test -z "$$failed"
 
@@ -46,6 +49,10 @@ engines: ## bring up Docker and rootless Apptainer for the engine tests (root, D
 engine-test: ## run the tests that build real images (after make engines)
 	@sh scripts/setup.sh test
 	@eval "$$(bash tests/engines/env.sh)" && $(PYTHON) -m pytest -m engine $(ARGS)
+
+browser-test: ## run the tests of the HTML page in Chromium (installs it: root, Debian)
+	@sh scripts/setup.sh dev
+	@bash tests/browser/up.sh && ENVSNAP_TEST_BROWSER=1 $(PYTHON) -m pytest -m browser $(ARGS)
 
 deep: setup ## every test that this machine can run, network and thousands of generated cases included
 	ENVSNAP_TEST_NETWORK=1 ENVSNAP_TEST_SLOW=1 HYPOTHESIS_PROFILE=deep $(PYTHON) -m pytest --cov $(ARGS)

@@ -240,16 +240,12 @@ def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[
     One more package or another patch release is a difference here, for an image is made of
     nothing but its manifest.
     """
-    from envsnap._check import check, in_a_line
-    from envsnap.rules import CheckOptions, Outcome, Scope
+    from envsnap._check import check, in_a_line, is_exact
+    from envsnap.rules import CheckOptions, Scope
 
     options = CheckOptions(scope=Scope.NATIVE, select=_OF_THE_IMAGE)
     report = check(_planned(wanted, planned), found, options).report
-    counted = [
-        each
-        for each in report.findings
-        if each.outcome.reaches(Outcome.NUMERICS) or each.code in _EXACT
-    ]
+    counted = [each for each in report.findings if is_exact(each)]
     return (
         *map(in_a_line, counted),
         *(f"not compared: {each.path}: {each.reason}" for each in report.not_checked),
@@ -257,7 +253,6 @@ def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[
 
 
 _OF_THE_IMAGE = ("PKG", "PYT")
-_EXACT = frozenset({"PKG005", "PYT003"})
 
 
 def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:

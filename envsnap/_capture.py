@@ -50,7 +50,7 @@ def capture(
         raise
     return Manifest(
         captured=Captured(
-            time=_now(), version=__version__, deep=options.deep, verified=_is_verified(found)
+            time=now(), version=__version__, deep=options.deep, verified=_is_verified(found)
         ),
         sections={name: found.get(name) or _left_out(name, options, wanted) for name in SECTIONS},
     )
@@ -171,7 +171,7 @@ def _guarded(probe: Probe, look: Look) -> object:
         return Unknown(Reason.CRASHED, f"{type(error).__name__}: {error}"[:200])
 
 
-def _now() -> str:
+def now() -> str:
     """The time of capture, UTC; SOURCE_DATE_EPOCH where it is set, for equal bytes."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     seconds = int(epoch) if epoch.isdecimal() and len(epoch) <= _LONGEST_EPOCH else time.time()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from envsnap._check import check, in_a_line, rebuilt_contents
+from envsnap._check import check, in_a_line, is_exact, rebuilt_contents
 from envsnap.engines import conda, native
 from envsnap.engines._folder import begin, claim, finish, undo
 from envsnap.engines.native import Base, File, Installed, Schemes, Wanted
@@ -246,7 +246,7 @@ def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) 
     from envsnap._capture import capture
     from envsnap.host import LocalHost
     from envsnap.probes import Options
-    from envsnap.rules import CheckOptions, Outcome, Scope
+    from envsnap.rules import CheckOptions, Scope
 
     where = os.path.abspath(prepared.options.folder)
     found = capture(
@@ -257,11 +257,7 @@ def _compared(prepared: Prepared, installed: Installed, notes: tuple[str, ...]) 
     wanted, here = _as_restored(prepared), _of_the_folder(found)
     options = CheckOptions(scope=Scope.NATIVE, select=("PKG", "PYT"))
     report = check(wanted, here, options).report
-    counted = [
-        each
-        for each in report.findings
-        if each.outcome.reaches(Outcome.NUMERICS) or each.code == "PKG005"
-    ]
+    counted = [each for each in report.findings if is_exact(each)]
     unseen = [f"not compared: {each.path}: {each.reason}" for each in report.not_checked]
     patch = next((each for each in report.findings if each.code == "PYT003"), None)
     return Restored(

@@ -19,6 +19,8 @@ NEEDS = {
     "live": "ENVSNAP_TEST_GPU",
     "slow": "ENVSNAP_TEST_SLOW",
 }
+PROMISED = {"engine": NEEDS["engine"], "browser": "ENVSNAP_TEST_BROWSER"}
+"""Who sets these says that the thing is there: a test that skips for want of it has failed."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 # The usual run tries the same cases each time, so that a red run is somebody's change.
@@ -57,11 +59,13 @@ def pytest_runtest_makereport(
     item: pytest.Item,
     call: pytest.CallInfo[None],  # noqa: ARG001 - pytest passes arguments by these names
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip into a failure where engines were promised: a gate that skips proves nothing."""
+    """Turn a skip into a failure where the thing was promised: a gate that skips proves nothing."""
     report = yield
-    if report.skipped and item.get_closest_marker("engine") and switched_on("engine"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} skipped although {NEEDS['engine']}=1: {report.longrepr}"
+    for marker, switch in PROMISED.items():
+        promised = item.get_closest_marker(marker) and os.environ.get(switch, "") == "1"
+        if report.skipped and promised:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} skipped although {switch}=1: {report.longrepr}"
     return report
 
 

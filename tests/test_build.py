@@ -376,11 +376,11 @@ def test_what_an_image_has_other_than_its_plan_is_listed() -> None:
     )
     assert differences(wanted, found, planned) == (
         "packages: 1 package is not installed here: PySocks 1.7.1",
-        "idna 3.7 -> 3.8",
-        "numpy 1.26.4: other files under the same version",
-        "more packages: 1 package: pip 24.0 more than wanted",
         (
             "extension modules: their tag: "
             "cpython-311-x86_64-linux-gnu -> cpython-312-x86_64-linux-gnu"
         ),
+        "idna 3.7 -> 3.8",
+        "numpy 1.26.4: other files under the same version",
+        "more packages: 1 package: pip 24.0 more than wanted",
     )

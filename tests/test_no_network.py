@@ -1,4 +1,4 @@
-"""capture, check, show, diff and explain open no connection: shown twice, in whole processes."""
+"""The commands that open no connection: shown twice, in whole processes."""
 
 from __future__ import annotations
 
@@ -41,8 +41,12 @@ COMMANDS = (
     ("check", "m.json", "--python", "../env"),
     ("check", "m.json", "--against", "t4-cloud"),
     ("check", "m.json", "--format", "json"),
+    ("check", "m.json", "-o", "r.md", "-o", "r.html", "-o", "r.xml", "-o", "r.sarif"),
+    ("doctor", "--python", "../env"),
     ("show", "m.json"),
     ("show", "m.json", "--sentence"),
+    ("show", "m.json", "--paste"),
+    ("import", "freeze.txt", "-o", "-"),
     ("diff", "m.json", "m.json"),
     ("diff", "m.json", "t4-cloud"),
     ("explain",),
@@ -58,6 +62,7 @@ def here(tmp_path: Path) -> Path:
     environment(tmp_path / "env", idna="3.7")
     folder = tmp_path / "here"
     folder.mkdir()
+    (folder / "freeze.txt").write_text("idna==3.7\n")
     words = ("capture", "--python", "../env", "-q", "-o", "m.json")
     assert envsnap(*words, cwd=folder).code == 0
     return folder

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsnap.cli import COMMANDS, main
+from envsnap.cli import COMMANDS, command_module, main
 from envsnap.errors import ExitCode
 from envsnap.manifest import save
 from tests import made
@@ -62,7 +62,7 @@ def codes_of(command: str) -> set[int]:
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"completion"}))
 def test_a_code_that_a_commands_module_names_stands_in_its_column(command: str) -> None:
     folder = os.path.join(ROOT, "envsnap", "cli")
-    waiting, named, seen = [command], set(), set()
+    waiting, named, seen = [command_module(command).__name__.rpartition(".")[2]], set(), set()
     while waiting:
         module = waiting.pop()
         if module in seen:
@@ -101,4 +101,5 @@ def test_every_make_target_in_the_readme_exists() -> None:
 def test_the_commands_of_the_first_help_page_are_modules() -> None:
     folder = os.path.join(ROOT, "envsnap", "cli")
     modules = {name[:-3] for name in os.listdir(folder) if name.endswith(".py")}
-    assert set(COMMANDS) == {name for name in modules if not name.startswith("_")}
+    named = {command_module(name).__name__.rpartition(".")[2] for name in COMMANDS}
+    assert named == {name for name in modules if not name.startswith("_")}

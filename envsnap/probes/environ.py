@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 
 from envsnap.facts import determinism
-from envsnap.facts._table import Looked
 from envsnap.probes._anchors import Anchors, text
 from envsnap.probes._registry import Look, probe
 from envsnap.probes._urls import clean_url
@@ -74,8 +73,7 @@ def held(name: str) -> str:
     """
     if name == "LD_PRELOAD":
         return "libraries"
-    known = determinism.variable(name)
-    return known.value.holds if isinstance(known, Looked) else _MORE[name]
+    return determinism.holds(name) or _MORE[name]
 
 
 def publishable(value: str, holds: str, anchors: Anchors, *, identify: bool) -> str:
