@@ -245,4 +245,4 @@ def test_an_image_that_drifted_is_told_from_its_manifest(
     assert main([*words, "--against", f"docker-daemon:{docker_image}"]) == 1
     said = capsys.readouterr().out
     assert "\n  IN THE IMAGE       WILL NOT RUN " in said
-    assert "  packages    1 package is not installed here: PySocks 1.7.1: " in said
+    assert "\n  packages    1 package is not installed here: PySocks 1.7.1" in said
