@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import string
@@ -274,7 +275,8 @@ def test_it_compiles_whoever_chose_the_names(tmp_path: Path) -> None:
     (tmp_path / "paper.tex").write_text(document, encoding="utf-8")
     ran = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
-        cwd=tmp_path, capture_output=True, timeout=120, check=False,
+        cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)},  # it keeps fonts there
+        capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-2000:].decode(errors="replace")
     assert (tmp_path / "paper.pdf").is_file()
