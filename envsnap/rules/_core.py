@@ -140,6 +140,7 @@ class Open(NamedTuple):
 Result = Iterable[Said | Condition | Open]
 Comparison = Callable[[Pair], Result]
 Health = Callable[[Side], Result]
+F = TypeVar("F", bound=Callable[..., Result])
 
 
 class Rule(NamedTuple):
@@ -193,13 +194,7 @@ def drift(  # noqa: PLR0913 - what is known of a rule
     lowers: Level | None = None,
 ) -> Callable[[Comparison], Comparison]:
     """Register a rule that compares one fact on two sides."""
-
-    def register(function: Comparison) -> Comparison:
-        least = lowers or usual_level(worst)
-        _register(Rule(code, Kind.DRIFT, scope, worst, source, reads, least, function))
-        return function
-
-    return register
+    return _registering(Kind.DRIFT, code, scope, worst, reads, source, lowers)
 
 
 def fit(  # noqa: PLR0913 - what is known of a rule
@@ -212,13 +207,7 @@ def fit(  # noqa: PLR0913 - what is known of a rule
     lowers: Level | None = None,
 ) -> Callable[[Comparison], Comparison]:
     """Register a rule that holds what an environment needs against what a machine has."""
-
-    def register(function: Comparison) -> Comparison:
-        least = lowers or usual_level(worst)
-        _register(Rule(code, Kind.FIT, scope, worst, source, reads, least, function))
-        return function
-
-    return register
+    return _registering(Kind.FIT, code, scope, worst, reads, source, lowers)
 
 
 def health(  # noqa: PLR0913 - what is known of a rule
@@ -231,10 +220,16 @@ def health(  # noqa: PLR0913 - what is known of a rule
     lowers: Level | None = None,
 ) -> Callable[[Health], Health]:
     """Register a rule that reads one manifest."""
+    return _registering(Kind.HEALTH, code, scope, worst, reads, source, lowers)
 
-    def register(function: Health) -> Health:
+
+def _registering(  # noqa: PLR0913, PLR0917 - what is known of a rule
+    kind: Kind, code: str, scope: Scope, worst: Outcome, reads: tuple[type, ...], source: Source,
+    lowers: Level | None,
+) -> Callable[[F], F]:  # fmt: skip
+    def register(function: F) -> F:
         least = lowers or usual_level(worst)
-        _register(Rule(code, Kind.HEALTH, scope, worst, source, reads, least, function))
+        _register(Rule(code, kind, scope, worst, source, reads, least, function))
         return function
 
     return register
