@@ -15,9 +15,10 @@ _LARGEST = 8 * 1024 * 1024
 _SUFFIX = ".json"
 _AGAIN = "Take the table from a newer envsnap, or leave it out"
 NAMES = (
-    "cpu_features", "cuda_driver", "cudnn", "determinism", "gpu_arch", "gpu_packages",
-    "library_families", "manylinux", "nvidia_cuda_images", "nvidia_pip", "package_roles",
-    "principles", "python_images", "torch_cuda",
+    "cpu_features", "cuda_driver", "cuda_users", "cudnn", "determinism", "gpu_arch",
+    "gpu_packages", "installers", "library_families", "manylinux", "ngc_images",
+    "nvidia_cuda_images", "nvidia_pip", "package_needs", "package_roles", "principles",
+    "python_builds", "python_images", "system_packages", "torch_cuda",
 )  # fmt: skip
 """The tables that envsnap brings."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from envsnap._typing import Literal, NamedTuple
-from envsnap.facts._table import Answer, Dotted, Row, Table, parse_dotted, table
+from envsnap.facts._table import Answer, Dotted, Looked, Row, Table, parse_dotted, table
 
 Flavour = Literal["base", "runtime", "devel"]
 State = Literal["listed", "unsupported", "seen", "gone"]
 
+_PARTS = 3
 _BEST_FIRST: tuple[State, ...] = ("listed", "seen", "unsupported")
 
 
@@ -105,3 +106,42 @@ def _release(facts: Table, kind: str, cuda: str) -> Row | None:
 
 def _newest(facts: Table) -> Dotted:
     return parse_dotted(facts.rows("cuda_release")[-1]["cuda"]) or ()
+
+
+def tags(cuda: str = "") -> tuple[Looked[Tag], ...]:
+    """Give every tag that is not gone of the CUDA versions that begin with this one, or of all.
+
+    >>> {found.value.cuda for found in tags("11.2")}
+    {'11.2.2'}
+    """
+    facts = table("nvidia_cuda_images")
+    asked = parse_dotted(cuda) if cuda else ()
+    return (
+        ()
+        if asked is None
+        else tuple(
+            facts.looked(
+                Tag(row["cuda"], row["cudnn"] or None, row["flavour"], distro, row["status"]), row
+            )
+            for row in facts.rows("tags")
+            if (parse_dotted(row["cuda"]) or ())[: len(asked)] == asked
+            for distro in row["distros"]
+        )
+    )
+
+
+def is_known(cuda: str) -> Answer[bool]:
+    """Give whether images of a CUDA version were ever made: False for one that is gone.
+
+    >>> is_known("11.2.2").value, is_known("11.2.0").value, is_known("99.0")
+    (True, False, NewerThanFacts(what='Images nvidia/cuda of CUDA 99.0', date='2026-11-21'))
+    """
+    facts = table("nvidia_cuda_images")
+    what = f"Images nvidia/cuda of CUDA {cuda}"
+    asked = parse_dotted(cuda) or ()
+    for kind, alive in (("cuda_release", True), ("gone", False)):
+        for row in facts.rows(kind):
+            has = parse_dotted(row["cuda"]) or ()
+            if asked and has[: len(asked)] == asked[: len(has)][:_PARTS]:
+                return facts.looked(alive, row)
+    return facts.newer(what) if asked > _newest(facts) else facts.missing(what)

@@ -1,11 +1,13 @@
-"""Which Debian suites the image python:X.Y.Z-slim-SUITE was built on."""
+"""Which Debian suites the image python:X.Y.Z-slim-SUITE was built on, and which Alpine."""
 
 from __future__ import annotations
 
-from envsnap.facts._table import Answer, parse_dotted, table
+from envsnap.facts._table import Answer, Dotted, parse_dotted, table
 
 _OLDEST_FIRST = ("jessie", "stretch", "buster", "bullseye", "bookworm", "trixie")
 _NUMBERS = 3
+_ON_ALPINE = ("x86_64", "aarch64")
+"""The architectures that every image on Alpine of the table was built for."""
 
 
 def python_slim_suites(version: str, machine: str = "x86_64") -> Answer[tuple[str, ...]]:
@@ -28,11 +30,45 @@ def python_slim_suites(version: str, machine: str = "x86_64") -> Answer[tuple[st
         return facts.looked(tuple(newest_first), *built)
     if rows:
         return facts.missing(f"{what} for {machine}")
-    # Only a minor release that still gets images can have got a newer patch since.
+    return facts.newer(what) if _is_newer(asked) else facts.missing(what)
+
+
+def python_alpine_releases(version: str, machine: str = "x86_64") -> Answer[tuple[str, ...]]:
+    """Give the releases of Alpine of a patch release's images, the newest first.
+
+    >>> python_alpine_releases("3.11.7").value
+    ('3.19', '3.18', '3.17')
+    """
+    facts = table("python_images")
+    what = f"Image python:{version}-alpine"
+    asked = parse_dotted(version) or ()
+    row = next((row for row in facts.rows("alpine") if row["python"] == version), None)
+    if row is not None and machine in _ON_ALPINE:
+        return facts.looked(tuple(reversed(row["releases"])), row)
+    if row is not None:
+        return facts.missing(f"{what} for {machine}")
+    is_newer = len(asked) == _NUMBERS and _is_newer(asked)
+    return facts.newer(what) if is_newer else facts.missing(what)
+
+
+def python_alpine_versions(machine: str = "x86_64") -> tuple[str, ...]:
+    """Give every version that has an image on Alpine for this architecture, the oldest first."""
+    rows = table("python_images").rows("alpine") if machine in _ON_ALPINE else ()
+    return tuple(sorted((row["python"] for row in rows), key=lambda each: parse_dotted(each) or ()))
+
+
+def _is_newer(asked: Dotted) -> bool:
+    """Whether a version may have come since: only a minor release that still gets images can."""
     current = {
         numbers[:2]: numbers
-        for row in facts.rows("slim")
+        for row in table("python_images").rows("slim")
         if row["listed_until"] is None and (numbers := parse_dotted(row["python"])) is not None
     }
-    newest = current.get(asked[:2], max(current.values()))
-    return facts.newer(what) if asked > newest else facts.missing(what)
+    return asked > current.get(asked[:2], max(current.values()))
+
+
+def python_slim_versions(machine: str = "x86_64") -> tuple[str, ...]:
+    """Give every version that has a slim image for this architecture, the oldest first."""
+    rows = table("python_images").rows("slim")
+    found = {row["python"] for row in rows if machine in row["machines"]}
+    return tuple(sorted(found, key=lambda each: parse_dotted(each) or ()))

@@ -185,6 +185,14 @@ def test_the_command_says_which_facts_it_took(tmp_path: Path) -> None:
     assert ended.out.startswith("R1  a newer driver runs programs")
 
 
+def test_lint_takes_newer_tables_too(tmp_path: Path) -> None:
+    folder = written(tmp_path / "newer", newer())
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    ended = envsnap("lint", "Dockerfile", "--facts", folder, cwd=tmp_path)
+    assert ended.err.startswith(f"facts: cuda_driver of 2027-02-01, from {folder}\n")
+    assert ended.code in {ExitCode.OK, ExitCode.NO}
+
+
 def test_a_folder_that_cannot_be_used_ends_with_exit_code_seven(tmp_path: Path) -> None:
     folder = written(tmp_path / "older", newer("2026-01-01"))
     ended = explained(str(tmp_path), "--facts", folder)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from envsnap.facts import Answer, Looked, NewerThanFacts, NotInTable
 from envsnap.facts.nvidia_cuda_images import Tag, best, by_tag, cudnn_part
-from envsnap.facts.python_images import python_slim_suites
+from envsnap.facts.python_images import (
+    python_alpine_releases,
+    python_alpine_versions,
+    python_slim_suites,
+)
 
 DATE = "2026-11-21"
 
@@ -154,3 +161,51 @@ def test_no_text_makes_a_lookup_raise(text: str) -> None:
         python_slim_suites(text, text),
     ]
     assert all(isinstance(answer, (Looked, NewerThanFacts, NotInTable)) for answer in answers)
+
+
+def test_an_image_on_alpine_is_of_the_releases_that_the_list_had() -> None:
+    assert value(python_alpine_releases("3.11.7")) == ("3.19", "3.18", "3.17")
+    assert value(python_alpine_releases("3.11.7", "aarch64")) == ("3.19", "3.18", "3.17")
+    assert python_alpine_releases("3.11.7", "s390x") == NotInTable(
+        "Image python:3.11.7-alpine for s390x", "python_images"
+    )
+    assert python_alpine_releases("3.6.2") == NotInTable(
+        "Image python:3.6.2-alpine", "python_images"
+    )
+    assert python_alpine_releases("3.14.99") == NewerThanFacts(
+        "Image python:3.14.99-alpine", "2026-08-21"
+    )
+    assert python_alpine_versions()[0] == "3.6.3"
+    assert python_alpine_versions("riscv64") == ()
+
+
+def test_the_maker_keeps_from_when_until_when_an_image_was_listed() -> None:
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("maker", root / "scripts/python_images.py")
+    assert spec is not None
+    assert spec.loader is not None
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    first = (
+        "Maintainers: somebody\n\nTags: 3.9.1-slim-buster, 3.9-slim-buster\n"
+        "Architectures: amd64, arm64v8, s390x\nDirectory: 3.9/buster/slim\n\n"
+        "Tags: 3.9.1-alpine3.12, alpine\nArchitectures: amd64, arm64v8\n\n"
+        "Tags: 3.10.0rc1-slim-buster\nArchitectures: amd64\n"
+    )
+    second = "Tags: 3.9.2-slim-buster\nArchitectures: amd64\n"
+    listed = [
+        maker.Version("2020-12-08", maker.images(first)),
+        maker.Version("2021-02-20", maker.images(second)),
+    ]
+    sure = {"source": ["library"], "confidence": "high"}
+    assert maker.rows(listed) == [
+        {"kind": "alpine", "python": "3.9.1", "releases": ["3.12"], **sure},
+        {
+            "kind": "slim", "python": "3.9.1", "suite": "buster", "listed_from": "2020-12-08",
+            "listed_until": "2021-02-20", "machines": ["x86_64", "aarch64"], **sure,
+        },
+        {
+            "kind": "slim", "python": "3.9.2", "suite": "buster", "listed_from": "2021-02-20",
+            "listed_until": None, "machines": ["x86_64"], **sure,
+        },
+    ]  # fmt: skip
