@@ -1,0 +1,62 @@
+"""What all images of layers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from envsnap.images._scan import scan
+from envsnap.images._small import from_layers
+from envsnap.images._streams import read_ahead
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from typing_extensions import Self
+
+    from envsnap.images._model import Config, Layer, Listen, Readable, Scan, Want
+
+
+class LayeredImage(Protocol):
+    """An image whose layers can be opened one by one, in any order."""
+
+    reference: str
+    digest: str
+    config: Config
+    layers: tuple[Layer, ...]
+    overlays: tuple[str, ...] = ()
+    budget: int | None
+    """How many bytes one small file may cost; None where reading costs nothing."""
+
+    def open_layer(self, index: int) -> AbstractContextManager[Readable]:
+        """One layer as a plain tar stream."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def scans(self, want: Want, listen: Listen) -> Iterator[tuple[int, Scan]]:
+        """What each layer holds, the base's first."""
+        for index, layer in enumerate(self.layers):
+            listen(f"Reading layer {index + 1} of {len(self.layers)}, {megabytes(layer.size)}")
+            with self.open_layer(index) as stream, read_ahead(stream) as ahead:
+                found = scan(ahead, index, want, f"Layer {index + 1} of {self.reference}")
+            yield index, found
+
+    def small_file(self, path: str) -> bytes | None:
+        """One small file, from the last layer that has it."""
+        return from_layers(self, path, self.budget)
+
+
+def megabytes(size: int) -> str:
+    """A size for people.
+
+    >>> megabytes(1_500_000), megabytes(-1)
+    ('1.5 MB', 'of unknown size')
+    """
+    return f"{size / 1e6:.1f} MB" if size >= 0 else "of unknown size"
