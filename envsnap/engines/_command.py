@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,18 @@ class Done(NamedTuple):
     stderr: str
 
 
+class Mess(NamedTuple):
+    """What a program leaves that does not come to its end."""
+
+    argv: Sequence[str] = ()
+    """What takes it away; empty where paths are all."""
+    paths: Sequence[str] = ()
+    """Removed where we are killed: otherwise whoever made them does it."""
+
+
+NO_MESS = Mess()
+
+
 def run(
     argv: Sequence[str], *, timeout_s: float, variables: Mapping[str, str | None] | None = None
 ) -> Done:
@@ -46,20 +59,76 @@ def run(
     return Done(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
-def stream(argv: Sequence[str], *, cwd: str, listen: Listener) -> int:
-    """Run a program that takes its time, both its outputs to the listener; its exit status."""
-    child = _start(argv, subprocess.STDOUT, None, cwd)
+def stream(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    listen: Listener,
+    variables: Mapping[str, str | None] | None = None,
+    mess: Mess = NO_MESS,
+) -> int:
+    """Run a program that takes its time, both its outputs to the listener; its exit status.
+
+    What it leaves where it does not come to its end goes after it: also where we are killed.
+    """
+    child = _start(argv, subprocess.STDOUT, variables, cwd)
+    guard = _guard(child.pid, mess)
     said = child.stdout
     try:
         while said is not None and (piece := os.read(said.fileno(), 65536)):
             listen(piece)
-        return child.wait()
+        status = child.wait()
     except BaseException:
         _end(child)
+        _tidy(mess.argv)
         raise
     finally:
+        _dismiss(guard)
         if said is not None:
             said.close()
+    if status:
+        _tidy(mess.argv)
+    return status
+
+
+_GUARD = r"""
+read -r word && exit
+kill -s INT -- "-$1"
+left=50
+while [ "$left" -gt 0 ] && kill -s 0 -- "-$1"; do sleep 0.1; left=$((left - 1)); done
+kill -s KILL -- "-$1"
+eval "$2"
+shift 2
+for path; do
+    chmod -R u+rwx -- "$path"
+    rm -rf -- "$path"
+done
+"""
+"""Waits for a word. Where its pipe closes without one, whoever started it was killed."""
+
+
+_TIDY_S = 60.0
+
+
+def _tidy(argv: Sequence[str]) -> None:
+    if argv:
+        with contextlib.suppress(ToolError):  # what was to be told is told already
+            run(argv, timeout_s=_TIDY_S)
+
+
+def _guard(group: int, mess: Mess) -> subprocess.Popen[bytes]:
+    words = [str(group), shlex.join(mess.argv), *mess.paths]
+    path = os.environ.get("PATH", "")
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "envsnap-guard", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True, cwd="/", env={**os.environ, "PATH": f"{path}:/usr/bin:/bin"},
+    )  # fmt: skip
+
+
+def _dismiss(guard: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        guard.communicate(b"done\n")
 
 
 def _start(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from envsnap.engines._archives import file_hash, leads_out
 from envsnap.errors import FileError, ManifestError, MissingExtraError, ToolError
+from envsnap.inside.conda import CondaError, settle
 from envsnap.sections import CondaArtifact
 
 _NAME = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
@@ -25,10 +26,10 @@ _SUBDIR = re.compile(r"\A(?:noarch|[a-z0-9]{1,20}-[a-z0-9_]{1,20})\Z")
 _FILE = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.!+~-]{0,249}\.(?:conda|tar\.bz2)\Z")
 _URL = re.compile(r"\Ahttps?://[A-Za-z0-9.\[\]:-]+/[A-Za-z0-9._~:/@!*+,=%-]+\Z")
 _HASHES = {"sha256": re.compile(r"\A[0-9a-f]{64}\Z"), "md5": re.compile(r"\A[0-9a-f]{32}\Z")}
+_USER = re.compile(r"(?<=//)[^/@]*@")
+"""Name and password in an address: they are in no message."""
 _PANIC = "PanicException"
 """What a fault inside py-rattler arrives as; its class has no module to be imported from."""
-_LOCAL = ("package_tarball_full_path", "extracted_package_dir", "link")
-"""What conda-meta says of this machine's cache, which is gone after an installation."""
 _SITE = re.compile(r"\Alib/python[0-9]{1,2}\.[0-9]{1,2}t?/site-packages\Z")
 Listener = Callable[[str], None]
 """Gets one line of what is going on."""
@@ -60,7 +61,7 @@ def checked(artifact: CondaArtifact, where: str) -> CondaArtifact:
     """
     wrong = fault(artifact)
     if wrong is not None:
-        value = str(getattr(artifact, wrong))[:60]
+        value = _USER.sub("", str(getattr(artifact, wrong)))[:60]
         raise ManifestError(f"Unexpected {wrong} {value!a} of a conda package", where=where)
     return artifact
 
@@ -114,7 +115,10 @@ def install(
         raise
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    return _settle(artifacts, prefix)
+    try:
+        return tuple(settle([dict(row_of(each)) for each in artifacts], prefix))
+    except CondaError as error:
+        raise ToolError(str(error)) from error
 
 
 def _rattler() -> Any:  # noqa: ANN401 - the module may be missing, and with it its types
@@ -294,32 +298,8 @@ def _reporter(listen: Listener, count: int) -> object:
     return Reporter()
 
 
-def _settle(artifacts: Sequence[CondaArtifact], prefix: str) -> tuple[str, ...]:
-    """Let conda-meta name the channels that the archives are of, and not this machine's folders."""
-    notes = []
-    for each in artifacts:
-        name = f"{each.name}-{each.version}-{each.build}"
-        path = os.path.join(prefix, "conda-meta", f"{name}.json")
-        try:
-            with open(path, encoding="utf-8") as file:
-                record = json.load(file)
-        except (OSError, ValueError) as error:
-            raise ToolError(f"py-rattler left no record of {name}: {error}") from error
-        for key in _LOCAL:
-            record.pop(key, None)
-        if isinstance(each.md5, str):
-            record["md5"] = each.md5
-        if each.url is not None:
-            record["url"] = each.url
-            record["channel"] = each.url.rsplit("/", 2)[0]
-        _write(path, record)
-        scripts = [row for row in record.get("files", ()) if row.endswith("-post-link.sh")]
-        notes += [f"not run: {script}, a script of {each.name}" for script in scripts]
-    return tuple(notes)
-
-
-def _write(path: str, record: Mapping[str, object]) -> None:
-    part = f"{path}.part"
-    with open(part, "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=2)
-    os.replace(part, path)
+def row_of(artifact: CondaArtifact) -> Mapping[str, str | None]:
+    """An archive as the list of `envsnap.inside.conda` has it."""
+    names = ("name", "version", "build", "subdir", "filename", "url", "sha256", "md5")
+    values = {name: getattr(artifact, name) for name in names}
+    return {name: value if isinstance(value, str) else None for name, value in values.items()}
