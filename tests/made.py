@@ -126,6 +126,23 @@ def manifest(
     environment = environment_id(made)
     lock = Lock(
         environment=environment if isinstance(environment, str) else "unknown",
-        locker="uv 0.9.1", artifacts=artifacts, unlocked=unlocked,
+        locker="uv 0.9.1", artifacts=fitting(artifacts, made.section(Python)), unlocked=unlocked,
     )  # fmt: skip
     return made.with_lock(lock)
+
+
+def fitting(artifacts: tuple[Artifact, ...], own: Python | Unknown) -> tuple[Artifact, ...]:
+    """The artifacts for this Python and machine, those of CPython 3.11 on x86_64 among them."""
+    if isinstance(own, Unknown) or not isinstance(own.architecture, str):
+        return artifacts
+    short = "".join(own.version.split(".")[:2])
+    abi = short + ("t" if own.free_threaded is True else "m" if short in {"36", "37"} else "")
+
+    def fits(text: str) -> str:
+        other = text.replace("-cp311-cp311-", f"-cp{short}-cp{abi}-")
+        return other.replace("_x86_64", f"_{own.architecture}")
+
+    return tuple(
+        replace(each, filename=fits(each.filename), url=fits(each.url) if each.url else each.url)
+        for each in artifacts
+    )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from envsnap.plan._model import BaseImage, BuildPlan, LeftOut, PlanOptions, Resolve, Why
+from envsnap.plan._model import (
+    BaseImage,
+    BatchJob,
+    BuildPlan,
+    LeftOut,
+    PlanOptions,
+    Resolve,
+    Secret,
+    Why,
+)
 from envsnap.plan._plan import plan
 
-__all__ = ["BaseImage", "BuildPlan", "LeftOut", "PlanOptions", "Resolve", "Why", "plan"]
+__all__ = [
+    "BaseImage", "BatchJob", "BuildPlan", "LeftOut", "PlanOptions", "Resolve", "Secret", "Why",
+    "plan",
+]  # fmt: skip

@@ -12,8 +12,9 @@ from envsnap.plan._model import LeftOut, PlanOptions, Why
 from envsnap.sections import Artifact, Package, replace
 
 _SHOWN = 5
-_ANY_MACHINE = "-none-any"
 _IN_A_WHEELHOUSE = "no index has its file, only a wheelhouse (--wheelhouse DIR)"
+_NOT_HERE = "its file is not in the wheelhouse, and --offline fetches nothing"
+_NOT_BUILT = "only its source is there, and what builds it would be fetched (--offline)"
 _ODD = "its version is none of PEP 440, and pip installs no such file"
 
 
@@ -41,9 +42,7 @@ def installs(
             )
         elif found.version != package.version:
             missing.append(LeftOut(package.name, package.version, f"the lock has {found.version}"))
-        elif _is_alone(found, options) and found.sha256 not in options.stored:
-            missing.append(LeftOut(package.name, package.version, _IN_A_WHEELHOUSE))
-        elif why := _needs_compiler(package, found):
+        elif why := _lacking(found, options):
             missing.append(LeftOut(package.name, package.version, why))
         else:
             chosen.append(replace(found, url=None) if _is_alone(found, options) else found)
@@ -54,23 +53,22 @@ def installs(
 
 
 def _is_alone(found: Artifact, options: PlanOptions) -> bool:
-    """Whether nobody but a wheelhouse has a file for whoever builds."""
-    return found.url is None or found.sha256 in options.alone
+    """Whether whoever builds gets the file from a wheelhouse alone."""
+    return found.url is None or options.offline or found.sha256 in options.alone
+
+
+def _lacking(found: Artifact, options: PlanOptions) -> str | None:
+    """Why a file that the lock names cannot be installed; None where it can."""
+    if options.offline and not _safe.is_wheel(found):
+        return _NOT_BUILT
+    if not _is_alone(found, options) or found.sha256 in options.stored:
+        return None
+    return _IN_A_WHEELHOUSE if found.url is None or not options.offline else _NOT_HERE
 
 
 def _checked(found: Artifact, where: str) -> Artifact | None:
     """The artifact, once its form is right; None where pip could not install it."""
     return None if _safe.is_odd(found.version) else _safe.artifact(found, where)
-
-
-def _needs_compiler(package: Package, found: Artifact) -> str | None:
-    """Why a source archive cannot be built in the image; None where it can."""
-    if _safe.is_wheel(found):
-        return None
-    tags = package.tags if isinstance(package.tags, tuple) else ()
-    if tags and all(tag.endswith(_ANY_MACHINE) for tag in tags):
-        return None
-    return "only its source is on the index, and building that needs a compiler"
 
 
 def _missing(missing: Sequence[LeftOut]) -> PlanError:
@@ -89,10 +87,11 @@ def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why
     carried = [each.name for each in chosen if each.url is None]
     found = [
         Why(f"{len(chosen)} packages are installed, each from one file with its SHA-256",
-            f"the lock names it; {exact} of them are the very files that were installed", "lock"),
-        Why("files are found through artifacts.html and not through an index",
-            "an address and a hash can name no other package, no index is asked which one to take, "
-            "and packages do not get the mark of a direct address", "lock"),
+            f"the lock names it; {exact} of them have the name, version, build and tags of what "
+            "was installed, or its recorded hash", "lock"),
+        Why("every file is named by its address and its hash, and no index is asked",
+            "these two can name no other package, and none is chosen while an image is built",
+            "lock"),
     ]  # fmt: skip
     if carried:
         found.append(
@@ -102,8 +101,10 @@ def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why
     if sources:
         names = _listed([each.name for each in sources])
         found.append(
-            Why(f"{len(sources)} of them are built from source in the image ({names})",
-                "no wheel of them is on the index; what builds them is not pinned", "lock")
+            Why(f"{len(sources)} of them are built from source, in a stage of its own ({names})",
+                "no wheel of them is on the index; the source is pinned, what builds it is not; "
+                "with its wheel from a wheelhouse nothing is built (envsnap lock --wheelhouse DIR)",
+                "lock")
         )  # fmt: skip
     if missing:
         names = _listed([_safe.plain(each.name) for each in missing])

@@ -31,6 +31,7 @@ _REFERENCE = re.compile(
     r"\A(?P<name>[a-z0-9][a-z0-9._-]*(?::[0-9]{1,5}(?=/))?(?:/[a-z0-9][a-z0-9._-]*)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z"
 )
+_PLACE = re.compile(r"\A[a-z-]+:[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]{0,999}\Z")
 _TIME = re.compile(r"\A\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")
 _USER = re.compile(r"(?<=//)[^/@]*@")
 """Name and password in an address: they are in no message."""
@@ -131,6 +132,11 @@ def reference(text: str, where: str) -> tuple[str, str | None, str | None]:
         repository = f"docker.io/{repository}"
     tag = found["tag"] or (None if found["digest"] else "latest")
     return repository, tag, found["digest"]
+
+
+def file_reference(text: str, where: str) -> str:
+    """An image that is a file, as 'oci-archive:base.tar': its path is one line."""
+    return _match(_PLACE, text, where, "a file such as oci-archive:base.tar")[0]
 
 
 def shown(text: str) -> str:

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from envsnap import __version__
 from envsnap.errors import PlanError
 from envsnap.manifest import Manifest
 from envsnap.plan import BuildPlan, PlanOptions, plan
 from envsnap.sections import (
-    CondaRecord,
     Cuda,
     Fact,
     Os,
-    Packages,
     Python,
     Reason,
     Unknown,
@@ -152,9 +151,11 @@ def test_labels_name_the_manifest_the_base_and_the_time_of_capture() -> None:
         "io.envsnap.environment": found.environment,
         "io.envsnap.manifest": "/opt/envsnap/manifest.json",
         "io.envsnap.manifest.sha256": found.manifest_sha256,
+        "io.envsnap.version": __version__,
         "org.opencontainers.image.base.digest": DIGEST,
         "org.opencontainers.image.base.name": "docker.io/library/python:3.11.7-slim-bookworm",
         "org.opencontainers.image.created": "2026-01-31T12:00:00Z",
+        "org.opencontainers.image.version": found.environment,
     }
 
 
@@ -204,8 +205,8 @@ def test_packages_without_a_file_are_named_with_the_reason() -> None:
 
 def test_packages_without_a_file_are_left_out_where_that_is_allowed() -> None:
     assert planned(missing_two(), allow_missing=True).left_out == (
-        ("mine", "0.1", "it is an editable project on this machine"),
-        ("theirs", "2.0", "the lock lacks it"),
+        ("mine", "0.1", "it is an editable project on this machine", False),
+        ("theirs", "2.0", "the lock lacks it", False),
     )
 
 
@@ -215,14 +216,14 @@ def test_a_lock_with_another_version_is_no_lock_of_the_package() -> None:
     assert message == "1 package cannot be installed in an image:\n  idna 3.7: the lock has 3.6"
 
 
-def test_source_that_needs_a_compiler_is_not_planned() -> None:
+def test_source_that_needs_a_compiler_is_built_in_a_stage_of_its_own() -> None:
     packages = (made.package("lxml", "5.0.0", tags=("cp311-cp311-linux_x86_64",)),)
     artifacts = (made.artifact("lxml", "5.0.0", "lxml-5.0.0.tar.gz"),)
-    message, _ = refusal(made.manifest(packages, artifacts))
-    assert message == (
-        "1 package cannot be installed in an image:\n"
-        "  lxml 5.0.0: only its source is on the index, and building that needs a compiler"
-    )
+    found = plan(made.manifest(packages, artifacts), PlanOptions(), digest)
+    assert found.sources == artifacts
+    assert "build-essential" in {each.name for each in found.system.builder}
+    (why,) = [each for each in found.reasons if "built from source" in each.decision]
+    assert why.decision == "1 of them are built from source, in a stage of its own (lxml)"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,10 @@ def test_source_that_needs_a_compiler_is_not_planned() -> None:
         ),
         (
             made.python(free_threaded=True),
-            "This Python was built without the GIL, and no published image has such a build",
+            (
+                "There is no image of Python 3.11.7t: a relocatable build of Python 3.11.7t for "
+                "x86_64 is not in the table 'python_builds'; the nearest to be had: 3.13.12t"
+            ),
         ),
         (
             made.python(debug=True),
@@ -247,7 +251,10 @@ def test_source_that_needs_a_compiler_is_not_planned() -> None:
         ),
         (
             made.python(architecture="riscv64"),
-            "No image is planned for the architecture 'riscv64'",
+            (
+                "No image is planned for the architecture 'riscv64', "
+                "only for x86_64, aarch64, ppc64le, s390x"
+            ),
         ),
         (
             made.python(version="3.11.7; rm -rf /"),
@@ -268,40 +275,144 @@ def test_a_python_that_never_was_is_no_plan() -> None:
     assert hint == "Name an image that has this Python with --base-image"
 
 
-def test_a_wheel_for_a_newer_glibc_than_any_image_of_that_python_is_no_plan() -> None:
-    name = "demo-1.0-cp311-cp311-manylinux_2_39_x86_64.whl"
-    manifest = made.manifest((made.package("demo", "1.0"),), (made.artifact("demo", "1.0", name),))
-    assert refusal(manifest)[0] == (
-        f"No image of Python 3.11.7 has glibc 2.39, which {name} needs (bookworm is the newest)"
+def with_wheel(tag: str, **sections: object) -> Manifest:
+    name = f"demo-1.0-cp311-cp311-{tag}.whl"
+    return made.manifest(
+        (made.package("demo", "1.0"),), (made.artifact("demo", "1.0", name),),
+        unlocked=(), **sections,
+    )  # fmt: skip
+
+
+def test_a_wheel_for_a_newer_glibc_than_any_image_of_that_python_gets_plain_debian() -> None:
+    found = planned(with_wheel("manylinux_2_39_x86_64"))
+    assert found.base.reference == "debian:trixie-slim"
+    assert found.interpreter.how == "archive"
+    assert found.interpreter.executable == "/opt/python/bin/python3.11"
+    assert found.interpreter.url == (
+        "https://github.com/astral-sh/python-build-standalone/releases/download/20240107/"
+        "cpython-3.11.7%2B20240107-x86_64-unknown-linux-gnu-install_only.tar.gz"
+    )
+    assert found.builder is not None
+
+
+def test_a_wheel_for_a_glibc_that_nothing_has_is_no_plan() -> None:
+    assert refusal(with_wheel("manylinux_2_99_x86_64"))[0] == (
+        "No image of Python 3.11.7 has glibc 2.99, which "
+        "demo-1.0-cp311-cp311-manylinux_2_99_x86_64.whl needs; the nearest is "
+        "debian:trixie-slim with glibc 2.41"
     )
 
 
-def test_a_wheel_for_musl_is_no_plan_without_a_base_image_that_has_it() -> None:
-    name = "demo-1.0-cp311-cp311-musllinux_1_2_x86_64.whl"
-    manifest = made.manifest((made.package("demo", "1.0"),), (made.artifact("demo", "1.0", name),))
-    assert refusal(manifest) == (
-        f"{name} is for musl (Alpine Linux), the images planned here have glibc",
-        "Name an image with musl, for instance: --base-image python:3.11.7-alpine",
+def test_a_wheel_for_musl_gets_an_image_with_musl() -> None:
+    found = planned(with_wheel("musllinux_1_2_x86_64"))
+    assert (found.base.reference, found.interpreter.how) == (
+        "python:3.11.7-alpine3.19",
+        "image",
     )
-    assert planned(manifest, base_image="python:3.11.7-alpine").base.tag == "3.11.7-alpine"
 
 
-def test_a_conda_environment_is_no_plan_yet() -> None:
-    record = CondaRecord(
-        name="mkl",
-        version="2024.0",
-        build="h1",
-        channel=None,
-        subdir=None,
-        url=None,
-        md5=None,
-        sha256=None,
+def test_an_archive_that_the_wheelhouse_has_travels_with_the_recipe() -> None:
+    manifest = with_wheel("manylinux_2_39_x86_64")
+    sha256 = planned(manifest).interpreter.sha256
+    assert sha256 is not None
+    options = PlanOptions(stored=frozenset({sha256}))
+    assert plan(manifest, options, digest).interpreter.url is None
+
+
+def test_a_bare_image_that_was_asked_for_gets_python_from_an_archive() -> None:
+    found = planned(base_image="nvidia/cuda:12.4.1-devel-ubuntu22.04")
+    assert found.interpreter.filename == (
+        "cpython-3.11.7+20240107-x86_64-unknown-linux-gnu-install_only.tar.gz"
     )
-    packages = Packages(installed=made.PACKAGES, conda_only=(record,), broken=())
-    message, _ = refusal(made.manifest(packages=packages))
-    assert message == (
-        "This is a conda environment (1 conda packages: mkl), "
-        "and images are planned from wheels alone"
+    assert found.reasons[0] == (
+        "base=nvidia/cuda:12.4.1-devel-ubuntu22.04", "it was asked for", "--base-image",
+    )  # fmt: skip
+
+
+def test_an_image_that_was_asked_for_must_have_the_cuda_that_is_needed() -> None:
+    packages = (made.package("deepspeed", "0.15.0"),)
+    files = (made.artifact("deepspeed", "0.15.0", "deepspeed-0.15.0-py3-none-any.whl"),)
+    cuda = Cuda(libraries=(), nvcc="12.4.131")
+    found = planned(made.manifest(packages, files, cuda=cuda), base_image="python:3.11.7")
+    assert (
+        "python:3.11.7 must have CUDA's compiler itself",
+        "GPU code of deepspeed is compiled at run time, and nvcc on PATH was there at capture",
+        "table cuda_users",
+    ) in found.reasons
+
+
+def test_a_base_image_may_have_a_python_that_nothing_else_has() -> None:
+    for python in (made.python(debug=True), made.python(free_threaded=True)):
+        found = planned(made.manifest(python=python), base_image="lab/python:debug")
+        assert found.base.reference == "lab/python:debug"
+        assert found.interpreter.how == "image"
+
+
+def test_another_architecture_is_not_emulated() -> None:
+    arm = made.python(architecture="aarch64", platform="linux-aarch64")
+    manifest = made.manifest(python=arm)
+    with pytest.raises(PlanError) as caught:
+        plan(manifest, PlanOptions(machine="x86_64"), digest)
+    assert caught.value.message == (
+        "This environment is for aarch64 and this machine is x86_64: the image would be built by "
+        "emulation, many times slower"
+    )
+    assert caught.value.hint == (
+        "Build on a machine that is aarch64; or write the recipe alone, without --image, and "
+        "build it as you choose: docker buildx build --platform linux/arm64 DIR"
+    )
+    for machine in ("aarch64", "arm64", None):
+        assert plan(manifest, PlanOptions(machine=machine), digest).platform == "linux/arm64"
+
+
+def test_where_every_image_that_fits_is_gone_the_plan_says_which_were_asked_for() -> None:
+    def gone(reference: str) -> Fact[str]:
+        return Unknown(Reason.NOT_RECORDED, f"it answers 404 for {reference}")
+
+    with pytest.raises(PlanError) as caught:
+        plan(made.manifest(), PlanOptions(), gone)
+    assert caught.value.message == (
+        "None of the images that fit is there: python:3.11.7-slim-bookworm, "
+        "python:3.11.7-slim-bullseye, debian:trixie-slim "
+        "(the tag is gone: it answers 404 for debian:trixie-slim)"
+    )
+
+
+def test_an_image_that_was_asked_for_is_taken_whatever_a_registry_says() -> None:
+    def gone(reference: str) -> Fact[str]:
+        return Unknown(Reason.NOT_RECORDED, f"it answers 404 for {reference}")
+
+    found = plan(made.manifest(), PlanOptions(base_image="lab/only-here:1"), gone)
+    assert found.base.pinned == "lab/only-here:1"
+
+
+def test_a_registry_that_does_not_answer_has_not_lost_the_tag() -> None:
+    found = plan(made.manifest(), PlanOptions(), no_registry)
+    assert [why for why in found.reasons if "passed over" in why.decision] == []
+
+
+def test_what_ngc_brings_is_neither_installed_nor_missing() -> None:
+    torch = made.package("torch", "2.9.0a0+145a3a7bda.nv25.10")
+    manifest = made.manifest(
+        (torch, *made.PACKAGES), python=made.python(version="3.12.3"), cuda=made.NOT_LOOKED
+    )
+    found = planned(manifest)
+    assert found.base.reference == "nvcr.io/nvidia/pytorch:25.10-py3"
+    assert found.interpreter.system_site_packages
+    assert found.left_out == (
+        ("torch", torch.version, "the base image nvcr.io/nvidia/pytorch:25.10-py3 brings it", True),
+    )
+    assert [each.name for each in found.wheels] == ["idna", "numpy", "pysocks"]
+
+
+def test_packages_of_two_ngc_images_are_no_plan() -> None:
+    packages = (
+        made.package("torch", "2.9.0a0+145a3a7bda.nv25.10"),
+        made.package("tensorflow", "2.17.0+nv25.01"),
+    )
+    assert refusal(made.manifest(packages, ()))[0] == (
+        "The environment has packages of two NGC images: nvcr.io/nvidia/pytorch:25.10-py3 and "
+        "nvcr.io/nvidia/tensorflow:25.01-tf2-py3"
     )
 
 

@@ -1,0 +1,172 @@
+"""The image that the user named with --base-image: what is known of it, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from envsnap import facts
+from envsnap._typing import Literal, NamedTuple
+from envsnap.errors import PlanError
+from envsnap.facts import python_images
+from envsnap.plan import _floor, _interpreter, _safe
+from envsnap.plan._candidate import Candidate, Setting, is_gone, parsed
+from envsnap.plan._cuda import FAMILIES, ROCM
+from envsnap.plan._floor import DEBIAN, UBUNTU, Floor, numbers
+from envsnap.plan._model import IN_THE_IMAGE, BaseImage, Interpreter, Why
+from envsnap.plan._suite import ground_of, release_of
+from envsnap.sections import Artifact, Unknown
+
+_BARE = (
+    "docker.io/nvidia/cuda", "nvcr.io/nvidia/cuda", "docker.io/library/debian",
+    "docker.io/library/ubuntu", "docker.io/rocm/",
+)  # fmt: skip
+"""Images that are known to have no Python, or one of their distribution."""
+_ALPINE = "docker.io/library/alpine"
+_PYTHON = "docker.io/library/python"
+_OPTION = "--base-image"
+
+
+class Known(NamedTuple):
+    """What an image's own name tells of it."""
+
+    base: BaseImage
+    libc: Literal["glibc", "musl"] | None
+    """'glibc' or 'musl'; None where the name does not tell."""
+    glibc: str | None
+    """The version; None where it is not known, or where it has none."""
+
+
+def named_candidate(
+    setting: Setting, reference: str, wheels: Sequence[Artifact], *, is_ngc: bool
+) -> Candidate:
+    """The image that the user named, where it can serve. Only what its name tells is known of it.
+
+    Raises:
+        PlanError: Its C library is surely none for these wheels, or it has no such Python.
+    """
+    known = _known(parsed(reference, _OPTION))
+    _refuse_libc(known, wheels, setting)
+    why = Why(f"base={reference}", "it was asked for", _OPTION)
+    repository = known.base.repository
+    if is_ngc or repository.startswith("nvcr.io/nvidia/pytorch"):
+        inside = Interpreter(how="image", executable="python3", system_site_packages=True)
+        return Candidate(reference, inside, (why,), frozenset({"everything"}))
+    if repository == _ALPINE:
+        raise PlanError(
+            f"{reference} has no Python, and no relocatable build of it for musl is known",
+            hint=_nearest(setting, musl=True),
+        )
+    if not repository.startswith(_BARE):
+        return Candidate(reference, IN_THE_IMAGE, (why, *_not_known(known, setting)))
+    found = _interpreter.archive(setting.python, setting.machine, setting.options)
+    if not isinstance(found, _interpreter.Archived):
+        raise _interpreter.no_python(
+            setting.python, setting.machine,
+            f"{reference} has no Python of its own, and {_interpreter.said(found)}",
+            known=_interpreter.archives(setting.python, setting.machine),
+        )  # fmt: skip
+    is_cuda = repository.endswith("nvidia/cuda") and "-base-" not in reference
+    brings = FAMILIES if is_cuda else ROCM if "/rocm/" in repository else frozenset()
+    return Candidate(reference, found.interpreter, (why, found.why), brings)
+
+
+def refuse_gone(base: BaseImage, setting: Setting) -> None:
+    """Refuse a tag that its registry does not have, of an image that everybody has from there.
+
+    Of others a copy may lie on the builder's own machine, which no registry knows.
+
+    Raises:
+        PlanError: It is gone, or was never there.
+    """
+    if is_gone(base.digest) and base.repository.startswith((*_BARE, _ALPINE, _PYTHON)):
+        musl = ground_of(base).kind == "musl"
+        raise PlanError(
+            f"There is no image {base.reference}: {_said(base)}", hint=_nearest(setting, musl=musl)
+        )
+
+
+def _said(base: BaseImage) -> str:
+    detail = base.digest.detail if isinstance(base.digest, Unknown) else None
+    return _safe.plain(detail or "its registry has no such tag")
+
+
+def unsure(base: BaseImage, interpreter: Interpreter, floor: Floor | None) -> tuple[str, ...]:
+    """What is not known of the image that a plan starts from, as sentences for people."""
+    known = _known(base)
+    lacks = [] if interpreter != IN_THE_IMAGE or known.base.repository == _PYTHON else ["Python"]
+    lacks += [] if known.libc is not None or floor is None else ["glibc"]
+    if not lacks:
+        return ()
+    what = " and ".join(f"which {each}" for each in lacks)
+    return (f"It is not known {what} {base.reference} has: the build stops where it will not do",)
+
+
+def _known(base: BaseImage) -> Known:
+    if ground_of(base).kind == "musl":
+        return Known(base, "musl", None)
+    release = release_of(base)
+    if release is None:
+        return Known(base, None, None)
+    family = "debian" if release in DEBIAN else "ubuntu"
+    return Known(base, "glibc", _floor.glibc_of(family, {**DEBIAN, **UBUNTU}[release]))
+
+
+def _not_known(known: Known, setting: Setting) -> list[Why]:
+    """What a plan takes for granted of an image that no table knows."""
+    found, reference = [], known.base.reference
+    if known.base.repository != _PYTHON:
+        found.append(
+            Why(f"{reference} is taken to have Python {setting.python.version} at "
+                f"{IN_THE_IMAGE.executable}",
+                "nothing tells which Python it has; the build stops where it is another",
+                _OPTION)
+        )  # fmt: skip
+    floor = setting.floor
+    if known.libc is None and floor is not None:
+        found.append(
+            Why(f"{reference} is taken to have glibc {floor.version} or newer",
+                f"{floor.who} needs it, and nothing tells which C library the image has", _OPTION)
+        )  # fmt: skip
+    return found
+
+
+def _refuse_libc(known: Known, wheels: Sequence[Artifact], setting: Setting) -> None:
+    """Refuse an image whose C library is surely none for these wheels.
+
+    Raises:
+        PlanError: It is musl and they are for glibc, or the other way, or its glibc is too old.
+    """
+    if known.libc is None:
+        return
+    other: Literal["glibc", "musl"] = "glibc" if known.libc == "musl" else "musl"
+    wheel = _floor.only_for(wheels, other)
+    reference = known.base.reference
+    if wheel is not None:
+        raise PlanError(
+            f"The C library of {reference} is {known.libc}, and {wheel.filename} is for {other}",
+            hint=_nearest(setting, musl=other == "musl"),
+        )
+    floor = setting.floor
+    if known.glibc is None or floor is None or not floor.is_sure:
+        return
+    if numbers(known.glibc) < numbers(floor.version):
+        raise PlanError(
+            f"{reference} has glibc {known.glibc}, and {floor.who} needs {floor.version}",
+            hint=_nearest(setting, musl=False),
+        )
+
+
+def _nearest(setting: Setting, *, musl: bool) -> str:
+    """A hint that names an image which would do; without one where none is known."""
+    version, machine = setting.python.version, setting.machine
+    ask = python_images.python_alpine_releases if musl else python_images.python_slim_suites
+    found = ask(version, machine)
+    if isinstance(found, facts.Looked):
+        fit = [
+            each for each in found.value
+            if musl or _floor.has_enough("debian", DEBIAN[each], setting.floor)
+        ]  # fmt: skip
+        kind = "alpine" if musl else "slim-"
+        if fit:
+            return f"Name another, as --base-image python:{version}-{kind}{fit[0]}; or leave it out"
+    return "Leave --base-image out, so that one is chosen"
