@@ -10,6 +10,12 @@ from collections.abc import Mapping
 
 from envsnap._typing import Any
 
+VERIFIER = (
+    "verify.py", "around.py", "compared.py", "conda_files.py", "content.py", "hashed.py",
+    "named.py",
+)  # fmt: skip
+"""The files of the verifier that images carry: the program, and what it imports from beside it."""
+
 
 def source(name: str) -> str:
     """The text of `envsnap.inside.NAME`, from a folder, a wheel and a zip alike.

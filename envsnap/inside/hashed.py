@@ -22,9 +22,9 @@ import stat
 import time
 from hashlib import sha256
 
-try:
+if __package__:
     from envsnap.inside import content, named
-except ImportError:  # started on its own, beside the others
+else:  # started on its own, beside the others: an envsnap of the environment's own is not asked
     import content  # type: ignore[import-not-found, no-redef]
     import named  # type: ignore[import-not-found, no-redef]
 
@@ -324,31 +324,41 @@ def main() -> None:
     words = b"".join(asked).split(b"\0")
     work = work_of(list(zip(words[0::2], words[1::2])))  # noqa: B905 - new in 3.10
     _write(1, b"total %d %d\n" % (work.files, work.bytes))
-    hasher = Hasher(work, lambda line: _write(1, line))
+    answers = answers_of(work, lambda line: _write(1, line))
+    _write(1, answers.text().encode("ascii") + b"\n")
+    os._exit(0)
+
+
+def answers_of(work: "Work", tell: "Callable[[bytes], None]") -> Answers:
+    """What differs, found by this process and a fork of it; it takes the work apart."""
+    hasher = Hasher(work, tell)
     parts = hasher.parts()
     numbers, giving = os.pipe()
     os.write(giving, b"".join(b"%04x" % number for number in range(len(parts))))
     os.close(giving)
     coming, going = os.pipe()
     child = os.fork()
-    while True:
-        number = os.read(numbers, 4)  # one of the two gets it
-        if not number:
-            break
-        do, items = parts[int(number, 16)]
-        for item in items:
-            do(item)
-    if not child:
-        _write(going, marshal.dumps((hasher.found, hasher.digests)))
-        os._exit(0)
+    try:
+        while True:
+            number = os.read(numbers, 4)  # one of the two gets it
+            if not number:
+                break
+            do, items = parts[int(number, 16)]
+            for item in items:
+                do(item)
+        if not child:
+            _write(going, marshal.dumps((hasher.found, hasher.digests)))
+    finally:
+        if not child:
+            os._exit(0)
+    os.close(numbers)
     os.close(going)
     answers = Answers(work)
     answers.add(hasher.found, hasher.digests)
     with os.fdopen(coming, "rb") as pipe:
         answers.add(*marshal.loads(pipe.read()))  # noqa: S302 - from our own fork
     os.waitpid(child, 0)
-    _write(1, answers.text().encode("ascii") + b"\n")
-    os._exit(0)
+    return answers
 
 
 def _write(handle: int, text: bytes) -> None:

@@ -6,9 +6,9 @@ Beside `hashed`, which reads them. Syntax for Python 3.6 and newer, standard lib
 import os
 import posixpath
 
-try:
+if __package__:
     from envsnap.inside import content
-except ImportError:  # started on its own, beside the others
+else:  # started on its own, beside the others: an envsnap of the environment's own is not asked
     import content  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
@@ -63,8 +63,8 @@ class Work:
         self.files = 0
         self.bytes = 0
 
-    def add(self, package: Package, record: bytes) -> None:
-        """The files of one more RECORD."""
+    def add(self, package: Package, record: bytes, *, is_hashed: bool = True) -> None:
+        """The files of one more RECORD; where they are not hashed, they are known by name alone."""
         index = len(self.packages)
         self.packages.append(package)
         rows = content.rows_of(record)
@@ -72,6 +72,9 @@ class Work:
             package.refusal = rows
             return
         package.rows = rows
+        if not is_hashed:
+            self._add_rows(package, index, {}, is_hashed=False)
+            return
         for path, why in rows.bad:
             if why != "no hash":  # RECORD itself has none, nor has what Python compiles
                 self.unchecked.append((index, path, b""))
@@ -80,7 +83,9 @@ class Work:
         self._add_rows(package, index, large)
         self.files += package.named
 
-    def _add_rows(self, package: Package, index: int, large: "dict[bytes, int]") -> None:
+    def _add_rows(
+        self, package: Package, index: int, large: "dict[bytes, int]", *, is_hashed: bool = True
+    ) -> None:
         folders, start = self.folders, package.folder + b"/"
         is_odd = _is_odd(b"".join(package.rows.paths) + b"\n")
         for path, digest in zip(package.rows.paths, package.rows.hexes):  # noqa: B905 - new in 3.10
@@ -96,7 +101,9 @@ class Work:
                 continue
             directory, _, name = place.rpartition(b"/")
             folder = folders.get(directory) or self._folder(directory, start, index)
-            if name in folder.rows:
+            if not is_hashed:
+                folder.rows.setdefault(name, None)
+            elif name in folder.rows:
                 self.large.append((0, place, row))
             elif path in large:
                 self.large.append((large[path], place, row))

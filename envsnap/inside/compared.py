@@ -1,0 +1,275 @@
+"""What an environment has other than its manifest says: the judgement that verifiers share.
+
+The one inside an image gives it what it sees around itself; the one outside, what an image's files
+say. Values in, values out. Syntax for Python 3.6 and newer, standard library only.
+"""
+
+import re
+
+if __package__:
+    from envsnap.inside import content
+else:  # beside this file, wherever that is
+    import content  # type: ignore[import-not-found, no-redef]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    Json = dict[str, Any]
+
+PYTHON = ("architecture", "debug", "free_threaded", "implementation", "soabi", "version")
+"""The facts about an interpreter that are its identity."""
+_HEADER = re.compile(r"^(Name|Version):[ \t]*(\S[^\r\n]*?)[ \t]*$", re.MULTILINE)
+_HEAD_BYTES = 65536
+_SAYS = {
+    "python": "Python's {path}: wanted {wanted}, found {found}",
+    "not-installed": "{package} {wanted} is missing",
+    "version": "{package}: wanted {wanted}, found {found}",
+    "content": "{package} {found} holds other files than it did: {path}",
+    "not-wanted": "{package} {found} is not the manifest's",
+    "twice": "{package} is there twice: {found}",
+    "edited": "{package} {path} is not the file that its RECORD states",
+    "missing": "{package} {path} is not there",
+    "unchecked": "{package} {path} could not be read where it should lie",
+    "unowned": "{path} belongs to no package",
+    "link": "{path} is a link to {found}",
+    "script": "{path} starts with {found}, not with the environment's own Python",
+    "setting": "{path}: wanted {wanted}, found {found}",
+}
+"""Every kind of difference, and how it is told."""
+
+
+_NO_DIGEST = "the manifest has no digest of what was installed"
+_OTHERS = "it has other files than were captured, and no lock says that they should be the same"
+
+
+class Fault:
+    """One difference. What a kind has no use for is empty; digests are SHA-256 in hex."""
+
+    __slots__ = ("found", "kind", "package", "path", "wanted")
+
+    def __init__(self, kind: str, path: str = "", package: str = "", **sides: str) -> None:
+        self.kind, self.path, self.package = kind, path, package
+        self.wanted, self.found = sides.get("wanted", ""), sides.get("found", "")
+
+    def __str__(self) -> str:
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        text = _SAYS[self.kind].format(**parts)
+        if self.kind == "edited" and self.wanted:
+            text += " (sha256 %s..., found %s)" % (self.wanted[:12], _short(self.found))
+        return text
+
+    def plain(self) -> "Json":
+        """The same for JSON."""
+        parts = {name: getattr(self, name) or None for name in self.__slots__}  # type: Json
+        parts["says"] = str(self)
+        return parts
+
+
+def _short(digest: str) -> str:
+    return digest[:12] + "..." if digest else "no regular file"
+
+
+class Installed:
+    """One distribution that is there: its dist-info's name, and what its RECORD states."""
+
+    __slots__ = ("folder", "name", "stated", "version", "why")
+
+    def __init__(self, name: str, version: str, folder: str) -> None:
+        self.name, self.version, self.folder = name, version, folder
+        self.stated = None  # type: str | None
+        self.why = "it has no RECORD"
+
+    def states(self, record: bytes) -> "Installed":
+        """The same, with the digest that this RECORD states of the wheel's files."""
+        found = content.stated(record, self.folder.encode("utf-8", "surrogateescape"))
+        self.stated, self.why = found.content, found.refusal.detail if found.refusal else ""
+        return self
+
+
+class Scope:
+    """What is compared: all packages or `only` some; some may be left out, or others be there."""
+
+    __slots__ = ("only", "others_ok", "without")
+
+    def __init__(
+        self, only: "Iterable[str]" = (), without: "Iterable[str]" = (), *, others_ok: bool = False
+    ) -> None:
+        self.only = frozenset(map(canonical, only))
+        self.without = frozenset(map(canonical, without))
+        self.others_ok = others_ok
+
+    def has(self, name: str) -> bool:
+        """Whether a package of that name is compared."""
+        return canonical(name) in self.only if self.only else True
+
+
+class Judged:
+    """What differs, which packages have the manifest's digest, and which have none to compare."""
+
+    __slots__ = ("by_version", "faults", "proved")
+
+    def __init__(self) -> None:
+        self.faults = []  # type: list[Fault]
+        self.by_version = {}  # type: dict[str, str]
+        self.proved = set()  # type: set[str]
+
+
+def distribution(metadata: bytes, folder: str) -> "Installed | None":
+    """What a METADATA or PKG-INFO says it is of; None where it does not say."""
+    head = metadata[:_HEAD_BYTES].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    headers = dict(reversed(_HEADER.findall(head.decode("utf-8", "replace"))))
+    if "Name" not in headers or "Version" not in headers:
+        return None
+    return Installed(headers["Name"], headers["Version"], folder)
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def python_faults(manifest: "Json", found: "Json") -> "list[Fault]":
+    """What differs about the interpreter; what either side does not know is no difference."""
+    wanted = manifest["sections"].get("python") or {}
+    known = (str, bool)
+    return [
+        Fault("python", field, wanted=str(wanted[field]), found=str(found[field]))
+        for field in PYTHON
+        if isinstance(wanted.get(field), known)
+        and isinstance(found.get(field), known)
+        and wanted[field] != found[field]
+    ]
+
+
+def judge(manifest: "Json", found: "Sequence[Installed]", scope: "Scope") -> Judged:
+    """What differs about the packages: which there are, their versions, what RECORDs state."""
+    answer = Judged()
+    wanted = active(manifest)
+    here = {}  # type: dict[str, Installed]
+    for each in found:
+        name = canonical(each.name)
+        if name in here and scope.has(name):
+            places = "%s, %s" % (here[name].folder, each.folder)
+            answer.faults.append(Fault("twice", package=each.name, found=places))
+        here[name] = each
+    proofs = contents(manifest)
+    for name in sorted(filter(scope.has, wanted.keys() - scope.without)):
+        if name not in here:
+            answer.faults.append(
+                Fault("not-installed", package=wanted[name]["name"], wanted=wanted[name]["version"])
+            )
+        else:
+            _judge_one(answer, wanted[name], here[name], proofs.get(name))
+    if not (scope.others_ok or scope.only):
+        answer.faults += [
+            Fault("not-wanted", package=name, found=here[name].version)
+            for name in sorted(here.keys() - (wanted.keys() - scope.without))
+        ]
+    return answer
+
+
+def _judge_one(answer: Judged, wanted: "Json", here: Installed, proof: "str | None") -> None:
+    name, version = wanted["name"], here.version
+    if isinstance(wanted.get("conda"), dict) and proof is None:
+        return  # a conda package, which is judged as such
+    if version != wanted["version"]:
+        answer.faults.append(
+            Fault("version", package=name, wanted=wanted["version"], found=version)
+        )
+    elif proof is None and here.stated is not None and here.stated == wanted.get("content"):
+        answer.proved.add(
+            name
+        )  # nobody knows which file it was installed from; the same came of it
+    elif proof is None:
+        captured = isinstance(wanted.get("content"), str)
+        answer.by_version[name] = _OTHERS if captured else _NO_DIGEST
+    elif here.stated is None:
+        answer.faults.append(Fault("content", here.why, package=name, wanted=proof, found=version))
+    elif here.stated != proof:
+        why = "what RECORD states is not what the manifest states"
+        answer.faults.append(Fault("content", why, package=name, wanted=proof, found=version))
+    else:
+        answer.proved.add(name)
+
+
+def active(manifest: "Json") -> "dict[str, Json]":
+    """The manifest's packages that import would use, by canonical name.
+
+    A manifest leaves out what has its usual value, and a package is usually the active copy.
+    """
+    packages = manifest["sections"]["packages"]["installed"]
+    return {canonical(each["name"]): each for each in packages if each.get("active", True)}
+
+
+def contents(manifest: "Json") -> "dict[str, str]":
+    """The digest that each package's files must have, by canonical name, where one is known.
+
+    That of the file it is installed from where that was looked into; else the captured one, if
+    the lock names the very file that was installed. Another file can only be told by its version.
+    """
+    captured = {name: each.get("content") for name, each in active(manifest).items()}
+    found = {}  # type: dict[str, str]
+    for each in (manifest.get("lock") or {}).get("artifacts", ()):
+        name = canonical(each["name"])
+        digest = each.get("content")
+        if not isinstance(digest, str) and each.get("is_installed") is True:
+            digest = captured.get(name)
+        if isinstance(digest, str):
+            found[name] = digest
+    return found
+
+
+def host_facts(manifest: "Json") -> "list[tuple[str, str]]":
+    """What was captured and no image can carry: kernel, driver, GPUs."""
+    sections = manifest["sections"]
+    found = [("kernel", (sections.get("os") or {}).get("kernel"))]
+    gpu = sections.get("gpu") or {}
+    driver = gpu.get("driver")
+    found.append(("NVIDIA driver", driver.get("version") if isinstance(driver, dict) else None))
+    devices = gpu.get("devices")
+    found += [("GPU", each.get("name")) for each in (devices if type(devices) is list else ())]
+    return [(what, value) for what, value in found if isinstance(value, str)]
+
+
+def scripts(entry_points: bytes) -> "list[str]":
+    """The names of the programs that installers write for an entry_points.txt."""
+    names = content.wrappers_of(entry_points)
+    return [name.decode("utf-8", "surrogateescape") for name in names]
+
+
+def script_fault(path: str, head: bytes, folder: str) -> "Fault | None":
+    """What is wrong with the start of a program that an installer wrote; `folder` holds Python.
+
+    A path too long for the kernel, or one with a space, is handed to /bin/sh on the second line.
+    """
+    first, _, rest = head.partition(b"\n")
+    second = rest.partition(b"\n")[0]
+    start = first[2:].strip() if first[:2] == b"#!" else b""
+    if start == b"/bin/sh" and second.startswith(b"'''exec' "):
+        start = second[len(b"'''exec' ") :].partition(b' "$0"')[0].strip(b"\"' ")
+    own = folder.encode("utf-8", "surrogateescape") + b"/python"
+    if start.startswith(own) and b"/" not in start[len(own) :]:
+        return None
+    shown = first[:120].decode("utf-8", "backslashreplace")
+    return Fault("script", path, found=repr(shown))
+
+
+def setting_faults(config: "bytes | None", *, shared: bool = False) -> "list[Fault]":
+    """What is wrong with a pyvenv.cfg: it lets in packages from outside of the environment."""
+    if config is None:
+        return []
+    found = settings(config).get("include-system-site-packages", "true").lower()
+    wanted = "true" if shared else "false"
+    if found == wanted or shared:
+        return []
+    where = "pyvenv.cfg include-system-site-packages"
+    return [Fault("setting", where, wanted=wanted, found=found)]
+
+
+def settings(config: bytes) -> "dict[str, str]":
+    """The keys of a pyvenv.cfg."""
+    lines = config.decode("utf-8", "surrogateescape").splitlines()
+    pairs = (line.partition("=") for line in lines)
+    return {key.strip().lower(): value.strip() for key, equals, value in pairs if equals}
