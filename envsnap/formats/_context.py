@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ RECORD = "build.json"
 """What was built, and the mark of a folder that we wrote."""
 _ABOUT = "written by envsnap build; the folder can be deleted and made again"
 _PIECE = 1 << 20
-_EXECUTABLE = (".sh", "postBuild")
+_EXECUTABLE = (".sh", "postBuild", "binder/start")
 
 
 class Carried(NamedTuple):
@@ -49,9 +49,15 @@ def claim(folder: str, *, force: bool) -> None:
 
 
 def write_context(
-    folder: str, files: Mapping[str, str], carried: Mapping[str, Carried] = _NOTHING
+    folder: str,
+    files: Mapping[str, str],
+    carried: Mapping[str, Carried] = _NOTHING,
+    *,
+    there: Iterable[str] = (),
 ) -> None:
     """Write every file whole, and remove those of an earlier build that are no longer wanted.
+
+    Those that are `there` already stay.
 
     Raises:
         FileError: A file cannot be written, or one that travels has other bytes than it should.
@@ -65,7 +71,7 @@ def write_context(
         )
     for path in sorted(carried):
         _copy(carried[path], _placed(folder, path))
-    for path in _stale(earlier, {*files, *carried}):
+    for path in _stale(earlier, {*files, *carried, *there}):
         with contextlib.suppress(OSError):  # it is gone already, or somebody made it their own
             os.unlink(os.path.join(folder, *path.split("/")))
 

@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from typing import Any
 from urllib.parse import quote
 
+from envsnap.engines.conda import archive_path, row_of
 from envsnap.formats._templates import render
-from envsnap.manifest import FILE_NAME
+from envsnap.manifest import FILE_NAME, canonical_name
 from envsnap.plan import BuildPlan
-from envsnap.plan._model import HOME, WHEELS
+from envsnap.plan._layers import travelling_tools
+from envsnap.plan._model import CONDA, WHEELS, Layer, SystemPackage
+from envsnap.sections import MADE_HERE, Artifact, CondaArtifact
 
 LOCK = "requirements.lock"
 SOURCES = "requirements-source.lock"
+SOURCES_TOML = "pylock.sources.toml"
 ADDRESSES = "artifacts.html"
 INSTALL = "install.sh"
-VERIFY = ("verify.py", "content.py")
+TOOLS = "tools.lock"
+PYTHON = "python.txt"
+SYSTEM = "system.txt"
+SYSTEM_BUILDER = "system-builder.txt"
+LEFT_OUT = "left-out.txt"
+CA = "ca.crt"
+PROJECT = "project.tar"
+DEBS = "debs"
+"""The packages of the distribution, where everything travels: a folder."""
+LAYERS = "layers"
+BUILT = "sources.json"
+"""What the packages must be that are built from source."""
+READ_BY = {"netrc": "NETRC", "pip.conf": "PIP_CONFIG_FILE"}
+"""The variable that tells a step's programs where a secret lies, by the secret's id."""
+HASHED_AGAIN = 1_000_000_000
+"""Bytes in the image up to which the last step hashes every file once more; two processors do a
+gigabyte a second out of the cache, and ten times less from a disk."""
+PASSWORDS = "passwords.py"
+"""Makes a netrc file of pip's settings; there where a build may read some."""
+_UNPACKS = {"py-rattler": "conda's packages", "uv": "the wheels"}
+VERIFY = (
+    "verify.py", "around.py", "compared.py", "conda_files.py", "content.py", "hashed.py",
+    "named.py",
+)  # fmt: skip
+
+
+_OF_PYTHON = ("implementation", "version", "soabi", "free_threaded", "debug")
+_OF_PACKAGE = ("name", "version", "active", "content", "conda", "is_installed", "how")
+"""What the verifier compares of an interpreter, and of a package or its file."""
 
 
 def requirements(plan: BuildPlan, wheels: str = WHEELS) -> Mapping[str, str]:
@@ -23,52 +57,189 @@ def requirements(plan: BuildPlan, wheels: str = WHEELS) -> Mapping[str, str]:
 
     `wheels` is the way from there to the files that no index has.
     """
-    rows = [
-        (each.url or f"{wheels}/{quote(each.filename)}", each)
-        for each in (*plan.wheels, *plan.sources)
-    ]
-    found = {ADDRESSES: render("artifacts.html.j2", {"rows": rows})}
+    found = {ADDRESSES: _addresses((*plan.wheels, *plan.sources), wheels)}
     for name, artifacts in ((LOCK, plan.wheels), (SOURCES, plan.sources)):
         if artifacts:
-            found[name] = render("requirements.lock.j2", {"artifacts": artifacts})
+            found[name] = _pins(artifacts)
     return found
+
+
+def layer_files(plan: BuildPlan) -> Mapping[str, str]:
+    """The files of each layer: its packages' addresses and hashes, and what they must be.
+
+    What they must be is the manifest cut down to them, so that a step is made again when its own
+    packages change, not when the manifest does.
+    """
+    found = {}
+    for name, layer in named_layers(plan).items():
+        path = f"{LAYERS}/{name}"
+        if plan.installer.name == "uv":
+            text = _pylock("One layer", layer.wheels, f"../{WHEELS}")
+            found[f"{LAYERS}/pylock.{name}.toml"] = text
+        else:
+            found[f"{path}.lock"] = _pins(layer.wheels)
+            found[f"{path}.html"] = _addresses(layer.wheels, f"../{WHEELS}")
+        found[f"{path}.json"] = _cut(plan.manifest, layer)
+    return found
+
+
+def conda_files(plan: BuildPlan) -> Mapping[str, str]:
+    """Every conda package in one list; the program that unpacks them; and what they must be."""
+    inside = resources.files("envsnap.inside")
+    rows = [row_of(each) for each in plan.conda]
+    return {
+        f"{CONDA}/conda.json": f"{json.dumps(rows, indent=1, sort_keys=True)}\n",
+        f"{CONDA}/conda.py": inside.joinpath("conda.py").read_text(encoding="utf-8"),
+        f"{CONDA}/manifest.json": _cut_to_conda(plan),
+    }
+
+
+def conda_place(artifact: CondaArtifact) -> str:
+    """Where an archive of conda's lies that travels with the recipe, relative to its folder."""
+    return archive_path("", artifact)
+
+
+def named_layers(plan: BuildPlan) -> Mapping[str, Layer]:
+    """The layers in the order of their installation, by the name that install.sh knows them by."""
+    whole = (Layer("all", plan.wheels),) if plan.wheels else ()
+    return {
+        f"{number:02}-{each.name}": each
+        for number, each in enumerate(plan.layers or whole, start=1)
+    }
+
+
+def _pylock(title: str, artifacts: Sequence[Artifact], wheels: str) -> str:
+    rows = [
+        ("path", f"{wheels}/{each.filename}", each) if each.url is None else ("url", each.url, each)
+        for each in artifacts
+    ]
+    are_wheels = all(each.filename.endswith(".whl") for each in artifacts)
+    return render("layer.toml.j2", {"title": title, "rows": rows, "wheels": are_wheels})
+
+
+def _pins(artifacts: Sequence[Artifact]) -> str:
+    return render("requirements.lock.j2", {"artifacts": artifacts})
+
+
+def _addresses(artifacts: Sequence[Artifact], wheels: str) -> str:
+    rows = [(each.url or f"{wheels}/{quote(each.filename)}", each) for each in artifacts]
+    return render("artifacts.html.j2", {"rows": rows})
+
+
+def _cut(manifest: str, layer: Layer) -> str:
+    """The manifest with the Python and the packages of one layer, and nothing else."""
+    whole = json.loads(manifest)
+    names = {canonical_name(each.name) for each in layer.wheels}
+    installed = whole["sections"]["packages"]["installed"]
+    lock = whole.get("lock") or {"artifacts": []}
+    packages = {"conda_only": [], "installed": _of(installed, names)}
+    return _document(whole, packages, _of(lock["artifacts"], names))
+
+
+def _cut_to_conda(plan: BuildPlan) -> str:
+    """The manifest with the Python and conda's own packages, and nothing else."""
+    whole = json.loads(plan.manifest)
+    section = whole["sections"]["packages"]
+    without = {each.name for each in plan.left_out}
+    installed = [
+        each
+        for each in section["installed"]
+        if each.get("conda") and each.get("active", True) and each["conda"]["name"] not in without
+    ]
+    alone = section["conda_only"] if isinstance(section["conda_only"], list) else []
+    kept = [each for each in alone if each["name"] not in without]
+    return _document(whole, {"conda_only": kept, "installed": installed}, [])
+
+
+def _document(
+    whole: Mapping[str, Any], packages: Mapping[str, object], artifacts: Sequence[object]
+) -> str:
+    """What the verifier reads, and nothing else: a step is kept where only the rest changed."""
+    python = whole["sections"]["python"]
+    document = {
+        "lock": {"artifacts": artifacts},
+        "schema": whole.get("schema"),
+        "sections": {"packages": packages, "python": _kept(python, _OF_PYTHON)},
+    }
+    return f"{json.dumps(document, indent=1, sort_keys=True)}\n"
+
+
+def _kept(row: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    return {name: row[name] for name in names if name in row}
+
+
+def _of(rows: Sequence[Mapping[str, str]], names: set[str]) -> list[Mapping[str, str]]:
+    kept = [each for each in rows if canonical_name(each["name"]) in names]
+    return [_kept(each, _OF_PACKAGE) for each in kept]
 
 
 def proof(plan: BuildPlan) -> Mapping[str, str]:
     """The manifest, and the program that compares an environment with it."""
     inside = resources.files("envsnap.inside")
-    return {
+    found = {
         FILE_NAME: plan.manifest,
         **{name: inside.joinpath(name).read_text(encoding="utf-8") for name in VERIFY},
     }
+    if plan.left_out:
+        names = [each.name for each in plan.left_out]
+        found[LEFT_OUT] = render("left-out.txt.j2", {"left_out": names})
+    return found
+
+
+def proof_files(plan: BuildPlan) -> list[str]:
+    """What of these goes to /opt/envsnap under its own name: the manifest has another there."""
+    return sorted(proof(plan).keys() - {FILE_NAME})
 
 
 def carried(plan: BuildPlan) -> list[str]:
-    """The files that travel with the recipe, relative to its folder."""
-    return sorted(f"{WHEELS}/{each.filename}" for each in plan.carried)
+    """The files that travel with the recipe and are no text, relative to its folder."""
+    found = {f"{WHEELS}/{each.filename}" for each in plan.carried}
+    found |= {f"{WHEELS}/{each.filename}" for each in travelling_tools(plan)}
+    found |= {conda_place(each) for each in plan.carried_conda}
+    found |= {DEBS} if plan.offline and plan.system.image else set()
+    return sorted(found | ({PROJECT} if plan.project else set()))
+
+
+def embedded(plan: BuildPlan) -> list[str]:
+    """The files that stay in the image, for no index has them."""
+    if not plan.embed:
+        return []
+    return sorted(f"{WHEELS}/{each.filename}" for each in plan.carried if each.how in MADE_HERE)
 
 
 def image_files(plan: BuildPlan) -> Mapping[str, str]:
-    """All of them, and the script that fills the image's environment."""
-    return {**requirements(plan), INSTALL: render("install.sh.j2", values(plan)), **proof(plan)}
+    """All texts: install.sh, its data, the manifest and what compares an image with it."""
+    found = {**layer_files(plan), INSTALL: render("install.sh.j2", {}), **proof(plan)}
+    found[PYTHON] = render("python.txt.j2", {"interpreter": plan.interpreter})
+    if plan.sources:
+        found[SOURCES] = _pins(plan.sources)
+        found[BUILT] = _cut(plan.manifest, Layer("sources", plan.sources))
+        if plan.installer.name == "uv":
+            found[SOURCES_TOML] = _pylock("What is built from source", plan.sources, WHEELS)
+        else:
+            found[ADDRESSES] = _addresses(plan.sources, WHEELS)
+    tools = [each for each in (plan.unpacker, plan.installer) if each and each.version is not None]
+    if tools:
+        found[TOOLS] = render("tools.lock.j2", {"installers": tools, "packages": _UNPACKS})
+    if plan.conda:
+        found.update(conda_files(plan))
+    if plan.system.image:
+        found[SYSTEM] = _system(plan, plan.system.image)
+    if plan.system.builder and plan.sources:
+        found[SYSTEM_BUILDER] = _system(plan, plan.system.builder)
+    if plan.ca_certificates:
+        found[CA] = plan.ca_certificates
+    if any(each.id == "pip.conf" for each in plan.secrets):
+        inside = resources.files("envsnap.inside")
+        found[PASSWORDS] = inside.joinpath(PASSWORDS).read_text(encoding="utf-8")
+    return found
 
 
-def values(plan: BuildPlan) -> Mapping[str, object]:
-    """What the templates may name."""
-    return {
-        "plan": plan,
-        "home": HOME,
-        "files": sorted(requirements(plan)),
-        "wheels": WHEELS if plan.carried else "",
-        "left_out": [each.name for each in plan.left_out],
-        "verify": verify_words(plan),
-    }
+def compared_by(plan: BuildPlan) -> tuple[str, ...]:
+    """The words for the last step: all is hashed, unless that takes long and every step has."""
+    size = plan.estimate.image
+    return ("--quick",) if isinstance(size, int) and size > HASHED_AGAIN else ()
 
 
-def verify_words(plan: BuildPlan) -> list[str]:
-    """The command that compares the image with its manifest, word by word."""
-    without = [word for each in plan.left_out for word in ("--without", each.name)]
-    return [
-        f"{plan.prefix}/bin/python", "-I", "-B",
-        f"{HOME}/verify.py", f"{HOME}/manifest.json", *without,
-    ]  # fmt: skip
+def _system(plan: BuildPlan, packages: Sequence[SystemPackage]) -> str:
+    return render("system.txt.j2", {"packages": packages, "snapshot": plan.system.snapshot or ""})

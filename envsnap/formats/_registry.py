@@ -25,7 +25,7 @@ class Format(NamedTuple):
     render: Render
 
 
-MODULES = ("apptainer", "dockerfile", "repo2docker")
+MODULES = ("apptainer", "conda", "devcontainer", "dockerfile", "repo2docker", "slurm")
 """Written out, for a scan finds nothing inside a zip; a test holds it to the folder."""
 
 _FORMATS: dict[str, Format] = {}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PRINTABLE = re.compile(r"\A[ -~]*\Z")
 _WORD = re.compile(r"\A[A-Za-z0-9/][A-Za-z0-9._/:@!+~=-]*\Z")
 _KEY = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.-]*\Z")
+_ADDRESS = re.compile(r"\Ahttps?://[A-Za-z0-9._~:/@!*+,=%-]+\Z")
 _IN_DOCKER_QUOTES = re.compile(r'([\\"$])')
 
 
@@ -76,7 +77,19 @@ def yaml(text: str) -> Quoted:
     return Quoted(json.dumps(text))
 
 
-_FILTERS: tuple[Callable[..., Quoted], ...] = (word, key, docker, sh, command, line, html, yaml)
+def toml(text: str) -> Quoted:
+    """A basic string in TOML."""
+    return Quoted(json.dumps(_held_to(_PRINTABLE, text, "one line of ASCII")))
+
+
+def address(text: str) -> Quoted:
+    """An address as the last word of a line that a shell's `read` takes apart, unquoted."""
+    return _held_to(_ADDRESS, text, "an http or https address")
+
+
+_FILTERS: tuple[Callable[..., Quoted], ...] = (
+    word, key, docker, sh, command, line, html, yaml, toml, address,
+)  # fmt: skip
 
 
 def render(name: str, values: Mapping[str, object]) -> str:

@@ -1,24 +1,158 @@
-"""A Dockerfile and its whole context, for Docker, BuildKit, Buildah and Podman.
+"""A Dockerfile and its whole context, for Docker with BuildKit, Buildah and Podman.
 
-No heredoc and no `# syntax=` line: Docker 20.10 knows neither without asking a registry.
+No heredoc and no `# syntax=` line: Docker 20.10 knows neither without asking a registry. Its
+`RUN --mount` needs BuildKit, Buildah 1.24 or Podman 4: the daemon's own builder refuses it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envsnap.formats._files import carried, image_files, values
+from envsnap._typing import Literal, NamedTuple
+from envsnap.errors import PlanError
+from envsnap.formats import _files
+from envsnap.formats._cache import Data
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.plan import BuildPlan
+from envsnap.plan._layers import travelling_tools
+from envsnap.plan._model import CONDA, HOME, WHEELS
+from envsnap.sections import Artifact
+
+_MOUNTS = "/mnt/envsnap"
+"""Below it lies all that a step sees and no layer keeps; old builders leave the empty folder."""
+_MOST_MOUNTS = 24
+"""A step that takes more travelling files than these is shown the whole folder."""
+
+
+class Step(NamedTuple):
+    """One RUN: a step of install.sh, and what it sees."""
+
+    words: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    """Of the context, relative to it."""
+    network: bool = False
+    kit: Literal["mounted", "copied", "alone"] = "mounted"
+    """How the script comes: with what installs and compares, from the stage `tools`; in that stage
+    itself; or alone, from the context, for a step that must not wait for that stage."""
+    built: bool = False
+    """Whether it sees what the stage `sources` built."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """What of the context decides what it makes, by mounts or by the stages that it mounts."""
+        kit = () if self.kit == "alone" else (_files.TOOLS, *_files.VERIFY)
+        network = (_files.CA, _files.PASSWORDS) if self.network else ()
+        built = (_files.SOURCES_TOML, _files.SYSTEM_BUILDER) if self.built else ()
+        return (*self.files, _files.INSTALL, *kit, *network, *built)
 
 
 @container_format("dockerfile", title="Dockerfile", main="Dockerfile")
 def dockerfile(plan: BuildPlan) -> Mapping[str, str]:
     """The files of a Docker build context."""
-    context = image_files(plan)
+    if plan.base.is_file:
+        raise PlanError(
+            f"A Dockerfile cannot start from {plan.base.reference}",
+            hint="Load it (docker load -i FILE) and name what that prints with --base-image; or "
+            "write a definition: envsnap build --singularity",
+        )
+    context = _files.image_files(plan)
+    copied = [*sorted(context), *_files.carried(plan)]
     return {
-        "Dockerfile": render("Dockerfile.j2", values(plan)),
-        ".dockerignore": render("dockerignore.j2", {"files": [*sorted(context), *carried(plan)]}),
+        "Dockerfile": render("Dockerfile.j2", _values(plan, context)),
+        ".dockerignore": render("dockerignore.j2", {"files": copied}),
         **context,
     }
+
+
+def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]:
+    fetcher = plan.builder or plan.base
+    tools = _named(plan, tool=True)
+    data = Data(plan, context)
+    return {
+        "seen": lambda step: data.seen_by(step.seen),
+        "plan": plan, "home": HOME, "kit": f"{_MOUNTS}/kit", "data": f"{_MOUNTS}/data",
+        "built": "/opt/envsnap-built", "read_by": _files.READ_BY,
+        "passwords": _files.PASSWORDS if _files.PASSWORDS in context else "",
+        "fetcher": fetcher.pinned,
+        "kit_files": [_files.INSTALL, *_files.VERIFY],
+        "archive": _archive(plan),
+        "tool_steps": [
+            Step(("tools",), (_files.PYTHON, _files.TOOLS, *tools), network=True, kit="copied")
+        ] if _files.TOOLS in context else [],
+        "conda_step": _conda(plan),
+        "source_steps": _source_steps(plan, context),
+        "steps": _steps(plan, context),
+        "embedded": _files.embedded(plan),
+        "proof_files": _files.proof_files(plan),
+        "finish": Step(("finish", *_files.compared_by(plan)), kit="alone"),
+    }  # fmt: skip
+
+
+def _archive(plan: BuildPlan) -> Step | None:
+    """What brings the interpreter, where the base image has none."""
+    if plan.interpreter.how != "archive":
+        return None
+    files = (_files.PYTHON, *_named(plan, tool=False))
+    return Step(("python",), files, network=plan.interpreter.url is not None, kit="alone")
+
+
+def _conda(plan: BuildPlan) -> Step | None:
+    """What unpacks conda's packages, where there are any."""
+    if not plan.conda:
+        return None
+    network = len(plan.carried_conda) < len(plan.conda)
+    return Step(("conda",), (CONDA,), network=network, kit="copied")
+
+
+def _steps(plan: BuildPlan, context: Mapping[str, str]) -> list[Step]:
+    """What makes the image itself."""
+    found = []
+    if _files.SYSTEM in context:
+        debs = (_files.DEBS,) if plan.offline else ()
+        found.append(
+            Step(("system",), (_files.SYSTEM, *debs), network=not plan.offline, kit="alone")
+        )
+    if not plan.conda:
+        found.append(Step(("environment",), (_files.PYTHON,), kit="alone"))
+    for name, layer in _files.named_layers(plan).items():
+        texts = sorted(path for path in context if _is_of(path, name))
+        own = () if plan.installer.name == "uv" else (_files.PYTHON,)
+        network = any(each.url is not None for each in layer.wheels)
+        files = (*texts, *own, *_travelling(layer.wheels))
+        found.append(Step(("layer", name), files, network=network))
+    if plan.sources:
+        found.append(Step(("built",), (_files.SOURCES, _files.BUILT, _files.PYTHON), built=True))
+    if plan.project:
+        found.append(Step(("project",), (_files.PROJECT,), kit="alone"))
+    return found
+
+
+def _is_of(path: str, layer: str) -> bool:
+    return path.startswith(f"{_files.LAYERS}/") and f"{layer}." in path
+
+
+def _source_steps(plan: BuildPlan, context: Mapping[str, str]) -> list[Step]:
+    """What the stage does that builds source archives; nothing where there are none."""
+    if not plan.sources:
+        return []
+    where = _files.SOURCES_TOML if plan.installer.name == "uv" else _files.ADDRESSES
+    files = (_files.PYTHON, _files.SOURCES, where, *_travelling(plan.sources))
+    return [
+        *([Step(("system", "builder"), (_files.SYSTEM_BUILDER,), network=True, kit="alone")]
+          if _files.SYSTEM_BUILDER in context else []),
+        Step(("sources",), files, network=True),
+    ]  # fmt: skip
+
+
+def _travelling(artifacts: tuple[Artifact, ...]) -> tuple[str, ...]:
+    """The files of the folder of wheels that a step needs."""
+    found = sorted(f"{WHEELS}/{each.filename}" for each in artifacts if each.url is None)
+    return (WHEELS,) if len(found) > _MOST_MOUNTS else tuple(found)
+
+
+def _named(plan: BuildPlan, *, tool: bool) -> tuple[str, ...]:
+    """The travelling files that are no packages: the installer's own, or the interpreter's."""
+    return tuple(
+        f"{WHEELS}/{each.filename}" for each in travelling_tools(plan) if each.tool is tool
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Mapping
 
 import pytest
@@ -11,13 +13,16 @@ import envsnap.formats
 from envsnap.formats import formats
 from envsnap.formats._files import VERIFY
 from envsnap.manifest import FILE_NAME
-from envsnap.plan import PlanOptions, plan
+from envsnap.plan import BatchJob, PlanOptions, plan
 from envsnap.sections import Fact
 from tests import made
 
 GOLDEN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "golden")
 ELSEWHERE = {*VERIFY, FILE_NAME}
 """Copied into every recipe as they are, and tested where they are made."""
+_SEEN = re.compile(r"SEEN=[0-9a-f]{12}")
+_VERSION = re.compile(r'(io\.envsnap\.version(?: |="))[0-9][^"\s]*')
+JOB = BatchJob(partition="gpu", account="lab-7", gres="gpu:a100:1", time="04:00:00")
 
 
 def digest(_reference: str) -> Fact[str]:
@@ -25,14 +30,20 @@ def digest(_reference: str) -> Fact[str]:
 
 
 def written(name: str) -> Mapping[str, str]:
-    planned = plan(made.manifest(), PlanOptions(), digest)
+    planned = plan(made.manifest(), PlanOptions(job=JOB), digest)
+    shared = {} if name == "dockerfile" else formats()["dockerfile"].render(planned)
     return {
-        path: text.replace(planned.environment, "ENVIRONMENT").replace(
-            planned.manifest_sha256, "MANIFEST"
-        )
+        path: _SEEN.sub("SEEN=DIGEST", _VERSION.sub(r"\1VERSION", without_reasons(text)))
+        .replace(planned.environment, "ENVIRONMENT")
+        .replace(planned.manifest_sha256, "MANIFEST")
         for path, text in formats()[name].render(planned).items()
-        if os.path.basename(path) not in ELSEWHERE
+        if os.path.basename(path) not in ELSEWHERE and shared.get(path) != text
     }
+
+
+def without_reasons(text: str) -> str:
+    """The plan's own words have their tests where they are chosen."""
+    return "".join(row for row in text.splitlines(keepends=True) if not row.startswith("# - "))
 
 
 def kept(name: str) -> Mapping[str, str]:
@@ -48,9 +59,10 @@ def kept(name: str) -> Mapping[str, str]:
 
 def keep(name: str, files: Mapping[str, str]) -> None:
     """A leading dot is spelled `_.`, so that no tool takes the file for its own."""
+    shutil.rmtree(os.path.join(GOLDEN, name), ignore_errors=True)
     for path, text in files.items():
-        folder, _, base = path.rpartition("/")
-        target = os.path.join(GOLDEN, name, folder, f"_{base}" if base.startswith(".") else base)
+        parts = [f"_{part}" if part.startswith(".") else part for part in path.split("/")]
+        target = os.path.join(GOLDEN, name, *parts)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "w", encoding="utf-8") as file:
             file.write(text)

@@ -25,6 +25,8 @@ from envsnap.formats._templates import (
     word,
     yaml,
 )
+from envsnap.lint._dockerfile import dockerfile, mounts_of
+from envsnap.lint._files import Beside
 from envsnap.plan import BuildPlan, LeftOut, PlanOptions, plan
 from envsnap.plan._model import Why
 from envsnap.sections import Environ
@@ -103,8 +105,11 @@ def test_a_hostile_reason_stays_a_comment(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", sorted(formats()))
 def test_a_hostile_name_that_is_left_out_is_one_word_of_the_verifier(name: str) -> None:
     hostile = planned(left_out=(LeftOut("a; rm -rf $HOME", "1", "because"),))
-    text = "\n".join(formats()[name].render(hostile).values())
-    assert "--without 'a; rm -rf $HOME'" in text
+    files = formats()[name].render(hostile)
+    (path,) = [path for path in files if path.endswith("left-out.txt")]
+    assert files[path] == "a; rm -rf $HOME\n"
+    scripts = [text for path, text in files.items() if path.endswith((".sh", "postBuild"))]
+    assert [each for each in scripts if "rm -rf $HOME" in each] == []
 
 
 @pytest.mark.parametrize("name", sorted(formats()))
@@ -133,15 +138,17 @@ def test_a_definition_has_one_header_one_of_each_section_and_no_host_folder() ->
 
 def test_every_copied_file_is_in_the_context_and_allowed_by_dockerignore() -> None:
     files = formats()["dockerfile"].render(planned())
-    copied = {
-        name
-        for row in files["Dockerfile"].splitlines()
-        if row.startswith("COPY ")
-        for name in row.split()[1:-1]
+    recipe = dockerfile(files["Dockerfile"], Beside("."))
+    copied = {name for each in recipe.copied for name in each.sources}
+    shown = {
+        mount["source"]
+        for each in recipe.instructions
+        for mount in mounts_of(each)
+        if mount["type"] == "bind" and "from" not in mount
     }
     allowed = {row[1:] for row in files[".dockerignore"].splitlines() if row.startswith("!")}
-    assert copied == allowed
-    assert copied <= files.keys()
+    assert copied | shown <= allowed
+    assert allowed <= files.keys()
 
 
 def test_a_definition_too_long_for_apptainer_is_refused() -> None:
@@ -159,7 +166,7 @@ def test_the_addresses_are_links_that_a_browser_reads() -> None:
             self.found += [value for name, value in attributes if name == "href"]
 
     links = Links()
-    links.feed(formats()["dockerfile"].render(planned())["artifacts.html"])
+    links.feed(formats()["repo2docker"].render(planned())["binder/artifacts.html"])
     assert links.found == sorted(
         (f"{each.url}#sha256={each.sha256}" for each in made.ARTIFACTS),
         key=lambda url: "antlr4" in str(url),
