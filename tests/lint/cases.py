@@ -1,0 +1,482 @@
+"""For each trap: a text that falls into it, what is said of it, and one that just does not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PINNED = "FROM python:3.11.9-slim-bookworm@sha256:" + "ab" * 32
+HEAD = "Bootstrap: docker\nFrom: docker.io/library/debian@sha256:" + "ab" * 32
+CUDA_GONE = "nvidia/cuda:11.2.0-devel-ubuntu20.04 is not offered; 11.2.2-devel-ubuntu20.04 is there"
+CUDA_SHORT = "nvidia/cuda:12.2-runtime-ubuntu22.04 is not offered: a tag names the patch, too"
+CUDNN_WRONG = (
+    "nvidia/cuda:12.8.1-cudnn8-devel-ubuntu22.04 is not offered; "
+    "12.8.1-cudnn-devel-ubuntu22.04 is how it is named"
+)
+CUDA_OLD = "nvidia/cuda:11.2.2-cudnn8-devel-ubuntu20.04 is no longer supported: it may be deleted"
+LONG = "x" * (64 * 1024)
+
+
+class Case(NamedTuple):
+    """One trap's two texts."""
+
+    code: str
+    bad: str
+    said: tuple[tuple[int, str], ...]
+    """Line and message of each problem of this code."""
+    good: str
+    name: str = "Dockerfile"
+
+
+CASES = (
+    Case(
+        "BLD001",
+        f"{PINNED}\nRUN python3 -m pip install \\\n  # why\n  torch -r requirements.txt",
+        ((2, "pip installs -r requirements.txt torch without hashes"),),
+        f"{PINNED}\nRUN pip install --require-hashes -r requirements.txt && pip install -U pip",
+    ),
+    Case(
+        "BLD002",
+        f"{PINNED}\nRUN pip3 install idna",
+        ((2, "pip leaves its cache in the image"),),
+        f"{PINNED}\nENV PIP_NO_CACHE_DIR=1\nRUN pip install idna\n",
+    ),
+    Case(
+        "BLD003",
+        f"{PINNED}\nRUN apt-get update && apt-get install -y curl",
+        ((2, "apt-get installs recommended packages, too"),),
+        f"{PINNED}\nRUN apt-get update && apt-get install -y --no-install-recommends curl",
+    ),
+    Case(
+        "BLD004",
+        f"{HEAD}\n%post\n  apt-get install --no-install-recommends curl",
+        ((4, "apt-get install waits for an answer: there is no -y"),),
+        f"{HEAD}\n%post\n  yes | apt-get install --no-install-recommends curl",
+        "a.def",
+    ),
+    Case(
+        "BLD005",
+        f"{PINNED}\nRUN apt-get update\nRUN apt-get install -y --no-install-recommends curl",
+        ((2, "apt-get update stands in a step of its own"),),
+        f"{PINNED}\nRUN id\nRUN apt-get update; apt-get install -y --no-install-recommends curl",
+    ),
+    Case(
+        "BLD006",
+        f"{PINNED}\nRUN curl -fsSL https://x.example/i.sh | sh",
+        ((2, "A failure of curl in this pipe is not seen"),),
+        f'{PINNED}\nSHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN curl https://x.example | sh',
+    ),
+    Case(
+        "BLD007",
+        f"{PINNED}\nRUN pip install 'x @ git+https://git.example/x@main'",
+        ((2, "pip installs from a repository without naming the commit"),),
+        f"{PINNED}\nRUN pip install git+https://git.example/x@{'a' * 40}#egg=x",
+    ),
+    Case(
+        "BLD008",
+        f"{PINNED}\nENV PIP_EXTRA_INDEX_URL=https://x.example\nRUN pip install a "
+        "--extra-index-url https://y.example",
+        ((2, "pip takes any package from either of two indexes"),
+         (3, "pip takes any package from either of two indexes")),
+        f"{PINNED}\nRUN pip install --require-hashes --extra-index-url https://y.example a",
+    ),
+    Case(
+        "BLD010",
+        "ARG V=3.12\nARG B\nFROM python:${V}.1-slim-bookworm AS a\nFROM a\nFROM $B\nFROM scratch",
+        ((3, "The base image python:3.12.1-slim-bookworm is named without its digest"),
+         (5, "The base image is whatever $B is given as")),
+        f"{PINNED} AS one\nFROM one\nFROM 0\nFROM scratch",
+    ),
+    Case(
+        "BLD011",
+        "FROM python:3.11-slim\nFROM python",
+        ((1, "python:3.11-slim leaves its patch and its suite open"),
+         (2, "python:latest leaves its patch and its suite open")),
+        "FROM python:3.11.9-slim-bookworm",
+    ),
+    Case(
+        "BLD012",
+        "FROM nvidia/cuda:11.2.0-devel-ubuntu20.04\nFROM nvidia/cuda\n"
+        "FROM nvidia/cuda:12.2-runtime-ubuntu22.04",
+        ((1, CUDA_GONE),
+         (2, "nvidia/cuda has no tag 'latest', and none was named"),
+         (3, CUDA_SHORT)),
+        "FROM nvidia/cuda:12.8.1-cudnn-devel-ubuntu24.04",
+    ),
+    Case(
+        "BLD013",
+        "Bootstrap: docker\nFrom: nvidia/cuda:12.8.1-cudnn8-devel-ubuntu22.04",
+        ((2, CUDNN_WRONG),),
+        "Bootstrap: docker\nFrom: nvidia/cuda:12.8.1-cudnn-devel-ubuntu22.04",
+        "a.def",
+    ),
+    Case(
+        "BLD014",
+        "FROM nvidia/cuda:11.2.2-cudnn8-devel-ubuntu20.04",
+        ((1, CUDA_OLD),),
+        "FROM nvidia/cuda:12.8.1-cudnn-devel-ubuntu24.04",
+    ),
+    Case(
+        "BLD015",
+        "FROM ubuntu:latest\nFROM lab.example/a/debian",
+        ((1, "ubuntu:latest names no release"), (2, "debian:latest names no release")),
+        f"FROM ubuntu:24.04\nFROM ubuntu:latest@sha256:{'ab' * 32}",
+    ),
+    Case(
+        "BLD016",
+        "FROM nvidia/cuda:11.2.2-base-ubuntu18.04\nFROM centos:7\nFROM python:3.6.9-slim-stretch",
+        ((1, "ubuntu18.04 in nvidia/cuda:11.2.2-base-ubuntu18.04 has had no support since 2023"),
+         (2, "centos7 in centos:7 has had no support since 2024"),
+         (3, "stretch in python:3.6.9-slim-stretch has had no support since 2022")),
+        f"FROM debian:12\nFROM ubuntu:22.04\nFROM ubuntu:18.04@sha256:{'ab' * 32}",
+    ),
+    Case(
+        "BLD020",
+        f"{PINNED}\nRUN uv python install 3.12\nRUN pip install --user idna",
+        ((2, "uv installs Python into /root/.local/share/uv/python"),
+         (3, "pip installs into the home folder of the user who builds")),
+        f"{PINNED}\nENV UV_PYTHON_INSTALL_DIR=/opt/python\nRUN uv python install 3.12",
+    ),
+    Case(
+        "BLD021",
+        f"{HEAD}\n%post\n  source activate\n  a=(1 2)\n  if [[ -f x ]]; then echo ${{a/b/c}}; fi",
+        ((4, "/bin/sh does not understand 'source'"),
+         (5, "/bin/sh does not understand 'a=(...)'"),
+         (6, "/bin/sh does not understand '${a/...}'"),
+         (6, "/bin/sh does not understand '[['")),
+        f"{HEAD}\n%post -c /bin/bash\n  source activate\n%post\n  echo '[[ <<<' # source",
+        "a.def",
+    ),
+    Case(
+        "BLD030",
+        f"{PINNED}\nARG GITHUB_TOKEN\nENV DB_PASSWORD=hunter2 TOKENIZERS_PARALLELISM=false",
+        ((2, "GITHUB_TOKEN stands in ARG: the image's readers see it"),
+         (3, "DB_PASSWORD stands in ENV: the image's readers see it")),
+        f"{PINNED}\nENV DB_PASSWORD= PASSWORD_FILE=/run/secrets/p\nARG TOKENS=3",
+    ),
+    Case(
+        "BLD031",
+        f"{PINNED}\nENV PIP_INDEX_URL=https://me:hunter2@pypi.example/simple\n"
+        "RUN git clone https://me:hunter2@git.example/x",
+        ((2, "PIP_INDEX_URL has an address with a password or token in it"),
+         (3, "A command (git) has an address with a password or token in it")),
+        f"{PINNED}\nENV PIP_INDEX_URL=https://pypi.example:8080/simple",
+    ),
+    Case(
+        "BLD032",
+        f"{HEAD}\n%files\n  secrets/.netrc /opt/x/.netrc\n  a.txt /opt/a.txt",
+        ((4, "secrets/.netrc is copied into the image"),),
+        f"{HEAD}\n%files\n  environment /opt/.env.d",
+        "a.def",
+    ),
+    Case(
+        "DKR001",
+        f"{PINNED}\nRUN <<EOF\nFROM nothing\nEOF\nCOPY <<-'A' /x\nRUN id\n\tA\n",
+        ((2, "A heredoc (EOF) fails with Docker 20.10"),
+         (5, "A heredoc (A) fails with Docker 20.10")),
+        f"{PINNED}\nRUN cat <<< EOF\nEOF\n",
+    ),
+    Case(
+        "DKR002",
+        f"# syntax=docker/dockerfile:1\n{PINNED}",
+        ((1, "The builder first pulls docker/dockerfile:1, by a tag that moves"),),
+        f"# a comment\n# about syntax = nothing\n{PINNED}",
+    ),
+    Case(
+        "DKR003",
+        f"# a comment\n# syntax=docker/dockerfile:1\n{PINNED}",
+        ((2, "'# syntax=' is a plain comment here"),),
+        f"# escape=`\n{PINNED}\nRUN a `\n  b",
+    ),
+    Case(
+        "DKR004",
+        f"{PINNED}\nENV A=1 2\nLABEL a=b c d=e\nENV OLD 1 2",
+        ((2, "ENV has a word without a name: 2"), (3, "LABEL has a word without a name: c"),
+         (4, "ENV OLD has no '=': the old form")),
+        f"{PINNED}\nENV A=\"1 2\" B=1\\ 2 \\\n  # why\n  C='it is'",
+    ),
+    Case(
+        "DKR005",
+        f"{PINNED}\nENV A=$HOME/x B='$HOME' C=\\$HOME\nCOPY a ${{USER}}/",
+        ((2, "$HOME is empty in ENV"), (3, "$USER is empty in COPY")),
+        f"{PINNED}\nENV HOME=/x\nENV A=$HOME PATH=/x:$PATH",
+    ),
+    Case(
+        "DKR006",
+        f"{PINNED}\nRUN --mount=type=secret,id=netrc id",
+        ((2, "The mount netrc may be absent, and nobody is told"),),
+        f"{PINNED}\nRUN --mount=type=secret,id=a,required=true --mount=type=ssh,required id",
+    ),
+    Case(
+        "DKR007",
+        f"{PINNED}\nUSER app\nRUN --mount=type=cache,target=/c id",
+        ((3, "The cache at /c is root's, and app runs here"),),
+        f"{PINNED}\nRUN --mount=type=cache,target=/c id\nUSER 1\n"
+        "RUN --mount=type=cache,target=/c,uid=1 id",
+    ),
+    Case(
+        "DKR008",
+        f"{PINNED}\nRUN chown -R 10001 /opt/env",
+        ((2, "chown -R writes those files once more"),),
+        f"{PINNED}\nRUN mkdir -p /x && chown -R 10001 /x && chown 1 /y",
+    ),
+    Case(
+        "DKR009",
+        f"{PINNED}\nCOPY . /app",
+        ((2, "There is no .dockerignore: the whole folder goes to the builder"),),
+        f"{PINNED}\nCOPY --from=x . /app",
+    ),
+    Case(
+        "DKR010",
+        f"{PINNED}\nUSER 10001\nUSER root",
+        ((3, "The image runs as root"),),
+        f"{PINNED}\nUSER 10001:10001",
+    ),
+    Case(
+        "DKR011",
+        f"{PINNED}\nCMD a\nFROM {PINNED[5:]}\nHEALTHCHECK CMD a\nHEALTHCHECK NONE\nCMD b",
+        ((4, "This HEALTHCHECK does not count: another follows"),),
+        f"{PINNED}\nCMD a\nHEALTHCHECK NONE",
+    ),
+    Case(
+        "DKR013",
+        f"{PINNED}\nADD https://me:secret@x.example/a.tar /opt/\nADD a.txt /opt/",
+        ((2, "ADD takes a file of x.example without its hash"),),
+        f"{PINNED}\nADD --checksum=sha256:{'ab' * 32} https://x.example/a.tar /opt/",
+    ),
+    Case(
+        "DKR012",
+        f"FROM ubuntu:24.04@sha256:{'ab' * 32}\nRUN useradd -u 1000 me",
+        ((2, "Ubuntu 24.04 has a user 1000 already: this step fails"),),
+        f"FROM ubuntu:24.04@sha256:{'ab' * 32}\nRUN userdel ubuntu && useradd -u 1000 me",
+    ),
+    Case(
+        "SIF001",
+        f"{HEAD}\n%post\n  # {LONG}",
+        ((3, "%post has 65,547 bytes; 65,536 are too many"),),
+        f"{HEAD}\n%post\n  # {LONG[:-12]}",
+        "a.def",
+    ),
+    Case(
+        "SIF002",
+        f"{HEAD}\n%post\n  cat > x <<EOF\n    %matplotlib inline\nEOF\n  cat <<EOF\n%files\nEOF",
+        ((5, "%matplotlib is no section: the build ends here"),
+         (8, "%files ends the heredoc above and starts a section")),
+        f"{HEAD}\n%post\n  echo %matplotlib\n%files from one\n%appinstall x",
+        "a.def",
+    ),
+    Case(
+        "SIF003",
+        f"{HEAD}\n%post\n  cat > x <<EOF\nbootstrap: docker\nEOF",
+        ((5, "'bootstrap:' at the start of a line begins a stage here"),),
+        f"{HEAD}\n%post\n  cat > x <<EOF\n  bootstrap: docker\nEOF\n{HEAD}\nStage: two",
+        "a.def",
+    ),
+    Case(
+        "SIF004",
+        f"Bootstrap: docker\nFrom: host:5000/a:1@sha256:{'ab' * 32}",
+        ((2, "From: has a tag and a digest; Apptainer 1.5 refuses both at once"),),
+        f"Bootstrap: docker\nFrom: host:5000/a@sha256:{'ab' * 32}",
+        "a.def",
+    ),
+    Case(
+        "SIF005",
+        f"{HEAD}\n%arguments\n  A=1\n%post\n  echo {{{{ A }}}} {{{{B}}}}\n  # {{{{ C }}}}",
+        ((6, "{{B}} has no default: the build ends without one"),),
+        f"{HEAD}\n%post\n  docker inspect --format '{{{{.Id}}}}'",
+        "a.def",
+    ),
+    Case(
+        "SIF006",
+        f"{HEAD}\n%files\n  a /tmp/a\n  # b /tmp/b",
+        ((4, "%post does not see /tmp/a: the host's folder covers it"),),
+        f"{HEAD}\n%files\n  /tmp/a /opt/a\n  b /tmpfoo",
+        "a.def",
+    ),
+    Case(
+        "SIF007",
+        f"{HEAD}\n%post\n  cd / && rm -rf /tmp/* /var/tmp",
+        ((4, "rm -r /tmp/* removes files of the machine that builds"),
+         (4, "rm -r /var/tmp removes files of the machine that builds")),
+        f"{HEAD}\n%post\n  rm -rf /tmp/envsnap.1 /opt/tmp; rm /tmp/*",
+        "a.def",
+    ),
+    Case(
+        "SIF008",
+        f'{HEAD}\n%labels\n  A\tb\n  C "d"',
+        ((4, "A tab is part of this label's name, and its value is empty"),
+         (5, "The quotes stay in the value of C")),
+        f"{HEAD}\n%labels\n  A b c\td",
+        "a.def",
+    ),
+    Case(
+        "SIF009",
+        f"{HEAD}\n%environment\n  export A=1 2\n  export B=1 C",
+        ((4, "export is cut before 2"),),
+        f"{HEAD}\n%environment\n  export A='1 2' B=1\n  export A={{{{ B }}}}",
+        "a.def",
+    ),
+    Case(
+        "SIF010",
+        "From: debian@sha256:1\nBootstrap: docker\n",
+        ((1, "from: stands before Bootstrap:"),),
+        f"# a comment\n\n{HEAD}",
+        "a.def",
+    ),
+    Case(
+        "SIF011",
+        f"{HEAD}\nPlatform: linux/amd64\nIncludeCmd: yes # no\n",
+        ((3, "platform: is no header of a definition"),),
+        f"{HEAD}\nStage: one\nOtherURL1: x",
+        "a.def",
+    ),
+    Case(
+        "SIF012",
+        f"{HEAD}\n%setup\n  mkdir x",
+        ((3, "%setup runs on the machine that builds"),),
+        f"{HEAD}\n%setup\n\n%post\n  mkdir x",
+        "a.def",
+    ),
+    Case(
+        "SIF013",
+        f"{HEAD}\n%post\n  su - me\n  id",
+        ((4, "The lines below still run as root"),),
+        f"{HEAD}\n%post\n  su - me -c id\n  su me <<EOF\nid\nEOF",
+        "a.def",
+    ),
+    Case(
+        "SIF014",
+        f"{HEAD}\n%files\n  a b c\n  {{a,b}} /opt\n%files from one two",
+        ((4, "What follows b is dropped"), (5, "A quote or brace in a name is split wrongly"),
+         (6, "%files takes 'from' and one stage, or nothing")),
+        f'{HEAD}\n%files\n  "a b" "c d"\n  # a b c\n  {{{{ A }}}} /opt\n%files from one',
+        "a.def",
+    ),
+    Case(
+        "SIF015",
+        f"{HEAD}\n%environment\n  . /opt/conda/bin/activate x\n  conda activate x",
+        ((4, ". /opt/conda/bin/activate x does not last"), (5, "conda activate x does not last")),
+        f"{HEAD}\n%environment\n  export PATH=/opt/x/bin:$PATH",
+        "a.def",
+    ),
+    Case(
+        "SIF016",
+        f"{HEAD}\n%post\n  apt-get install -y --no-install-recommends x\n  pip install x",
+        ((1, "Python takes packages of the caller's home: PYTHONNOUSERSITE is not set"),),
+        f"{HEAD}\n%post\n  pip install x\n%environment\n  export PYTHONNOUSERSITE=1",
+        "a.def",
+    ),
+    Case(
+        "SIF017",
+        "Bootstrap: debootstrap\nOSVersion: bookworm\nMirrorURL: http://x.example/",
+        ((1, "debootstrap needs root on the machine that builds"),),
+        "Bootstrap: localimage\nFrom: base.sif",
+        "a.def",
+    ),
+    Case(
+        "SIF018",
+        f"{HEAD}\n%test\n  nvidia-smi",
+        ((4, "There is no GPU while %test runs"),),
+        f"{HEAD}\n%test\n  [ -e /dev/nvidiactl ] || exit 0\n  nvidia-smi",
+        "a.def",
+    ),
+    Case(
+        "SIF019",
+        f"{HEAD}\n%post\n\n  #!/bin/bash\n  id",
+        ((3, "%post does not start /bin/bash"),),
+        f"{HEAD}\n%post\n  #!/bin/sh\n%test\n  #!/bin/bash",
+        "a.def",
+    ),
+    Case(
+        "SIF020",
+        f"{HEAD}\n%post\n  apt-get install -y --no-install-recommends openssh-client",
+        ((4, "openssh-client adds a group: a rootless build can fail at it"),),
+        f"{HEAD}\n%post\n  apt-get install -y --no-install-recommends openssl",
+        "a.def",
+    ),
+)  # fmt: skip
+
+
+class FolderCase(NamedTuple):
+    """The same for a trap of a repo2docker folder: its files by their paths."""
+
+    code: str
+    bad: dict[str, str]
+    said: tuple[tuple[str, int, str], ...]
+    good: dict[str, str]
+
+
+EXACT = "dependencies:\n  - python=3.11.7\n"
+FOLDERS = (
+    FolderCase(
+        "R2D001", {"runtime.txt": "python-3.11.7\n"},
+        (("runtime.txt", 1, "'python-3.11.7' is not python-x.y: the build ends here"),),
+        {"runtime.txt": "python-3.11\n"},
+    ),
+    FolderCase(
+        "R2D002", {"binder/apt.txt": "", ".binder/apt.txt": ""},
+        (("", 1, "There are both binder/ and .binder/: repo2docker refuses"),),
+        {"binder/apt.txt": ""},
+    ),
+    FolderCase(
+        "R2D003", {"binder/requirements.txt": "a==1", "runtime.txt": "python-3.11"},
+        (("", 1, "runtime.txt at the root is not read: binder/ is there"),),
+        {"binder/environment.yml": EXACT, "requirements.txt": "a"},
+    ),
+    FolderCase(
+        "R2D004", {"binder/environment.yml": EXACT, "binder/requirements.txt": "a==1"},
+        (("binder/environment.yml", 1,
+          "requirements.txt is not read: binder/environment.yml is there"),),
+        {"binder/environment.yml": f"{EXACT}  - pip:\n    - -r requirements.txt\n",
+         "binder/requirements.txt": "a==1"},
+    ),
+    FolderCase(
+        "R2D005", {"apt.txt": "# a; b\nlibgl1\ncurl; touch /x\n$(id)\n"},
+        (("apt.txt", 3, "'curl; touch /x' is no package name"),
+         ("apt.txt", 4, "'$(id)' is no package name")),
+        {"apt.txt": "libgl1\nlibstdc++6\n"},
+    ),
+    FolderCase(
+        "R2D006", {"binder/Dockerfile": "FROM scratch\nCMD a", "binder/apt.txt": "a"},
+        (("binder/Dockerfile", 1, "binder/Dockerfile hides all others: apt.txt"),),
+        {"Dockerfile": "FROM scratch\nCMD a", "binder/apt.txt": "a"},
+    ),
+    FolderCase(
+        "R2D007",
+        {"binder/environment.yml": "dependencies:\n  - python>=3.11,<3.12\n  - pythonnet\n"},
+        (("binder/environment.yml", 2,
+          "'python>=3.11,<3.12' is not found: repo2docker takes its default"),),
+        {"binder/environment.yml": EXACT},
+    ),
+    FolderCase(
+        "R2D008", {"binder/requirements.txt": "a==1"},
+        (("binder/requirements.txt", 1,
+          "Nothing names a Python: repo2docker's default will change"),),
+        {"binder/environment.yml": EXACT},
+    ),
+    FolderCase(
+        "R2D009",
+        {"binder/environment.yml": f"{EXACT}  - pip\n  - pip:\n      - numpy>=1\n      - a==1\n"},
+        (("binder/environment.yml", 5, "'numpy>=1' has no =="),),
+        {"binder/requirements.txt": "a==1\n-r x\nb @ https://x.example/b.whl#sha256=1"},
+    ),
+    FolderCase(
+        "R2D010", {"binder/requirements.txt": "-r more.txt", "binder/more.txt": ""},
+        (("binder/requirements.txt", 1, "'more.txt' is not at the repository's root"),),
+        {"binder/requirements.txt": "-r binder/more.txt", "binder/more.txt": ""},
+    ),
+    FolderCase(
+        "R2D011", {"binder/start": "#!/bin/sh\nexport A=1\n"},
+        (("binder/start", 1, 'start does not end in exec "$@": nothing is started'),),
+        {"binder/start": '#!/bin/sh\nexport A=1\nexec "$@"\n'},
+    ),
+    FolderCase(
+        "R2D012", {"apt.txt": "libgl1=1.7.0-1\n"},
+        (("apt.txt", 1, "libgl1=1.7.0-1 may be gone from Ubuntu's archive"),),
+        {"apt.txt": "libgl1\n"},
+    ),
+    FolderCase(
+        "R2D013", {"binder/conda-lock.yml": "", "binder/apt.txt": "a"},
+        (("", 1, "conda-lock.yml is not read"),),
+        {"binder/conda-lock.yml": "", "binder/environment.yml": EXACT},
+    ),
+)  # fmt: skip
