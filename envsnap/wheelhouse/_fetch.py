@@ -10,9 +10,8 @@ import hashlib
 import os
 import stat
 import time
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from envsnap.errors import FileError, MissingExtraError, ToolError
 from envsnap.lock._trust import (
@@ -21,10 +20,10 @@ from envsnap.lock._trust import (
     host_of,
     is_inside,
     origin_of,
-    own_of,
     refusal,
     shown,
 )
+from envsnap.wheelhouse._onward import MOVED, UNREADABLE, led, onward, without_user
 from envsnap.wheelhouse._part import (
     LIMIT_BYTES,
     UNSTATED_BYTES,
@@ -45,8 +44,6 @@ _REDIRECTS = 8
 _LOOK_BYTES = 64 << 20
 """How much is written before the room is looked at again."""
 _OTHER_BYTES = "has other bytes than those that were locked"
-_UNREADABLE = "Not fetched: {} redirects to an address that cannot be read"
-_MOVED = frozenset({301, 302, 303, 307, 308})
 _LATER = frozenset({408, 425, 429})
 _PARTIAL, _NOT_THAT_RANGE, _OK, _FAULTS_OF_SERVER = 206, 416, 200, 500
 
@@ -109,7 +106,13 @@ class Way(NamedTuple):
     listen: Listener
 
 
-def way(trust: Trust, listen: Listener = nobody, *, patience: Patience = Patience()) -> Way:  # noqa: B008 - frozen
+def way(
+    trust: Trust,
+    listen: Listener = nobody,
+    *,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    connections: int = AT_ONCE,
+) -> Way:
     """A way to fetch files that connects nowhere that the trust refuses.
 
     Raises:
@@ -121,7 +124,7 @@ def way(trust: Trust, listen: Listener = nobody, *, patience: Patience = Patienc
         raise MissingExtraError("requests", "lock")
     from envsnap.wheelhouse._session import session
 
-    return Way(trust, Client(session(trust, AT_ONCE), patience), listen)
+    return Way(trust, Client(session(trust, connections), patience), listen)
 
 
 def fetch(source: Source, target: str, by: Way | Trust) -> int:
@@ -214,7 +217,7 @@ def _asked(url: str, by: Way, have: int) -> requests.Response:
     from envsnap.wheelhouse._session import credentials, proxies
 
     trust, (client, patience) = by.trust, by.client
-    address, stated = _without_user(url)
+    address, stated = without_user(url)
     first = origin_of(address)
     for _ in range(_REDIRECTS):
         why = refusal(address, trust)
@@ -230,49 +233,21 @@ def _asked(url: str, by: Way, have: int) -> requests.Response:
                 proxies=proxies(address),
             )  # fmt: skip
         except ValueError:  # the library reads a redirect although it does not follow it
-            raise RefusedError(_UNREADABLE.format(shown(address))) from None
+            raise RefusedError(UNREADABLE.format(shown(address))) from None
         except (requests.RequestException, HTTPError) as error:
             raise _AgainError(told(error)) from None
-        if answer.status_code not in _MOVED:
+        if answer.status_code not in MOVED:
             return answer
         answer.close()
-        onward = _onward(address, answer.headers.get("Location", ""))
-        trust = _led(address, onward, trust)
-        address = onward
+        further = onward(address, answer.headers.get("Location", ""))
+        trust = led(address, further, trust)
+        address = further
     raise GoneError(f"{shown(url)} redirects more than {_REDIRECTS} times")
-
-
-def _led(address: str, onward: str, trust: Trust) -> Trust:
-    """The trust, with where a host of the user's own leads to, unless that is an inner one."""
-    here, there = host_of(address), host_of(onward)
-    if here in trust.own and there is not None and not is_inside(there):
-        return replace(trust, own=trust.own | own_of([onward]))
-    return trust
-
-
-def _onward(address: str, said: str) -> str:
-    """Where a redirect leads, without any name and password."""
-    try:
-        return _without_user(urljoin(address, said))[0]
-    except ValueError:
-        raise RefusedError(_UNREADABLE.format(shown(address))) from None
 
 
 def _hint(address: str) -> str | None:
     host = host_of(address)
     return f"Allow it if you know it: --allow-host {host}" if host and not is_inside(host) else None
-
-
-def _without_user(url: str) -> tuple[str, tuple[str, str] | None]:
-    """The address alone, and the name and password that stood in it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise RefusedError("Not fetched: an address that cannot be read") from None
-    user, at, host = parts.netloc.rpartition("@")
-    address = urlunsplit(parts._replace(netloc=host, fragment=""))
-    name, _, password = user.partition(":")
-    return address, (unquote(name), unquote(password)) if at else None
 
 
 def _judge_status(status: int, url: str) -> None:
