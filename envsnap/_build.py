@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
-from collections.abc import Callable, Iterable, Mapping
+import shlex
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from envsnap.engines import Built, Engine, Job, Listener
-from envsnap.errors import PlanError, ToolError, UsageError
+from envsnap._project import Packed, pack_project
+from envsnap.engines import Built
+from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
 from envsnap.formats._context import Carried, claim, write_context, write_record
+from envsnap.formats._files import PROJECT, conda_place
 from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
-from envsnap.manifest import Manifest, canonical_name
+from envsnap.manifest import Manifest
 from envsnap.plan import BuildPlan, PlanOptions, Resolve, plan
+from envsnap.plan._estimate import cost_of_plan
+from envsnap.plan._layers import Travels, travelling_tools
 from envsnap.plan._model import WHEELS
+from envsnap.plan._plan import refuse_unknown
 from envsnap.plan._safe import reference as image_reference
-from envsnap.sections import Fact, Packages, Reason, Unknown, replace
+from envsnap.plan._system import refuse_without_archives
+from envsnap.sections import Fact, Reason, Unknown
 from envsnap.wheelhouse._store import Wheelhouse, open_wheelhouse
 
 OUTPUT = "envsnap-build"
-_LOG = "build.log"
-_TAIL_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +48,16 @@ class BuildOptions:
     """Where the files lie that no index has."""
     own_hosts: frozenset[str] = frozenset()
     """Hosts and origins of the user's own settings, as `Trust.own` has them."""
+    engine: str | None = None
+    """The engine to build with, by its name; None for the best that this machine has."""
+    with_project: bool | None = None
+    """Whether the project's own code goes into the image; None where its tree is clean."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Files that the build may read and no layer keeps: where they lie here, by their id."""
+    workdir: str | None = None
+    """Where every tool keeps what passes by; None for $SCRATCH, else $TMPDIR."""
+    twice: bool = False
+    """Build two times, and compare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +67,24 @@ class Recipes:
     plan: BuildPlan
     folder: str
     files: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What is not in the image though one might think so, in sentences."""
+    cost: str = ""
+    """What a build fetches and unpacks, in a line."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """An image, and what differs between it and the manifest it was made from."""
+def resolve_here(reference: str) -> Fact[str]:
+    """The digest of an image that Docker has here already; nobody is asked over the network."""
+    from envsnap.engines import docker
 
-    built: Built
-    differences: tuple[str, ...]
+    nobody = Unknown(Reason.NOT_RECORDED, "--offline: no registry was asked")
+    return docker.pulled_digest(reference) or nobody
 
 
 def resolve_digest(reference: str) -> Fact[str]:
     """The digest of an image, from the Docker daemon, else from the registry itself."""
-    from envsnap.engines import docker, registry
+    from envsnap.engines import docker
+    from envsnap.images import registry
 
     found = docker.digest(reference)
     if not isinstance(found, Unknown) or found.reason is not Reason.TOOL_MISSING:
@@ -72,21 +95,32 @@ def resolve_digest(reference: str) -> Fact[str]:
 
 def registry_of(reference: str) -> str:
     """The host of an image's registry. Docker, where it runs, may ask a mirror in its place."""
-    from envsnap.engines import registry
+    from envsnap.images import registry
 
     return registry.host_of(image_reference(reference, "the base image")[0])
 
 
 def image_hosts(planned: BuildPlan) -> tuple[str, ...]:
     """The hosts that the building of an image talks to, as far as they can be told before."""
-    counts = host_counts(each.url for each in (*planned.wheels, *planned.sources))
-    files = [f"{host} ({count})" for host, count in counts]
-    tools = ["pip's default index"] if planned.sources else []
-    return tuple(dict.fromkeys([registry_of(planned.base.reference), *files, *tools]))
+    images = [planned.base, *([planned.builder] if planned.builder else [])]
+    registries = [registry_of(each.reference) for each in images if not each.is_file]
+    if planned.offline:
+        return tuple(dict.fromkeys(registries))
+    files = (*planned.wheels, *planned.sources)
+    urls = [*(each.url for each in files), *(each.url for each in planned.conda)]
+    named_hosts = [f"{host} ({count})" for host, count in host_counts(urls)]
+    interpreter = host_of(planned.interpreter.url or "")
+    uses_index = planned.sources or planned.installer.version is not None
+    tools = ["pip's default index"] * bool(uses_index)
+    system = ["the base image's own package archive"] * bool(planned.system.image)
+    others = [*([interpreter] if interpreter else []), *tools, *system]
+    return tuple(dict.fromkeys([*registries, *named_hosts, *others]))
 
 
 def build(
-    manifest: Manifest, options: BuildOptions = BuildOptions(), resolve: Resolve = resolve_digest
+    manifest: Manifest,
+    options: BuildOptions = BuildOptions(),
+    resolve: Resolve = resolve_digest,
 ) -> Recipes:
     """The recipes of a locked manifest, written; `resolve` asks for the base image's digest.
 
@@ -98,18 +132,76 @@ def build(
     claim(options.output, force=options.force)
     wheelhouse = open_wheelhouse(options.wheelhouse) if options.wheelhouse is not None else None
     stored = frozenset(each.sha256 for each in wheelhouse.files) if wheelhouse else frozenset()
-    travelling = _travelling(manifest, stored)
-    asked = dataclasses.replace(options.plan, stored=stored, alone=travelling)
+    travelling = _travelling(manifest, stored, offline=options.plan.offline)
     refuse_inside(_addresses(manifest, travelling), options.own_hosts)
-    planned = plan(manifest, asked, resolve)
-    files: dict[str, str] = {}
-    for each in chosen:
-        files.update(each.render(planned))
-    carried = _carried(planned, wheelhouse) if wheelhouse else {}
-    write_context(options.output, files, carried)
-    recipes = Recipes(plan=planned, folder=options.output, files=tuple(sorted({*files, *carried})))
-    write_record(options.output, _record(recipes, options, None), recipes.files)
+    with tempfile.TemporaryDirectory(prefix="envsnap-") as work:
+        archive = os.path.join(work, PROJECT)
+        code = pack_project(manifest, os.curdir, archive, asked=options.with_project)
+        packed = code if isinstance(code, Packed) else None
+        asked = dataclasses.replace(
+            options.plan, stored=stored, alone=travelling, project=packed and packed.code
+        )
+        planned = plan(manifest, asked, resolve)
+        address = planned.interpreter.url
+        if planned.offline:
+            refuse_without_archives(planned.system)
+            planned = without_network(planned)
+        files = {path: text for each in chosen for path, text in each.render(planned).items()}
+        carried = {**_carried(planned, wheelhouse), **_tools(planned, wheelhouse, address)}
+        if packed is not None:
+            carried[PROJECT] = Carried(archive, packed.code.sha256)
+        write_context(options.output, files, carried)
+    written = tuple(sorted({*files, *carried}))
+    notes = (*planned.notes, *(packed.notes if packed is not None else ()))
+    cost = cost_of_plan(planned, asked).told()
+    recipes = Recipes(plan=planned, folder=options.output, files=written, notes=notes, cost=cost)
+    write_record(options.output, record(planned, options.formats, None), recipes.files)
     return recipes
+
+
+def without_network(planned: BuildPlan) -> BuildPlan:
+    """The plan whose interpreter lies beside the recipe, too, and is unpacked in its own base."""
+    interpreter = dataclasses.replace(planned.interpreter, url=None)
+    builder = planned.builder if planned.conda else None  # whose unpacker needs a Python
+    return dataclasses.replace(planned, interpreter=interpreter, builder=builder)
+
+
+def refuse_early(manifest: Manifest, options: BuildOptions) -> None:
+    """Refuse what can be told before anybody is asked over the network.
+
+    Raises:
+        PlanError: No image can be planned from this manifest.
+        FileError: The folder is not ours.
+    """
+    claim(options.output, force=options.force)
+    refuse_unknown(manifest, options.plan)
+
+
+@contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """Nobody else writes recipes into the folder, or builds from it, until the block ends.
+
+    Raises:
+        FileError: Another run does so now, or it cannot be made.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
+    try:
+        with suppress(OSError):  # some disks of networks know no locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FileError(
+                    f"Another run builds in {folder}", hint="Wait for it, or give another -o DIR"
+                ) from None
+        yield
+    finally:
+        os.close(handle)
+        with suppress(OSError):  # what was refused leaves no folder
+            os.rmdir(folder)
 
 
 def addresses(manifest: Manifest, wheelhouse: str | None) -> tuple[str, ...]:
@@ -120,18 +212,29 @@ def addresses(manifest: Manifest, wheelhouse: str | None) -> tuple[str, ...]:
     """
     files = open_wheelhouse(wheelhouse).files if wheelhouse is not None else ()
     stored = frozenset(each.sha256 for each in files)
-    return _addresses(manifest, _travelling(manifest, stored))
+    return _addresses(manifest, _travelling(manifest, stored, offline=False))
 
 
 def _addresses(manifest: Manifest, travelling: frozenset[str]) -> tuple[str, ...]:
-    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
-    return tuple(each.url for each in artifacts if each.url and each.sha256 not in travelling)
+    lock = manifest.lock
+    known = [(each.url, each.sha256) for each in lock.artifacts] if lock is not None else []
+    known += [(each.url, str(each.sha256)) for each in lock.conda] if lock is not None else []
+    return tuple(url for url, sha256 in known if url and sha256 not in travelling)
 
 
-def _travelling(manifest: Manifest, stored: frozenset[str]) -> frozenset[str]:
-    """The files of a wheelhouse that the lock names at an address of an inner network."""
-    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
-    inside = (each.sha256 for each in artifacts if is_inside(host_of(each.url or "") or ""))
+def _travelling(manifest: Manifest, stored: frozenset[str], *, offline: bool) -> frozenset[str]:
+    """The files that travel though the lock has an address of them: all, where there is no network.
+
+    Else those of a wheelhouse that the lock names at an address of an inner network.
+    """
+    lock = manifest.lock
+    if lock is None:
+        return frozenset()
+    known = [(each.sha256, each.url) for each in lock.artifacts]
+    known += [(each.sha256, each.url) for each in lock.conda if isinstance(each.sha256, str)]
+    if offline:
+        return frozenset(sha256 for sha256, _ in known)
+    inside = (sha256 for sha256, url in known if is_inside(host_of(url or "") or ""))
     return frozenset(inside) & stored
 
 
@@ -154,148 +257,61 @@ def refuse_inside(urls: Iterable[str], own: frozenset[str]) -> None:
             )
 
 
-def _carried(planned: BuildPlan, wheelhouse: Wheelhouse) -> Mapping[str, Carried]:
-    """The files that travel with the recipe, by where they go."""
+def _carried(planned: BuildPlan, wheelhouse: Wheelhouse | None) -> dict[str, Carried]:
+    """The packages that travel with the recipe, by where they go."""
+    if wheelhouse is None:
+        return {}
     here = {each.sha256: each for each in wheelhouse.files}
+    wanted = [(f"{WHEELS}/{each.filename}", each.sha256) for each in planned.carried]
+    wanted += [(conda_place(each), str(each.sha256)) for each in planned.carried_conda]
     return {
-        f"{WHEELS}/{each.filename}": Carried(
-            os.path.join(wheelhouse.folder, *here[each.sha256].filename.split("/")), each.sha256
-        )
-        for each in planned.carried
+        path: Carried(os.path.join(wheelhouse.folder, *here[sha256].filename.split("/")), sha256)
+        for path, sha256 in wanted
     }
 
 
-def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Image:
-    """The image of the recipes, built, looked into, and compared with the manifest.
+def _tools(
+    planned: BuildPlan, wheelhouse: Wheelhouse | None, address: str | None
+) -> dict[str, Carried]:
+    """What installs, and the interpreter where it is an archive, where these travel.
+
+    `address` is where the interpreter's archive can be had.
 
     Raises:
-        ToolError: The engine is not there, or the build failed; its last words are in the message.
+        PlanError: One is not in the wheelhouse.
     """
-    engine, recipe = engine_of(options)
-    log = os.path.join(recipes.folder, _LOG)
-    with open(log, "wb") as file:
-
-        def keep(piece: bytes) -> None:
-            file.write(piece)
-            file.flush()
-            listen(piece)
-
-        job = Job(
-            context=recipes.folder, recipe=recipe, image=options.image or "",
-            network=options.network, platform=recipes.plan.platform, gpu=recipes.plan.gpu,
-            listen=keep,
-        )  # fmt: skip
-        try:
-            built = engine.build(job)
-        except ToolError as error:
-            raise _with_tail(error, log) from error
-        except BaseException:
-            os.unlink(log)  # an interrupted build has nothing to explain
-            raise
-    os.unlink(log)
-    write_record(recipes.folder, _record(recipes, options, built), recipes.files)
-    return Image(built=built, differences=_prove(recipes.plan, built))
+    found: dict[str, Carried] = {}
+    for each in travelling_tools(planned):
+        at = os.path.join(wheelhouse.folder, each.filename) if wheelhouse else each.filename
+        if not os.path.isfile(at):
+            folder = shlex.quote(wheelhouse.folder if wheelhouse else "DIR")
+            bringing = _bringing(each, folder, address)
+            raise PlanError(
+                f"Without a network the build needs {each.filename}, which the wheelhouse lacks",
+                hint=f"Where there is a network, put it there: {bringing}; or have all of it "
+                "fetched: envsnap build --docker --fetch -o DIR",
+            )
+        found[f"{WHEELS}/{each.filename}"] = Carried(at, each.sha256)
+    return found
 
 
-def engine_of(options: BuildOptions) -> tuple[Engine, str]:
-    """The engine of the one format that makes images, and the recipe it is pointed at.
-
-    Raises:
-        UsageError: None of the formats makes an image, more than one does, or none of that name.
-    """
-    from envsnap.engines.apptainer import Apptainer
-    from envsnap.engines.docker import Docker
-
-    engines: Mapping[str, Callable[[], Engine]] = {"dockerfile": Docker, "apptainer": Apptainer}
-    able = [name for name in options.formats if name in engines]
-    if len(able) != 1:
-        raise UsageError(
-            "--image needs the one engine that makes it",
-            hint="Give --docker or --singularity, not both",
-        )
-    engine = engines[able[0]]()
-    engine.refuse_name(options.image or "")
-    return engine, named(able[0]).main
+def _bringing(file: Travels, folder: str, address: str | None) -> str:
+    """The command that puts a tool's file, or the interpreter's, into a wheelhouse."""
+    if not file.tool and address is not None:
+        return f"curl -fL -o {folder}/{file.filename} {shlex.quote(address)}"
+    name, version = file.filename.split("-")[:2]
+    return f"pip download --no-deps -d {folder} {name}=={version}"
 
 
-def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
-    """What differs between the image and its manifest: the image is captured like any machine."""
-    from envsnap._capture import capture
-    from envsnap.host import image_host
-    from envsnap.manifest import parse
-    from envsnap.probes import Options
-
-    with image_host(built.reference) as host:
-        found = capture(
-            host, Options(python=f"{planned.prefix}/bin/python"),
-            sections=frozenset({"python", "packages"}),
-        )  # fmt: skip
-    wanted = parse(planned.manifest.encode(), "the plan")
-    return differences(wanted, found, planned)
-
-
-def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[str, ...]:
-    """What an image has other than its plan: the rules on Python and packages say it.
-
-    One more package or another patch release is a difference here, for an image is made of
-    nothing but its manifest.
-    """
-    from envsnap._check import check, in_a_line, is_exact
-    from envsnap.rules import CheckOptions, Scope
-
-    options = CheckOptions(scope=Scope.NATIVE, select=_OF_THE_IMAGE)
-    report = check(_planned(wanted, planned), found, options).report
-    counted = [each for each in report.findings if is_exact(each)]
-    return (
-        *map(in_a_line, counted),
-        *(f"not compared: {each.path}: {each.reason}" for each in report.not_checked),
-    )
-
-
-_OF_THE_IMAGE = ("PKG", "PYT")
-
-
-def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
-    """The manifest as it was planned: without what was left out.
-
-    What is not the very file that was installed has a content of its own, or none to compare.
-    """
-    packages = wanted.section(Packages)
-    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
-        return wanted
-    from envsnap._check import rebuilt_contents
-
-    without = {canonical_name(each.name) for each in planned.left_out}
-    others = rebuilt_contents((*planned.wheels, *planned.sources))
-    kept = tuple(
-        replace(each, content=others.get(canonical_name(each.name), each.content))
-        for each in packages.installed
-        if canonical_name(each.name) not in without
-    )
-    section = replace(packages, installed=kept)
-    return replace(wanted, sections={**wanted.sections, "packages": section})
-
-
-def _with_tail(error: ToolError, log: str) -> ToolError:
-    with open(log, encoding="utf-8", errors="replace") as file:
-        tail = [line.rstrip() for line in file][-_TAIL_LINES:]
-    if not any(tail):
-        os.unlink(log)
-        return error
-    return ToolError(
-        "\n  ".join([f"{error.message}; its last words:", *tail]), hint=f"The whole log: {log}"
-    )
-
-
-def _record(recipes: Recipes, options: BuildOptions, built: Built | None) -> Mapping[str, object]:
-    planned = recipes.plan
+def record(planned: BuildPlan, formats: Iterable[str], built: Built | None) -> Mapping[str, object]:
+    """What build.json says of a build."""
     digest = None if isinstance(planned.base.digest, Unknown) else planned.base.digest
     image = built and {"engine": built.engine, "id": built.id, "name": built.name}
     return {
         "base": {"digest": digest, "reference": planned.base.reference},
         "captured": planned.captured,
         "environment": planned.environment,
-        "formats": sorted(options.formats),
+        "formats": sorted(formats),
         "image": image,
         "left_out": [each.name for each in planned.left_out],
         "manifest_sha256": planned.manifest_sha256,

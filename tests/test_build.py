@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from envsnap._build import BuildOptions, build, build_image, differences, engine_of
+from envsnap._build import BuildOptions, build
+from envsnap._image import build_image, differences, engine_of
 from envsnap.engines import Built, Done, Job, run, stream
 from envsnap.engines.apptainer import Apptainer
 from envsnap.engines.docker import Docker
-from envsnap.engines.registry import digest
+from envsnap.engines.singularity import Singularity
 from envsnap.errors import FileError, PlanError, ToolError, UsageError
 from envsnap.formats._context import RECORD
+from envsnap.images.registry import digest
 from envsnap.manifest import load, parse
 from envsnap.plan import PlanOptions, plan
 from envsnap.sections import Fact, Packages, Reason, Unknown, replace
@@ -135,7 +137,7 @@ def test_the_same_manifest_writes_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
 
 
-@pytest.mark.parametrize("formats", [("repo2docker",), ("dockerfile", "apptainer")])
+@pytest.mark.parametrize("formats", [(), ("dockerfile", "apptainer")])
 def test_an_image_needs_one_engine(formats: tuple[str, ...]) -> None:
     with pytest.raises(UsageError) as caught:
         engine_of(BuildOptions(formats=formats, image="x"))
@@ -161,7 +163,7 @@ def job(folder: Path, image: str, *, gpu: bool) -> Job:
 MAKING = """
 case "$1" in
   --version) echo "singularity-ce version 4.1.0" ;;
-  build) echo image >"$2" ;;
+  build) for word; do case "$word" in *.sif) echo image >"$word" ;; esac; done ;;
 esac
 """
 
@@ -173,17 +175,18 @@ def test_the_line_that_runs_a_sif_names_the_program_that_was_found(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
-    built = Apptainer().build(job(tmp_path, "runs/my paper.sif", gpu=True))
+    built = Singularity().build(job(tmp_path, "runs/my paper.sif", gpu=True))
     assert built == Built(
         engine="singularity-ce 4.1.0", image="runs/my paper.sif", name="my paper.sif",
         reference="runs/my paper.sif", id="sha256:" + hashlib.sha256(b"image\n").hexdigest(),
-        run_line="singularity run --nv --cleanenv --no-home 'runs/my paper.sif' python",
+        run_line="singularity exec --nv --cleanenv --no-home 'runs/my paper.sif' python",
     )  # fmt: skip
 
 
+AS_CALLER = '--user "$(id -u):$(id -g)" -e HOME=/tmp -v "$PWD":/work -w /work'
 DOCKER = """
 case "$1 $2" in
-  "version --format") echo 20.10.24 ;;
+  "version --format") echo 20.10.24 20.10.24 ;;
   "buildx version") echo "github.com/docker/buildx v0.13.1 abc" ;;
   "image inspect") echo sha256:12 ;;
 esac
@@ -198,10 +201,10 @@ def test_the_line_that_runs_an_image_of_docker_can_be_pasted(
     assert built == Built(
         engine="docker 20.10.24, buildx 0.13.1", image="lab/paper:1", name="lab/paper:1",
         reference="docker-daemon:lab/paper:1", id="sha256:12",
-        run_line="docker run --rm lab/paper:1 python",
+        run_line=f"docker run --rm {AS_CALLER} lab/paper:1 python",
     )  # fmt: skip
     built = Docker().build(job(tmp_path, "lab/paper:1", gpu=True))
-    assert built.run_line == "docker run --rm --gpus all lab/paper:1 python"
+    assert built.run_line == f"docker run --rm --gpus all {AS_CALLER} lab/paper:1 python"
 
 
 @pytest.mark.parametrize("name", ["paper", "-o.sif", "paper.SIF", ""])
@@ -221,9 +224,13 @@ def test_a_name_that_docker_would_refuse_is_refused_before(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["paper", "lab/paper:V1.0", "127.0.0.1:5000/lab/my-paper:1"])
-def test_a_name_that_docker_takes_is_taken(name: str) -> None:
+def test_a_name_that_docker_takes_is_taken(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Docker().refuse_name(name)
-    assert engine_of(BuildOptions(image=name))[1] == "Dockerfile"
+    monkeypatch.setenv("PATH", path_with(tmp_path, "docker", DOCKER))
+    engine, recipe = engine_of(BuildOptions(image=name))
+    assert (engine.name, recipe) == ("docker", "Dockerfile")
 
 
 FAILING = """
@@ -260,7 +267,12 @@ def test_no_engine_is_said_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asked = options(tmp_path / "out", "apptainer", image="x.sif")
     with pytest.raises(ToolError) as caught:
         build_image(build(made.manifest(), asked), asked, print)
-    assert caught.value.message == "Neither apptainer nor singularity is on PATH"
+    assert caught.value.message == (
+        "No engine here builds 'apptainer':\n"
+        "  apptainer: apptainer is not on PATH\n"
+        "  singularity: singularity is not on PATH"
+    )
+    assert caught.value.hint == "See what this machine lacks with: envsnap doctor --build"
     assert not (tmp_path / "out" / "build.log").exists()
 
 

@@ -30,17 +30,19 @@ COMMANDS = {
     "run": "run a command, and record what it really used",
     "lock": "find the URL and hash of every package in a manifest",
     "restore": "make a manifest's environment again, and compare it",
+    "verify": "compare an image's files with a manifest, without starting it",
     "pack": "write the one file to attach to a paper",
     "import": "make a manifest of lists, lock files, reports or pasted text",
     "require": "state in a manifest what must hold and what may differ",
     "doctor": "say what is wrong with this machine and environment",
+    "lint": "find the traps in Dockerfiles, definitions and repo2docker folders",
     "diff": "list what differs between two manifests",
     "explain": "say what a rule or a section means, and where it comes from",
     "completion": "print a shell's tab completion for envsnap",
 }
 _SHOWN_FIRST = ("capture", "check", "build", "show")
 _FACTS = "ENVSNAP_FACTS"
-_LOOK_UP = ("capture", "check", "doctor", "explain", "import")
+_LOOK_UP = ("capture", "check", "doctor", "explain", "import", "lint")
 """The commands that take newer tables of facts; the others by the variable alone."""
 
 
@@ -78,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _leave_standard_output()  # the reader (head, less) has seen enough
         return int(ExitCode.OK)
     except TerminatedError:
+        print("\nterminated: nothing was left half-written", file=sys.stderr)
         return int(ExitCode.TERMINATED)
     except Exception as error:  # noqa: BLE001 - the last net: our own fault, said as such
         return int(_own_fault(error))
@@ -128,6 +131,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command."""
     import argparse
 
+    from envsnap.cli._help import Formatter, name_long_choices
     from envsnap.cli._terminal import columns
 
     class Parser(argparse.ArgumentParser):
@@ -144,15 +148,21 @@ def command_parser(command: str) -> argparse.ArgumentParser:
         epilog=getattr(module, "EPILOG", None),
         allow_abbrev=False,
         # With a width it need not ask shutil, which costs more than all of argparse.
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=columns()),
+        formatter_class=lambda prog: Formatter(prog, width=columns()),
     )
-    module.add_arguments(parser)
+    add_options(command, parser)
+    name_long_choices(parser)
+    return parser
+
+
+def add_options(command: str, parser: argparse.ArgumentParser) -> None:
+    """Every option of a command: its own, and those that several have."""
+    command_module(command).add_arguments(parser)
     if command in _LOOK_UP:
         parser.add_argument(
             "--facts", metavar="DIR",
             help=f"look things up in the newer tables of that folder (default: ${_FACTS})",
         )  # fmt: skip
-    return parser
 
 
 def _sentence(text: str) -> str:

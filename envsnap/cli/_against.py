@@ -6,7 +6,7 @@ import os
 import re
 
 from envsnap._typing import NamedTuple
-from envsnap.cli._manifest import load
+from envsnap.cli._manifest import load_any, names_image
 from envsnap.cli._sides import sides_of
 from envsnap.cli._terminal import Progress, hashing
 from envsnap.errors import EnvsnapError, FileError, ManifestError, ToolError, UsageError
@@ -59,8 +59,9 @@ def add_side(parser: argparse.ArgumentParser) -> None:
     side = parser.add_argument_group("the found side (default: this machine)")
     side.add_argument(
         "--against", metavar="M", action="append", default=[],
-        help="a manifest, a recording, an image (docker-daemon:NAME, FILE.sif), a folder or a "
-        "quoted pattern of manifests, or a profile as t4-cloud or h100-sxm@535.183.01 ('help' "
+        help="a manifest, a recording, an image (docker-daemon:NAME and FILE.sif are started and "
+        "captured; of docker://NAME or docker-archive:FILE the manifest in it is read), a folder "
+        "or a quoted pattern of manifests, or a profile as t4-cloud or h100-sxm@535.183.01 ('help' "
         "lists them); may be given several times",
     )  # fmt: skip
     side.add_argument(
@@ -143,11 +144,13 @@ def _named(name: str, wanted: Manifest, asked: SideAsked) -> Found:
         raise FileError(f"Cannot read {name}: no file that ends", hint="Name it alone")
     if name.startswith("docker-daemon:") or name.endswith(".sif"):
         return Found(name, _image(name, deep=_is_deep(asked, wanted)), is_image=True)
+    if names_image(name):
+        return Found(name, load_any(name))  # what it says of itself: it is not started
     if os.path.isdir(name) or name.endswith(".tar"):
         return Found(name, _captured(name, wanted, asked))
     from envsnap.profiles import load_named
 
-    return Found(name, load_named(name, load))
+    return Found(name, load_named(name, load_any))
 
 
 def _is_plain(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from envsnap import manifest
-from envsnap.cli._terminal import clean, say
+from envsnap.cli._terminal import Progress, clean, say
 from envsnap.errors import ManifestError
 from envsnap.manifest import SCHEMA, Manifest
 
@@ -27,6 +27,45 @@ def load(path: str) -> Manifest:
             "fields it does not know are kept"
         )
     return found
+
+
+def load_any(path: str) -> Manifest:
+    """The manifest in a file or a pack, or the one that an image carries; nothing is started.
+
+    Raises:
+        ManifestError: There is none, or it cannot be used.
+        FileError: It cannot be read.
+        ToolError: The image cannot be read, or its registry does not answer.
+    """
+    if not names_image(path):
+        return load(path)
+    from envsnap.images import MANIFEST, hosts_of, manifest_of, open_image
+
+    if hosts := hosts_of(path):
+        say(f"Talks to: {clean(', '.join(hosts))}")
+    with Progress(f"Reading {clean(path)} ..."), open_image(path) as image:
+        raw = manifest_of(image)
+    if raw is None:
+        raise ManifestError(
+            f"{path} carries no manifest: it has no {MANIFEST}",
+            hint="Capture it from inside: envsnap check MANIFEST --against docker-daemon:NAME",
+        )
+    return manifest.parse(raw, path)
+
+
+def names_image(path: str) -> bool:
+    """Whether a word names an image to read; a file of that very name comes first.
+
+    >>> names_image("docker://python:3.11"), names_image("paper.sif"), names_image("a.json")
+    (True, True, False)
+    """
+    if path.endswith(".sif"):
+        return True
+    if ":" not in path or os.path.lexists(path):
+        return False
+    from envsnap.images import is_image
+
+    return is_image(path)
 
 
 def _refuse_profile(name: str) -> None:

@@ -37,7 +37,7 @@ EPILOG = """examples:
   envsnap capture                          the environment you work in, to envsnap.lock.json
   envsnap capture --python .venv -o -      a named one, to standard output
   envsnap capture -o 'runs/{node}.json'    one file for each node of a cluster
-  envsnap capture --host-only -o host.json the machine alone
+  envsnap capture --host-only -o host.json  the machine alone
 
 Nothing is sent anywhere. The file leaves out host name, user name and serial numbers;
 --anonymous also leaves out what names a project or a site.

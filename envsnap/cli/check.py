@@ -6,7 +6,7 @@ from envsnap._check import check
 from envsnap.cli._accepted import accept
 from envsnap.cli._against import add_side, found_side, found_sides, side_asked
 from envsnap.cli._judging import add_judge, options_of
-from envsnap.cli._manifest import load
+from envsnap.cli._manifest import load_any
 from envsnap.cli._reporting import add_form, report
 from envsnap.cli._sides import is_help
 from envsnap.cli._terminal import add_common, payload
@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of check."""
     parser.add_argument(
         "manifest", metavar="MANIFEST", nargs="?",
-        help="the wanted side (default: the nearest upward; - is standard input)",
+        help="the wanted side (default: the nearest upward; - is standard input); an image stands "
+        "for the manifest in it (docker://NAME asks its registry)",
     )  # fmt: skip
     add_side(parser)
     add_judge(parser)
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> ExitCode:
         return ExitCode.OK
     asked, options = side_asked(args), options_of(args)
     path = args.manifest or find()
-    wanted, name = load(path), _shown(path)
+    wanted, name = load_any(path), _shown(path)
     if len(asked.against) > 1:
         if args.accept:
             raise UsageError("--accept is about one found side", hint="Give one --against")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from envsnap.cli._lines import painted
-from envsnap.cli._manifest import load
+from envsnap.cli._manifest import load_any
 from envsnap.cli._terminal import Style, add_common, columns, payload
 from envsnap.errors import ExitCode
 
@@ -26,7 +26,12 @@ exit codes: 0 the same, 1 something differs, 3 no usable manifest
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of diff."""
-    parser.add_argument("wanted", metavar="A", help="a manifest, or a profile as t4-cloud")
+    parser.add_argument(
+        "wanted",
+        metavar="A",
+        help="a manifest, a profile as t4-cloud, or an image that "
+        "carries a manifest (docker://NAME asks its registry)",
+    )
     parser.add_argument("found", metavar="B", help="another one")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="write the list like this"
@@ -40,8 +45,8 @@ def run(args: argparse.Namespace) -> ExitCode:
     from envsnap.reports.differences import differences
     from envsnap.reports.differences_text import json_text, text
 
-    wanted = load_named(args.wanted, load)
-    found = differences(wanted, load_named(args.found, load))
+    wanted = load_named(args.wanted, load_any)
+    found = differences(wanted, load_named(args.found, load_any))
     if args.format == "json":
         payload(json_text(found))
     elif not args.quiet:

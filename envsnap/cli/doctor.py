@@ -20,6 +20,7 @@ EPILOG = """examples:
   envsnap doctor                       the environment you work in, on this machine
   envsnap doctor --python .venv        another one
   envsnap doctor --deep                what its libraries load, and for which GPUs, too
+  envsnap doctor --build               how images could be built here, and what is in the way
   envsnap doctor --fail-on blocks      ask only whether something stops it
 
 exit codes: 0 nothing is wrong, 1 something is, 4 cannot tell: something that could matter
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host-only", action="store_true", help="the machine alone, whatever is installed on it"
     )
     add_deep(what)
+    from envsnap.cli._routes import add_arguments as add_building
+
+    add_building(parser)
     judge = parser.add_argument_group("what decides")
     judge.add_argument(
         "--fail-on", metavar="OUTCOME", choices=[each.value for each in Outcome],
@@ -59,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> ExitCode:
     """Look, judge, and answer."""
     from envsnap.cli._project import ignored_rules
+
+    if args.build:
+        from envsnap.cli._routes import run_routes
+
+        return run_routes(args)
 
     if args.host_only and (args.python is not None or args.deep):
         raise UsageError(
@@ -84,6 +93,11 @@ def run(args: argparse.Namespace) -> ExitCode:
             else doctor_text.text(checked, manifest, width=width, verbose=args.verbose)
         )
         payload(painted(page, Style(sys.stdout, args.color)))
+        if args.recording is None and not args.quiet:
+            from envsnap.cli._routes import in_short
+            from envsnap.sections import Engines
+
+            payload(in_short(manifest.section(Engines)))
     return checked.exit_code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envsnap.cli._manifest import load
+from envsnap.cli._manifest import load_any
 from envsnap.cli._terminal import add_common, clean, columns, folded, payload
 from envsnap.errors import ExitCode, UsageError
 from envsnap.manifest import Manifest, document, find
@@ -18,6 +18,7 @@ EPILOG = """examples:
   envsnap show                         what the manifest here says, in short
   envsnap show paper.json --sentence   one sentence for a paper (--latex: as LaTeX)
   envsnap show --paste                 a block for an issue, which envsnap import reads
+  envsnap show docker://lab/paper:1    what an image carries (asks its registry, under 1 MB)
   envsnap show --field gpu             one section, as JSON
   envsnap show --field python.version  one fact, as JSON
   envsnap show --as-profile > a100.json   its machine alone, to check against
@@ -31,8 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "manifest",
         metavar="MANIFEST",
         nargs="?",
-        help="the file, or a profile as t4-cloud (default: the nearest file upward; - is standard "
-        "input)",
+        help="the file, a profile as t4-cloud, or an image that carries one (docker://NAME, which "
+        "asks its registry, docker-archive:FILE.tar, FILE.sif; nothing of it is started; default: "
+        "the nearest file upward; - is standard input)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--sentence", action="store_true", help="print one sentence for a paper")
@@ -92,6 +94,7 @@ def run(args: argparse.Namespace) -> ExitCode:
 def _overview(manifest: Manifest) -> str:
     from envsnap.profiles import NO_ENVIRONMENT
     from envsnap.reports import summary
+    from envsnap.reports._alone import alone_words
     from envsnap.sections import Packages
 
     width = columns(sys.stdout)
@@ -103,9 +106,11 @@ def _overview(manifest: Manifest) -> str:
         said = f"A profile of {captured.time[:10]}: a kind of machine, none that was looked at"
     head = folded(said, width)
     edited = ["Edited since: its facts are not those that were captured"] if manifest.edited else []
+    words = alone_words(manifest)
+    alone = ["", folded(words, width)] if words else []
     text = [
-        head, *edited, summary.identity(manifest), "", *summary.summary(manifest, width), "",
-        *summary.paper(manifest, width),
+        head, *edited, summary.identity(manifest), "", *summary.summary(manifest, width), *alone,
+        "", *summary.paper(manifest, width),
     ]  # fmt: skip
     return "\n".join(map(clean, text))
 
@@ -113,11 +118,11 @@ def _overview(manifest: Manifest) -> str:
 def _named(name: str | None) -> Manifest:
     """The manifest of that name, the nearest, or the profile of that name."""
     if name is None or name == "-" or os.path.lexists(name):
-        return load(name or find())
+        return load_any(name or find())
     from envsnap.profiles import is_profile
     from envsnap.profiles import load as profile
 
-    return profile(name) if is_profile(name) else load(name)
+    return profile(name) if is_profile(name) else load_any(name)
 
 
 def _sentence(manifest: Manifest, *, is_latex: bool) -> str:

@@ -49,7 +49,7 @@ _APPTAINER = ("exec", "--cleanenv", "--contain", "--no-home", "--pwd", "/")
 
 
 def image_host(reference: str) -> ImageHost:
-    """The image behind `docker-daemon:NAME[:TAG]` or `FILE.sif`, started by its engine.
+    """The image behind `docker-daemon:NAME`, `containers-storage:NAME` or `FILE.sif`, started.
 
     Raises:
         UsageError: The reference names no image that can be started here.
@@ -58,6 +58,9 @@ def image_host(reference: str) -> ImageHost:
     scheme, _, name = reference.partition(":")
     if scheme == "docker-daemon" and name and not name.startswith("-"):
         return ImageHost([_engine("docker", reference), *_DOCKER, name], reference)
+    if scheme == "containers-storage" and name and not name.startswith("-"):
+        store, image = _store(name, reference)
+        return ImageHost([_engine("podman", reference), *store, *_DOCKER, image], reference)
     if reference.endswith(".sif"):
         if not os.path.isfile(reference):
             raise UsageError(f"No image at {reference}")
@@ -65,8 +68,28 @@ def image_host(reference: str) -> ImageHost:
         return ImageHost([engine, *_APPTAINER, os.path.abspath(reference)], reference)
     raise UsageError(
         f"No image can be started from {reference!r}",
-        hint="Name it as docker-daemon:NAME[:TAG] (docker pull or docker load first) or FILE.sif",
+        hint="Name it as docker-daemon:NAME[:TAG] (docker pull or docker load first), "
+        "containers-storage:NAME[:TAG] (podman pull) or FILE.sif",
     )
+
+
+def _store(name: str, reference: str) -> tuple[tuple[str, ...], str]:
+    """What tells Podman of the store in `[ROOT+RUNNING]NAME`, and the image in it."""
+    if not name.startswith("["):
+        return (), name
+    places, closed, image = name[1:].rpartition("]")
+    root, _, running = places.rpartition("@")[2].partition("+")
+    if (
+        not closed
+        or not os.path.isabs(root)
+        or not os.path.isabs(running)
+        or not image[:1].isalnum()
+    ):
+        raise UsageError(
+            f"No image can be started from {reference!r}",
+            hint="Name a store of its own as containers-storage:[/ROOT+/RUNNING]NAME",
+        )
+    return ("--root", root, "--runroot", running), image
 
 
 def _engine(name: str, reference: str, *others: str) -> str:

@@ -65,9 +65,14 @@ def load_named(name: str, load_file: Callable[[str], Manifest]) -> Manifest:
     """A manifest by its file's name, or a profile by its own; a file comes first."""
     if is_profile(name):
         return load(name)
-    if name == "-" or os.path.lexists(name) or os.sep in name or name.endswith((".json", ".zip")):
+    if name == "-" or os.path.lexists(name) or os.sep in name or _is_file(name):
         return load_file(name)
     return load(name)
+
+
+def _is_file(name: str) -> bool:
+    """Whether a name without a folder is a file's or an image's: no profile is called so."""
+    return ":" in name or name.endswith((".json", ".zip", ".sif"))
 
 
 def as_profile(manifest: Manifest) -> Manifest:

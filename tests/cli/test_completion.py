@@ -33,6 +33,17 @@ printf '%s\\n' "${COMPREPLY[@]}"
         ("check --against pap", ["paper.json"]),
         ("capture -o pap", ["paper.json"]),
         ("check --against h100-s", ["h100-sxm"]),
+        ("build --to dev", ["devcontainer"]),
+        ("build --to slurm,app", ["slurm,apptainer"]),
+        ("build --netrc pap", ["paper.json"]),
+        ("build --ca-cert pap", ["paper.json"]),
+        ("build --find-links pap", ["paper.json"]),
+        ("lint --facts pap", ["paper.json"]),
+        ("verify image", ["image.sif"]),
+        ("verify pap", []),
+        ("verify docker-", ["docker-daemon:", "docker-archive:"]),
+        ("verify --against t4", []),
+        ("verify --against pap", ["paper.json"]),
     ],
 )
 def test_bash_offers_commands_choices_and_files(
@@ -40,7 +51,8 @@ def test_bash_offers_commands_choices_and_files(
 ) -> None:
     assert main(["completion", "bash"]) == 0
     (tmp_path / "envsnap.bash").write_text(capsys.readouterr().out)
-    (tmp_path / "paper.json").touch()
+    for name in ("paper.json", "image.sif"):
+        (tmp_path / name).touch()
     ran = subprocess.run(
         ["bash", "--norc", "-c", ASK, "bash", "envsnap", *words.split(" ")],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,

@@ -79,7 +79,7 @@ def is_running(number: str) -> bool:
     "ending",
     [
         (signal.SIGINT, 130, "\ninterrupted: nothing was left half-written\n"),
-        (signal.SIGTERM, 143, ""),
+        (signal.SIGTERM, 143, "\nterminated: nothing was left half-written\n"),
     ],
 )
 @pytest.mark.parametrize("old", [None, b"old"], ids=["nothing there", "a file there"])

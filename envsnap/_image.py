@@ -1,0 +1,210 @@
+"""The image of recipes: built by an engine, looked into, and compared with its manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envsnap._build import BuildOptions, Recipes, record
+from envsnap._twice import Twice, compare
+from envsnap._verify import after_build
+from envsnap.engines import Built, Engine, Job, Listener, choose_workdir
+from envsnap.errors import ToolError, UsageError
+from envsnap.formats import named
+from envsnap.formats._context import write_record
+from envsnap.manifest import Manifest, canonical_name
+from envsnap.plan import BuildPlan
+from envsnap.sections import Packages, Unknown, replace
+
+_LOG = "build.log"
+_TAIL_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image, and what differs between it and the manifest it was made from."""
+
+    built: Built
+    differences: tuple[str, ...]
+    twice: Twice | None = None
+    """How a second build of it came out; None where none was asked for."""
+
+
+def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Image:
+    """The image of the recipes, built, looked into, and compared with the manifest.
+
+    Raises:
+        ToolError: The engine is not there, or the build failed; its last words are in the message.
+    """
+    engine, recipe = engine_of(options)
+    # The log of a build that fails stays there: the record has it, so that the next run removes it.
+    write_record(recipes.folder, _record(recipes, options, None), (*recipes.files, _LOG))
+    built = _built(engine, _job(recipes, recipe, options), recipes, listen)
+    write_record(recipes.folder, _record(recipes, options, built), recipes.files)
+    differing = _prove(recipes.plan, built)
+    if not options.twice:
+        return Image(built=built, differences=differing)
+    again = dataclasses.replace(options, image=_second(options.image or ""))
+    second = _built(engine, _job(recipes, recipe, again), recipes, listen)
+    try:
+        twice = compare(built, second)
+    finally:
+        engine.remove(second)
+    return Image(built=built, differences=differing, twice=twice)
+
+
+def _record(recipes: Recipes, options: BuildOptions, built: Built | None) -> Mapping[str, object]:
+    return record(recipes.plan, options.formats, built)
+
+
+def _job(recipes: Recipes, recipe: str, options: BuildOptions) -> Job:
+    planned = recipes.plan
+    return Job(
+        context=recipes.folder, recipe=recipe, image=options.image or "",
+        network="none" if planned.offline else options.network, platform=planned.platform,
+        gpu=planned.gpu, secrets=options.secrets,
+        workdir=choose_workdir(options.workdir, os.environ), fresh=options.twice,
+        epoch=planned.epoch,
+        shared_memory=_hands_data_around(planned), listen=_nobody,
+        finish=lambda path: after_build(path, planned.manifest.encode()),
+    )  # fmt: skip
+
+
+def _nobody(_: bytes) -> None:
+    """Hear nothing."""
+
+
+def _second(image: str) -> str:
+    """What the second image is called until it was compared.
+
+    >>> _second("lab/paper:1"), _second("lab/paper"), _second("a/paper.sif")
+    ('lab/paper:1-second', 'lab/paper:second', 'a/paper.second.sif')
+    """
+    if image.endswith(".sif"):
+        return f"{image[:-4]}.second.sif"
+    tagged = ":" in image.rpartition("/")[2]
+    return f"{image}-second" if tagged else f"{image}:second"
+
+
+def _built(engine: Engine, job: Job, recipes: Recipes, listen: Listener) -> Built:
+    """One image; what the engine says is kept in a file where the build fails."""
+    log = os.path.join(recipes.folder, _LOG)
+    with open(log, "wb") as file:
+
+        def keep(piece: bytes) -> None:
+            file.write(piece)
+            file.flush()
+            listen(piece)
+
+        try:
+            built = engine.build(dataclasses.replace(job, listen=keep))
+        except ToolError as error:
+            raise _with_tail(error, log) from error
+        except BaseException:
+            os.unlink(log)  # an interrupted build has nothing to explain
+            raise
+    os.unlink(log)
+    return built
+
+
+def engine_of(options: BuildOptions) -> tuple[Engine, str]:
+    """The engine of the one format that makes images, and the recipe it is pointed at.
+
+    Raises:
+        UsageError: None of the formats makes an image, more than one does, or none of that name.
+        ToolError: The engine is not there, or none is.
+    """
+    from envsnap.engines._choice import choose, names, refuse_name
+
+    able = [name for name in options.formats if names(name)]
+    # A Dockerfile and a Binder folder go well together: the image is then that of the first.
+    able = [name for name in able if name != "repo2docker" or len(able) == 1]
+    if len(able) != 1:
+        raise UsageError(
+            "--image needs the one engine that makes it",
+            hint="Give --docker or --singularity, not both",
+        )
+    refuse_name(able[0], options.image or "", options.engine)
+    return choose(able[0], options.engine), named(able[0]).main
+
+
+_LOADERS = frozenset({"torch", "lightning", "pytorch-lightning", "jax", "tensorflow"})
+"""Whose data loaders are processes that hand arrays around in shared memory."""
+
+
+def _hands_data_around(planned: BuildPlan) -> bool:
+    installed = (*planned.wheels, *planned.sources)
+    names = {*(each.name for each in installed), *(each.name for each in planned.conda)}
+    return any(canonical_name(name) in _LOADERS for name in names)
+
+
+def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
+    """What differs between the image and its manifest: the image is captured like any machine."""
+    from envsnap._capture import capture
+    from envsnap.host import image_host
+    from envsnap.manifest import parse
+    from envsnap.probes import Options
+
+    with image_host(built.reference) as host:
+        found = capture(
+            host, Options(python=f"{planned.prefix}/bin/python"),
+            sections=frozenset({"python", "packages"}),
+        )  # fmt: skip
+    wanted = parse(planned.manifest.encode(), "the plan")
+    return differences(wanted, found, planned)
+
+
+def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[str, ...]:
+    """What an image has other than its plan: the rules on Python and packages say it.
+
+    One more package or another patch release is a difference here, for an image is made of
+    nothing but its manifest.
+    """
+    from envsnap._check import check, in_a_line, is_exact
+    from envsnap.rules import CheckOptions, Scope
+
+    options = CheckOptions(scope=Scope.NATIVE, select=_OF_THE_IMAGE)
+    report = check(_planned(wanted, planned), found, options).report
+    counted = [each for each in report.findings if is_exact(each)]
+    return (
+        *map(in_a_line, counted),
+        *(f"not compared: {each.path}: {each.reason}" for each in report.not_checked),
+    )
+
+
+_OF_THE_IMAGE = ("PKG", "PYT")
+
+
+def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
+    """The manifest as it was planned: without what was left out.
+
+    What is not the very file that was installed has a content of its own, or none to compare.
+    """
+    packages = wanted.section(Packages)
+    if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
+        return wanted
+    from envsnap._check import rebuilt_contents
+
+    without = {canonical_name(each.name) for each in planned.left_out}
+    others = rebuilt_contents((*planned.wheels, *planned.sources))
+    kept = tuple(
+        replace(each, content=others.get(canonical_name(each.name), each.content))
+        for each in packages.installed
+        if canonical_name(each.name) not in without
+    )
+    section = replace(packages, installed=kept)
+    return replace(wanted, sections={**wanted.sections, "packages": section})
+
+
+def _with_tail(error: ToolError, log: str) -> ToolError:
+    with open(log, encoding="utf-8", errors="replace") as file:
+        tail = [line.rstrip() for line in file][-_TAIL_LINES:]
+    if not any(tail):
+        os.unlink(log)
+        return error
+    return ToolError(
+        "\n  ".join([f"{error.message}; its last words:", *tail]),
+        hint=f"{error.hint}; the whole log: {log}" if error.hint else f"The whole log: {log}",
+    )

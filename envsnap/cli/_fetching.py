@@ -1,0 +1,53 @@
+"""`envsnap build --fetch`: everything that a build needs, brought into one folder."""
+
+from __future__ import annotations
+
+import sys
+
+from envsnap._fetch import Fetched, FetchOptions, fetch, fetch_hosts
+from envsnap.cli._build_options import Asked
+from envsnap.cli._next import SIF, image_name, in_order
+from envsnap.cli._terminal import Progress, clean, columns, folded, payload, say
+from envsnap.cli.lock import talks_to
+from envsnap.errors import ExitCode
+from envsnap.formats._halves import BASE
+from envsnap.manifest import Manifest
+from envsnap.plan._estimate import size_words
+from envsnap.reports._lines import path_word
+
+
+def fetch_aloud(manifest: Manifest, asked: Asked) -> ExitCode:
+    """Fetch, saying from where and how far it is; then how to go on without a network."""
+    options = FetchOptions(build=asked.build, lock=asked.lock, allow_host=asked.allowed)
+    talks_to(fetch_hosts(manifest, options), quiet=asked.quiet)
+    with Progress("Looking for the files ...", quiet=asked.quiet) as line:
+        fetched = fetch(manifest, options, line.update)
+    _tell(fetched, asked)
+    return ExitCode.OK
+
+
+def _tell(fetched: Fetched, asked: Asked) -> None:
+    width, folder = columns(sys.stderr), clean(fetched.folder)
+    count = len(fetched.plan.wheels) + len(fetched.plan.conda)
+    packages = "1 package" if count == 1 else f"{count} packages"
+    base = f", the base image {clean(fetched.plan.base.reference)}" if fetched.base else ""
+    said = f"Fetched {folder}/: {packages}{base}; {size_words(fetched.size)} in all"
+    say(folded(said, width), quiet=asked.quiet)
+    for note in fetched.notes:
+        say(folded(clean(f"note: {note}"), width))
+    say("Copy the folder to where the image is to be; there no network is needed:",
+        quiet=asked.quiet)  # fmt: skip
+    payload("\n".join(_lines(fetched, asked.build.formats)))
+
+
+def _lines(fetched: Fetched, formats: tuple[str, ...]) -> list[str]:
+    folder, name = clean(path_word(fetched.folder)), image_name(fetched.plan)
+    lines = {
+        "slurm": [f"sbatch {folder}/job.sbatch python PROGRAM"],
+        "apptainer": [f"sh {folder}/build.sh {SIF}"],
+        "dockerfile": [
+            f"docker load -i {folder}/{BASE}",
+            f"docker build --network none -t {name} {folder}",
+        ],
+    }
+    return [line for each in in_order(formats) for line in lines.get(each, [])]
