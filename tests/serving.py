@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class _Server(ThreadingHTTPServer):
@@ -22,3 +27,30 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@contextmanager
+def serving(folder: Path, login: str = "") -> Iterator[str]:
+    """The address that a folder's files are served at; to NAME:PASSWORD alone where it is given."""
+    wanted = "Basic " + base64.b64encode(login.encode()).decode()
+
+    class Files(SimpleHTTPRequestHandler):
+        """One folder, quietly."""
+
+        def __init__(self, *words: Any, **named: Any) -> None:  # noqa: ANN401 - as its base has it
+            super().__init__(*words, directory=str(folder), **named)
+
+        def do_GET(self) -> None:
+            """Send a file, or ask who it is."""
+            if login and self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="lab"')
+                self.end_headers()
+                return
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with served(Files) as host:
+        yield f"http://{host}"

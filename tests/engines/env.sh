@@ -9,6 +9,9 @@ _lines=$(
         ENVSNAP_TEST_ENGINES 1 \
         ENVSNAP_ENGINES "$_state" \
         PATH "$_path" \
+        CONTAINERS_CONF "$_state/containers/containers.conf" \
+        CONTAINERS_REGISTRIES_CONF "$_state/containers/registries.conf" \
+        CONTAINERS_STORAGE_CONF "$_state/containers/storage.conf" \
         ENVSNAP_TEST_IMAGE "$(head -n 1 "$_state/images" 2>/dev/null)" \
         DOCKER_HOST "$(cat "$_state/docker-host" 2>/dev/null || echo unix:///var/run/docker.sock)"
 )

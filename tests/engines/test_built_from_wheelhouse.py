@@ -152,7 +152,5 @@ def test_repo2docker_installs_what_lies_in_the_wheelhouse(project: Path) -> None
         ["sh", "binder/postBuild"], cwd=out, capture_output=True, text=True, check=False,
         env={**os.environ, "PATH": f"{env}/bin:{os.environ['PATH']}"},
     )  # fmt: skip
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (
-        0,
-        "Python and 5 packages are those of the manifest",
-    ), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "Python and 5 packages are those of the manifest" in done.stdout.splitlines()

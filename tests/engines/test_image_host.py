@@ -34,11 +34,19 @@ def sif(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(place)
 
 
-@pytest.fixture(params=["docker", "apptainer"])
+@pytest.fixture(scope="module")
+def pulled() -> str:
+    """The test image in the store that Podman and Buildah share."""
+    subprocess.run(["podman", "pull", f"docker.io/library/{IMAGE}"], check=True)
+    return f"containers-storage:docker.io/library/{IMAGE}"
+
+
+@pytest.fixture(params=["docker", "podman", "apptainer"])
 def image(request: pytest.FixtureRequest) -> Iterator[ImageHost]:
     """The test image, opened by each engine."""
+    others = {"podman": "pulled", "apptainer": "sif"}
     docker = f"docker-daemon:{IMAGE}"
-    name = docker if request.param == "docker" else request.getfixturevalue("sif")
+    name = docker if request.param == "docker" else request.getfixturevalue(others[request.param])
     with image_host(name) as host:
         yield host
 

@@ -47,7 +47,8 @@ install_packages() {
 packages_here() {
     local wanted=() pair
     for pair in dockerd:docker.io docker-registry:docker-registry debootstrap:debootstrap iptables:iptables curl:curl \
-        setpriv:util-linux update-ca-certificates:ca-certificates; do
+        setpriv:util-linux update-ca-certificates:ca-certificates podman:podman buildah:buildah \
+        fuse-overlayfs:fuse-overlayfs newuidmap:uidmap slirp4netns:slirp4netns; do
         command -v "${pair%%:*}" >/dev/null || wanted+=("${pair##*:}")
     done
     # What bench/environments/system.txt needs of the system, and what builds its source.
@@ -286,14 +287,14 @@ apptainer_here() {
     quietly apptainer-install chroot "$trixie" sh -c 'export DEBIAN_FRONTEND=noninteractive
         apt-get -q update && apt-get -q install -y --no-install-recommends /root/apptainer_*.deb && rm -f /root/apptainer_*.deb &&
         { id hpc >/dev/null 2>&1 || useradd -m -s /bin/bash -u 1000 hpc; } && install -d -o hpc -g hpc /home/hpc/tmp && apt-get clean && mkdir -p /oldroot && chmod 755 /root'
-    registries_conf
+    mkdir -p "$trixie/etc/containers"
+    registries_conf >"$trixie/etc/containers/registries.conf"
     quietly apptainer "$here/apptainer" --version
 }
 
-# Definition files that name Docker Hub are answered by the loopback registry, over http, unmodified.
+# Files that name Docker Hub are answered by the loopback registry, over http, unmodified.
 registries_conf() {
-    mkdir -p "$trixie/etc/containers"
-    cat >"$trixie/etc/containers/registries.conf" <<TOML
+    cat <<TOML
 unqualified-search-registries = ["docker.io"]
 
 [[registry]]
@@ -304,6 +305,37 @@ location = "docker.io"
 location = "$registry"
 insecure = true
 TOML
+}
+
+# --- Podman and Buildah -----------------------------------------------------------------------------------------------
+
+# Their settings come by environment variables (env.sh), so that the machine's own /etc/containers stays as it was.
+podman_here() {
+    local folder=$state/containers user=$state/hpc
+    id hpc >/dev/null 2>&1 || { say "user hpc"; quietly useradd useradd --create-home --home-dir "$user" --shell /bin/bash hpc; }
+    grep -q '^hpc:' /etc/subuid || quietly subuid usermod --add-subuids 1000000-1065535 --add-subgids 1000000-1065535 hpc
+    install -d -o hpc -g hpc "$(getent passwd hpc | cut -d: -f6)"
+    [ ! -s "$folder/ready" ] || return 0
+    say "podman and buildah, as root and rootless as hpc"
+    mkdir -p "$folder"
+    registries_conf >"$folder/registries.conf"
+    # The limits are those that a machine without CAP_SYS_RESOURCE can set.
+    printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' \
+        >"$folder/containers.conf"
+    printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' "$folder/storage" "$folder/run" >"$folder/storage.conf"
+    printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n' \
+        "$user/.local/share/containers/storage" "$user/run/containers" >"$folder/rootless.conf"
+    chmod 755 "$state" "$folder"
+    quietly podman podman_env podman info
+    quietly buildah podman_env buildah info
+    quietly podman-rootless "$here/rootless/podman" info
+    quietly buildah-rootless "$here/rootless/buildah" info
+    echo yes >"$folder/ready"
+}
+
+podman_env() {
+    CONTAINERS_CONF=$state/containers/containers.conf CONTAINERS_REGISTRIES_CONF=$state/containers/registries.conf \
+        CONTAINERS_STORAGE_CONF=$state/containers/storage.conf "$@"
 }
 
 repo2docker_here() {
@@ -339,10 +371,12 @@ main() {
         images+=("$image")
     done
     printf '%s\n' "${images[@]}" >"$state/images"
+    podman_here
     apptainer_here
     repo2docker_here
     say "images: ${images[*]}"
     say "docker $(docker info --format '{{.ServerVersion}}'), $("$here/apptainer" --version), repo2docker $("$here/repo2docker" --version)"
+    say "$(podman --version), $(buildah --version)"
     say "up. Next: eval \"\$($here/env.sh)\""
 }
 

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import base64
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -166,13 +167,25 @@ def _python(interpreter: Mapping[str, str]) -> Made:
             if each.startswith("_sysconfigdata"):
                 data = data.replace(interpreter["base"].encode(), PLACEHOLDER.encode())
             files[f"lib/python{minor}/{inner}"] = data
-    with open(os.path.realpath(interpreter["executable"]), "rb") as file:
-        files[f"bin/python{minor}"] = file.read()
+    files[f"bin/python{minor}"] = _relocatable(interpreter["executable"], interpreter["base"])
+    for each in glob.glob(f"{interpreter['base']}/lib/libpython{minor}*.so.*"):
+        files[f"lib/{os.path.basename(each)}"] = _relocatable(each, interpreter["base"])
     files["bin/python3"] = files["bin/python"] = Link(target=f"python{minor}")
     return Made(
         name="python", version=interpreter["version"], build="h0_0_cpython", files=files,
         executable=frozenset({f"bin/python{minor}"}),
     )  # fmt: skip
+
+
+def _relocatable(path: str, base: str) -> bytes:
+    """A program whose libraries are looked for beside it, wherever that is.
+
+    The way to them is a text in it that ends in a zero byte; the new one is not longer.
+    """
+    with open(os.path.realpath(path), "rb") as file:
+        data = file.read()
+    way, beside = f"{base}/lib".encode() + b"\0", b"$ORIGIN/../lib"
+    return data.replace(way, beside.ljust(len(way), b"\0")) if len(way) > len(beside) else data
 
 
 def _pip(interpreter: Mapping[str, str], site: str, build: str) -> Made:
