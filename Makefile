@@ -30,8 +30,10 @@ format: setup ## format the code and mend what the linter can mend
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
 
-docs: setup ## write docs/rules.md and the examples of `envsnap explain` from the rules and their cases
+docs: setup ## write docs/ and the examples of `envsnap explain` from the rules and their cases
 	$(PYTHON) scripts/rule_book.py
+	$(PYTHON) -m envsnap lint --rules > docs/lint.md
+	$(PYTHON) scripts/base_images.py
 
 pyz: ## build dist/envsnap.pyz: one file that runs on a plain Python 3.10 or newer
 	@sh scripts/setup.sh demo

@@ -103,3 +103,22 @@ def test_the_commands_of_the_first_help_page_are_modules() -> None:
     modules = {name[:-3] for name in os.listdir(folder) if name.endswith(".py")}
     named = {command_module(name).__name__.rpartition(".")[2] for name in COMMANDS}
     assert named == {name for name in modules if not name.startswith("_")}
+
+
+def test_every_option_and_format_on_the_page_about_images_is_one() -> None:
+    from envsnap.cli import command_parser
+    from envsnap.formats import formats
+
+    with open(os.path.join(ROOT, "docs", "building.md"), encoding="utf-8") as file:
+        page = file.read()
+    ours = page.replace("`--no-deps`", "").replace("`--no-build`", "")  # pip's, repo2docker's
+    known = {
+        word
+        for command in ("build", "verify", "lint", "doctor", "capture", "check")
+        for action in command_parser(command)._actions  # noqa: SLF001 - argparse tells nobody
+        for word in action.option_strings
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", ours))
+    assert named - known == set()
+    rows = re.findall(r"^\| ([a-z0-9]+) \|", page, re.MULTILINE)
+    assert sorted(rows) == sorted(formats())
