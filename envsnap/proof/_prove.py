@@ -1,0 +1,135 @@
+"""All comparisons of an image's files with one manifest, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from envsnap import __version__
+from envsnap.images import Config, ImageTree
+from envsnap.inside import compared, conda_files
+from envsnap.manifest import Manifest, document
+from envsnap.proof import _around
+from envsnap.proof import _outside as outside
+from envsnap.proof import _settings as settings
+from envsnap.proof._environment import HOME, Environment
+from envsnap.proof._files import Files
+from envsnap.proof._model import NotProved, Proof, Tampered
+from envsnap.proof._outside import Base
+from envsnap.sections import Packages, Python, Unknown
+
+
+def prove(
+    tree: ImageTree,
+    known: tuple[Config, Base | None],
+    wanted: Manifest,
+    scope: compared.Scope,
+    *,
+    prefix: str | None = None,
+) -> Proof:
+    """Compare the environment in an image with a manifest, from its files alone.
+
+    `known` is what the image says of itself, and its base image where a registry was asked.
+
+    Raises:
+        UsageError: The image has no environment there.
+    """
+    environment = Environment(tree, prefix)
+    if not isinstance(_installed(wanted), Unknown):
+        environment.give_up_replaced(document(wanted))
+    files = Files(environment, _names(wanted) if scope.others_ok else None)
+    if not scope.others_ok:
+        files.strays()
+    python = _around.python_facts(environment)
+    judged = _judged(environment, wanted, scope)
+    judged.faults[:0] = compared.python_faults(document(wanted), python)
+    around = _surroundings(files, known, wanted, others_ok=scope.others_ok)
+    told = (_told(each, files) for each in judged.faults)
+    tampered = (*_around.links(environment), *told, *files.tampered, *around[0])
+    version = python.get("version")
+    return Proof(
+        prefix=environment.prefix, python=version if isinstance(version, str) else "",
+        packages=len(environment.distributions) + len(environment.conda),
+        proved=len(judged.proved - {each.package for each in tampered}),
+        by_version=dict(sorted(judged.by_version.items())),
+        files=files.files, size=files.size, outside=files.outside, tampered=tampered,
+        not_proved=(*_not_proved(wanted, judged, files, (known[0], python)), *around[1]),
+        layers=tree.layers,
+    )  # fmt: skip
+
+
+def _surroundings(
+    files: Files, known: tuple[Config, Base | None], wanted: Manifest, *, others_ok: bool
+) -> settings.Found:
+    """What the image sets and starts; and what else is in it, unless that is nobody's business."""
+    config, base = known
+    tampered, left = settings.settings(files.environment, config, wanted, base)
+    if not others_ok:
+        more, unproved = outside.outside(files.environment, files.named, base)
+        done = {each.path for each in _around.interpreter(files.environment)}
+        tampered += [each for each in more if each.path not in done]
+        left += unproved
+    tampered += [
+        *outside.searched(files.environment.tree),
+        *_around.interpreter(files.environment),
+        *_around.verifier(files.environment, config),
+    ]
+    return tampered, left
+
+
+def _judged(environment: Environment, wanted: Manifest, scope: compared.Scope) -> compared.Judged:
+    """What differs about the packages; nothing where the manifest does not know its own."""
+    if isinstance(_installed(wanted), Unknown):
+        return compared.Judged()
+    plain = document(wanted)
+    installed = [each.installed for each in environment.distributions]
+    judged = compared.judge(plain, installed, scope)
+    conda_files.judge(plain, list(environment.conda), scope, judged)
+    return judged
+
+
+def _names(wanted: Manifest) -> Collection[str]:
+    """The packages that the manifest knows, by canonical name."""
+    if isinstance(_installed(wanted), Unknown):
+        return ()
+    plain = document(wanted)
+    return {*compared.active(plain), *conda_files.wanted(plain)}
+
+
+def _installed(wanted: Manifest) -> object:
+    packages = wanted.section(Packages)
+    return packages if isinstance(packages, Unknown) else packages.installed
+
+
+def _told(fault: compared.Fault, files: Files) -> Tampered:
+    """A fault about a package or Python, with the files of it that were put over others."""
+    others = files.replaced_of(fault.package) if fault.kind == "content" else ()
+    path = "" if fault.kind == "content" else fault.path
+    return Tampered(
+        fault.kind, str(fault), fault.package, path, fault.wanted, fault.found, others=others
+    )
+
+
+def _not_proved(
+    wanted: Manifest,
+    judged: compared.Judged,
+    files: Files,
+    seen: tuple[Config, dict[str, object]],
+) -> Iterator[NotProved]:
+    config, python = seen
+    if isinstance(_installed(wanted), Unknown):
+        yield NotProved("packages", "the manifest does not know its packages")
+    if isinstance(wanted.section(Python), Unknown):
+        yield NotProved("python", "the manifest does not know its Python")
+    elif "version" not in python:
+        yield NotProved("python", "no file of the image tells the version of its Python")
+    if judged.by_version:
+        says = "known by their version alone: no digest of what was installed to compare with"
+        yield NotProved("content", says, tuple(sorted(judged.by_version)))
+    if files.bytecode:
+        says = "bytecode, which Python may load in the place of its sources"
+        yield NotProved("bytecode", says, tuple(files.bytecode))
+    other = config.labels.get(_around.VERSION_LABEL)
+    if other != __version__ and f"{HOME}/verify.py" in files.environment.tree.entries:
+        whose = f"that of envsnap {other}" if other else "of a version that no label tells"
+        says = f"the verifier in the image, which is {whose}"
+        yield NotProved("verifier", says)
