@@ -29,6 +29,9 @@ _REPEATS = {"apptainer": (1, 5)}
 _SAID = re.compile(r"\A(apptainer|singularity(?:-ce|-pro)?) version (\S+)")
 _WITHOUT = "none"
 """The network of a recipe whose steps use none: what a definition then does by itself."""
+PACKED = "-comp gzip -Xcompression-level 3"
+"""gzip, which every kernel mounts, at a level that takes less than half the time of mksquashfs's
+own, 9, for a file that is a twentieth larger (measured on a NumPy environment)."""
 SECRETS = "/mnt"
 """Where %post finds the secrets, by their id: a folder that every base image has."""
 
@@ -104,6 +107,11 @@ class SifBuilder:
             repeats=job.epoch is not None and _repeats(version),
         )  # fmt: skip
 
+    def _packed(self) -> Sequence[str]:
+        """How the file system is packed, where the program can be told."""
+        said = run([self.name, "build", "--help"], timeout_s=_ASK_S).stdout
+        return ["--mksquashfs-args", PACKED] if "--mksquashfs-args" in said else []
+
     def remove(self, built: Built) -> None:
         """Remove the file."""
         with contextlib.suppress(FileNotFoundError):
@@ -113,7 +121,8 @@ class SifBuilder:
         with _secrets(job.secrets, where.passing) as folder:
             bound = ["--bind", f"{folder}:{SECRETS}:ro"] if folder else []
             # %files are read relative to the working folder, and the recipe names them so.
-            argv = [self.name, "build", *_fakeroot(version), *bound, part, job.recipe]
+            options = [*_fakeroot(version), *self._packed(), *bound]
+            argv = [self.name, "build", *options, part, job.recipe]
             epoch = {} if job.epoch is None else {"SOURCE_DATE_EPOCH": str(job.epoch)}
             leaves = [os.path.dirname(part), *filter(None, (where.passing, folder))]
             with explained(job) as listen:
