@@ -15,7 +15,7 @@ from envsnap._project import Packed, pack_project
 from envsnap.engines import Built
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
-from envsnap.formats._context import Carried, claim, write_context, write_record
+from envsnap.formats._context import SUMS, Carried, claim, write_context, write_record
 from envsnap.formats._files import PROJECT, conda_place
 from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
 from envsnap.manifest import Manifest
@@ -129,7 +129,7 @@ def build(
         FileError: The folder is not ours, or cannot be written.
     """
     chosen = [named(name) for name in options.formats]
-    claim(options.output, force=options.force)
+    _take(options.output, force=options.force)
     wheelhouse = open_wheelhouse(options.wheelhouse) if options.wheelhouse is not None else None
     stored = frozenset(each.sha256 for each in wheelhouse.files) if wheelhouse else frozenset()
     travelling = _travelling(manifest, stored, offline=options.plan.offline)
@@ -202,6 +202,25 @@ def alone(folder: str) -> Iterator[None]:
         os.close(handle)
         with suppress(OSError):  # what was refused leaves no folder
             os.rmdir(folder)
+
+
+def _take(folder: str, *, force: bool) -> None:
+    """Make sure that the folder may be written into, and is none that was fetched.
+
+    Raises:
+        FileError: It holds somebody else's files, or all that a machine without a network needs.
+    """
+    claim(folder, force=force)
+    sums = os.path.join(folder, SUMS)
+    if not os.path.lexists(sums):
+        return
+    if not force:
+        raise FileError(
+            f"{folder} was fetched for a machine without a network, and recipes alone would take "
+            "it apart",
+            hint="Name another folder with -o, or give --force",
+        )
+    os.unlink(sums)
 
 
 def addresses(manifest: Manifest, wheelhouse: str | None) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from envsnap._project import Packed, pack_project
 from envsnap.engines._workdir import choose_workdir, places
 from envsnap.errors import FileError, PlanError, ToolError
 from envsnap.formats import named
-from envsnap.formats._context import RECORD, claim, read_record, write_context, write_record
+from envsnap.formats._context import RECORD, SUMS, claim, read_record, write_context, write_record
 from envsnap.formats._files import DEBS, PROJECT, conda_place
 from envsnap.formats._halves import Contents, build_script, readme
 from envsnap.lock import LockOptions, hosts
@@ -46,8 +46,6 @@ from envsnap.wheelhouse._part import judge_room
 from envsnap.wheelhouse._prepare import FillOptions, place_of
 from envsnap.wheelhouse._store import Stored, is_plain, open_wheelhouse, sha256_of
 
-SUMS = "SHA256SUMS"
-"""The hash of every file of the folder; a folder without it was not fetched to its end."""
 KEPT = ".fetch"
 """What was fetched and has not found its place yet."""
 _WHEELS = "wheels"

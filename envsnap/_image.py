@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import token_hex
 
 from envsnap._build import BuildOptions, Recipes, record
 from envsnap._twice import Twice, compare
@@ -46,7 +47,7 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
     differing = _prove(recipes.plan, built)
     if not options.twice:
         return Image(built=built, differences=differing)
-    again = dataclasses.replace(options, image=_second(options.image or ""))
+    again = dataclasses.replace(options, image=_second(options.image or "", token_hex(6)))
     second = _built(engine, _job(recipes, recipe, again), recipes, listen)
     try:
         twice = compare(built, second)
@@ -76,16 +77,14 @@ def _nobody(_: bytes) -> None:
     """Hear nothing."""
 
 
-def _second(image: str) -> str:
-    """What the second image is called until it was compared.
+def _second(image: str, token: str) -> str:
+    """What the second image is called until it was compared: as nobody's own is.
 
-    >>> _second("lab/paper:1"), _second("lab/paper"), _second("a/paper.sif")
-    ('lab/paper:1-second', 'lab/paper:second', 'a/paper.second.sif')
+    >>> _second("lab/paper:1", "1a2b"), _second("a/paper.sif", "1a2b")
+    ('envsnap-second:1a2b', 'a/paper.1a2b.sif')
     """
-    if image.endswith(".sif"):
-        return f"{image[:-4]}.second.sif"
-    tagged = ":" in image.rpartition("/")[2]
-    return f"{image}-second" if tagged else f"{image}:second"
+    is_file = image.endswith(".sif")
+    return f"{image[:-4]}.{token}.sif" if is_file else f"envsnap-second:{token}"
 
 
 def _built(engine: Engine, job: Job, recipes: Recipes, listen: Listener) -> Built:

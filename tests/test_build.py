@@ -396,3 +396,19 @@ def test_what_an_image_has_other_than_its_plan_is_listed() -> None:
         "numpy 1.26.4: other files under the same version",
         "more packages: 1 package: pip 24.0 more than wanted",
     )
+
+
+def test_a_folder_that_was_fetched_is_not_taken_apart_unless_somebody_insists(
+    tmp_path: Path,
+) -> None:
+    build(made.manifest(), options(tmp_path, "dockerfile"))
+    (tmp_path / "SHA256SUMS").write_text("0  base.tar\n")
+    with pytest.raises(FileError) as caught:
+        build(made.manifest(), options(tmp_path, "dockerfile"))
+    assert caught.value.message == (
+        f"{tmp_path} was fetched for a machine without a network, and recipes alone would take "
+        "it apart"
+    )
+    assert (tmp_path / "SHA256SUMS").exists()
+    build(made.manifest(), options(tmp_path, "dockerfile", force=True))
+    assert not (tmp_path / "SHA256SUMS").exists()

@@ -16,6 +16,8 @@ from envsnap.manifest import write_whole
 
 RECORD = "build.json"
 """What was built, and the mark of a folder that we wrote."""
+SUMS = "SHA256SUMS"
+"""The hash of every file of a folder that has everything; one without it was not fetched whole."""
 _ABOUT = "written by envsnap build; the folder can be deleted and made again"
 _PIECE = 1 << 20
 _EXECUTABLE = (".sh", "postBuild", "binder/start")
