@@ -198,6 +198,7 @@ def test_who_is_asked_by_the_engine_is_said_before(
 
 
 SLOW = """
+[ "$2" != --help ] || exit 0
 case "$1" in
   --version) echo "apptainer version 1.4.5" ;;
   build) echo half >"$2"; echo building >started; sleep 60 ;;
