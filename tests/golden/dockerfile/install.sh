@@ -261,7 +261,10 @@ install() {
             # What pip had put in the place of conda's is there already, by name and version.
             set -- --reinstall --break-system-packages "$@"
         fi
-        "$tools/bin/uv" pip install -q --python "$prefix/bin/python" --no-deps --no-index --no-build "$@"
+        need_work
+        # Its locks lie there, and go with the step: an image has nothing of them.
+        TMPDIR="$work" "$tools/bin/uv" pip install -q --python "$prefix/bin/python" \
+            --no-deps --no-index --no-build "$@"
         rm -f "$prefix/.lock"
         return 0
     fi
