@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from envsnap import __version__
 from envsnap._verify import Published, after_build
 from envsnap.images import manifest_of, open_image
 from envsnap.inside import VERIFIER, source
@@ -37,6 +38,7 @@ RUN --mount=type=bind,source=wheels,target=/wheels python3 -B -m venv --without-
 COPY manifest.json *.py /opt/envsnap/
 RUN /opt/env/bin/python -I -B /opt/envsnap/verify.py /opt/envsnap/manifest.json
 ENV PATH=/opt/env/bin:$PATH
+LABEL io.envsnap.version={__version__}
 """
 
 
