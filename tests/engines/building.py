@@ -15,7 +15,7 @@ from envsnap.engines import Job
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = os.environ.get("ENVSNAP_ENGINES_PYTHONS", "3.11.7").split()[0]
 BASE = f"python:{PYTHON}-slim-bookworm"
-PREFIX = "envsnap-p7-test"
+PREFIX = "envsnap-test-engines"
 DOCKERFILE = f"""\
 FROM {BASE}
 RUN --mount=type=bind,source=told.txt,target=/mnt/told.txt cp /mnt/told.txt /opt/told.txt
@@ -47,7 +47,7 @@ From: {BASE}
 @contextmanager
 def readable_folder() -> Iterator[Path]:
     """A folder that other users may enter: pytest's own are closed to them."""
-    folder = Path(tempfile.mkdtemp(prefix="envsnap-p7-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="envsnap-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
     try:
         yield folder

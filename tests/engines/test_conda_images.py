@@ -29,7 +29,7 @@ from tests.torture.conda import CONDA, make
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-IMAGE = "envsnap-p9-test-conda"
+IMAGE = "envsnap-test-conda"
 PASSWORD = "Hunter2-Geheim"  # noqa: S105 - of a server that this test starts
 PROGRAMS = "noarchtoy; prefixtoy; overtoy; replacedtoy; which python; echo $CONDA_PREFIX; id -u"
 SAID = [
@@ -64,7 +64,7 @@ class Locked(NamedTuple):
 @pytest.fixture(scope="module")
 def locked() -> Iterator[Locked]:
     pytest.importorskip("rattler", reason="py-rattler is not installed: it makes conda's packages")
-    folder = Path(tempfile.mkdtemp(prefix="envsnap-p9-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="envsnap-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
     make(interpreter(), str(folder / "made"))
     python, manifest = str(folder / "made/env/bin/python"), str(folder / "envsnap.lock.json")

@@ -38,7 +38,7 @@ find / -xdev ( -name "*.whl" -o -name "uv" -o -name "netrc" ) -not -path "*/ensu
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A folder that the other user may enter: pytest's own are closed to it."""
-    made = Path(tempfile.mkdtemp(prefix="envsnap-p4-", dir="/var/tmp"))
+    made = Path(tempfile.mkdtemp(prefix="envsnap-tests-", dir="/var/tmp"))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)

@@ -75,7 +75,7 @@ class Answer(NamedTuple):
 @pytest.fixture
 def image() -> Iterator[str]:
     assert shutil.which("docker"), "docker is not on PATH"
-    name = "envsnap-p3-test-closure"
+    name = "envsnap-tests-test-closure"
     yield name
     subprocess.run(["docker", "image", "rm", "--force", name], capture_output=True, check=False)
 

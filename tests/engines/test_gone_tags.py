@@ -51,7 +51,7 @@ def test_a_tag_that_is_gone_is_told_from_a_registry_that_is_silent() -> None:
 
 
 def test_an_image_that_was_made_here_is_not_gone() -> None:
-    name = "envsnap-p1-made-here:1"
+    name = "envsnap-tests-made-here:1"
     subprocess.run(["docker", "tag", IMAGE, name], check=True)
     try:
         found = resolve_digest(name)
