@@ -42,7 +42,6 @@ _SETTINGS = {
     ),
 }
 _BY_NAMESPACE = frozenset({"podman", "buildah", "apptainer", "singularity"})
-_BY_IDS = frozenset({"podman", "buildah"})
 _FORMATS = {"dockerfile": "--docker", "apptainer": "--singularity", "repo2docker": "--repo2docker"}
 BUILDERS = frozenset(kind.name for group in ENGINES.values() for kind in group)
 """The engines that are asked."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from envsnap.engines.conda import archive_path, row_of
 from envsnap.formats._templates import render
+from envsnap.inside import VERIFIER
 from envsnap.manifest import FILE_NAME, canonical_name
 from envsnap.plan import BuildPlan
 from envsnap.plan._layers import travelling_tools
@@ -41,12 +42,6 @@ gigabyte a second out of the cache, and ten times less from a disk."""
 PASSWORDS = "passwords.py"
 """Makes a netrc file of pip's settings; there where a build may read some."""
 _UNPACKS = {"py-rattler": "conda's packages", "uv": "the wheels"}
-VERIFY = (
-    "verify.py", "around.py", "compared.py", "conda_files.py", "content.py", "hashed.py",
-    "named.py",
-)  # fmt: skip
-
-
 _OF_PYTHON = ("implementation", "version", "soabi", "free_threaded", "debug")
 _OF_PACKAGE = ("name", "version", "active", "content", "conda", "is_installed", "how")
 """What the verifier compares of an interpreter, and of a package or its file."""
@@ -178,7 +173,7 @@ def proof(plan: BuildPlan) -> Mapping[str, str]:
     inside = resources.files("envsnap.inside")
     found = {
         FILE_NAME: plan.manifest,
-        **{name: inside.joinpath(name).read_text(encoding="utf-8") for name in VERIFY},
+        **{name: inside.joinpath(name).read_text(encoding="utf-8") for name in VERIFIER},
     }
     if plan.left_out:
         names = [each.name for each in plan.left_out]

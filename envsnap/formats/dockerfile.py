@@ -14,6 +14,7 @@ from envsnap.formats import _files
 from envsnap.formats._cache import Data
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
+from envsnap.inside import VERIFIER
 from envsnap.plan import BuildPlan
 from envsnap.plan._layers import travelling_tools
 from envsnap.plan._model import CONDA, HOME, WHEELS
@@ -41,7 +42,7 @@ class Step(NamedTuple):
     @property
     def seen(self) -> tuple[str, ...]:
         """What of the context decides what it makes, by mounts or by the stages that it mounts."""
-        kit = () if self.kit == "alone" else (_files.TOOLS, *_files.VERIFY)
+        kit = () if self.kit == "alone" else (_files.TOOLS, *VERIFIER)
         network = (_files.CA, _files.PASSWORDS) if self.network else ()
         built = (_files.SOURCES_TOML, _files.SYSTEM_BUILDER) if self.built else ()
         return (*self.files, _files.INSTALL, *kit, *network, *built)
@@ -75,7 +76,7 @@ def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]
         "built": "/opt/envsnap-built", "read_by": _files.READ_BY,
         "passwords": _files.PASSWORDS if _files.PASSWORDS in context else "",
         "fetcher": fetcher.pinned,
-        "kit_files": [_files.INSTALL, *_files.VERIFY],
+        "kit_files": [_files.INSTALL, *VERIFIER],
         "archive": _archive(plan),
         "tool_steps": [
             Step(("tools",), (_files.PYTHON, _files.TOOLS, *tools), network=True, kit="copied")

@@ -69,17 +69,22 @@ def imported(command: list[str]) -> frozenset[str]:
     return frozenset(name for name, error in json.loads(lines[-1][5:]).items() if error is None)
 
 
+def installed(environment: Path) -> str:
+    """Where bench/environments/system.txt was installed, psycopg2 built from its source."""
+    subprocess.run([interpreter(), "-m", "venv", str(environment)], check=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    only = ["--only-binary", ":all:", "--no-binary", FROM_SOURCE]
+    subprocess.run([*pip, "install", "-q", *only, "-r", str(REQUIREMENTS)], check=True)
+    minor = ".".join(PYTHON.split(".")[:2])
+    return str(environment / "lib" / f"python{minor}" / "site-packages")
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The environment of bench/environments/system.txt, psycopg2 built from its source."""
     folder = tmp_path_factory.mktemp("slim")
-    subprocess.run([interpreter(), "-m", "venv", str(folder / "env")], check=True)
+    site = installed(folder / "env")
     python = str(folder / "env" / "bin" / "python")
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    only = ["--only-binary", ":all:", "--no-binary", FROM_SOURCE]
-    subprocess.run([*pip, *only, "-r", str(REQUIREMENTS)], check=True)
-    minor = ".".join(PYTHON.split(".")[:2])
-    site = str(folder / "env" / "lib" / f"python{minor}" / "site-packages")
     options = Options(python=str(folder / "env"), deep=True)
     section = capture(LocalHost(), options, sections=frozenset({"system_libraries"})).section(
         SystemLibraries

@@ -23,8 +23,8 @@ from envsnap.plan._system import system_packages_of
 from envsnap.probes import Options
 from envsnap.sections import Artifact, Packages, Reason, SystemLibraries, Unknown
 from tests import made as known
-from tests.engines.test_built_images import PYTHON, interpreter
-from tests.engines.test_slim_images import FROM_SOURCE, IMPORT_EACH, REQUIREMENTS, imported
+from tests.engines.test_built_images import PYTHON
+from tests.engines.test_slim_images import FROM_SOURCE, IMPORT_EACH, imported, installed
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -35,14 +35,7 @@ LACKING = "find /site -name '*.so*' -exec ldd {} + 2>/dev/null | grep 'not found
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The environment of bench/environments/system.txt, psycopg2 built from its source."""
-    folder = tmp_path_factory.mktemp("system")
-    subprocess.run([interpreter(), "-m", "venv", str(folder / "env")], check=True)
-    python = str(folder / "env" / "bin" / "python")
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    only = ["--only-binary", ":all:", "--no-binary", FROM_SOURCE]
-    subprocess.run([*pip, *only, "-r", str(REQUIREMENTS)], check=True)
-    minor = ".".join(PYTHON.split(".")[:2])
-    return str(folder / "env" / "lib" / f"python{minor}" / "site-packages")
+    return installed(tmp_path_factory.mktemp("system") / "env")
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ import pytest
 
 import envsnap.formats
 from envsnap.formats import formats
-from envsnap.formats._files import VERIFY
+from envsnap.inside import VERIFIER
 from envsnap.manifest import FILE_NAME
 from envsnap.plan import BatchJob, PlanOptions, plan
 from envsnap.sections import Fact
 from tests import made
 
 GOLDEN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "golden")
-ELSEWHERE = {*VERIFY, FILE_NAME}
+ELSEWHERE = {*VERIFIER, FILE_NAME}
 """Copied into every recipe as they are, and tested where they are made."""
 _SEEN = re.compile(r"SEEN=[0-9a-f]{12}")
 _VERSION = re.compile(r'(io\.envsnap\.version(?: |="))[0-9][^"\s]*')
