@@ -165,7 +165,9 @@ docker_up() {
     ours_answers && return 0
     say "dockerd on $DOCKER_HOST, mirror http://$registry"
     rm -f "$state/docker.pid"
-    setsid dockerd --host "$DOCKER_HOST" --data-root "$state/docker" --exec-root "$state/docker-run" --pidfile "$state/docker.pid" \
+    # Without a limit the layers of every build stay: one run of the tests leaves tens of gigabytes.
+    printf '{"builder": {"gc": {"enabled": true, "defaultKeepStorage": "%s"}}}\n' "${ENVSNAP_ENGINES_CACHE:-5GB}" >"$state/daemon.json"
+    setsid dockerd --config-file "$state/daemon.json" --host "$DOCKER_HOST" --data-root "$state/docker" --exec-root "$state/docker-run" --pidfile "$state/docker.pid" \
         --registry-mirror "http://$registry" >"$log/dockerd" 2>&1 </dev/null 9>&- &
     wait_for 60 dockerd ours_answers
 }
