@@ -98,13 +98,16 @@ else:
         Raises:
             TypeError: A field has none or two, or there is no such field.
         """
-        first = dict(zip(cls._fields, values))  # noqa: B905 - too many are told of below
-        found = {**cls._field_defaults, **first, **named}
-        if len(values) > len(first) or first.keys() & named or found.keys() != set(cls._fields):
-            takes = ", ".join(cls._fields)
-            message = f"{cls.__name__} takes {takes}; it was given {values} and {dict(named)}"
-            raise TypeError(message)
-        return tuple([found[name] for name in cls._fields])
+        given = {**dict(zip(cls._fields, values)), **named}  # noqa: B905 - told of below
+        found = {**cls._field_defaults, **given}
+        if len(given) == len(values) + len(named) and len(found) == len(cls._fields):
+            try:
+                return tuple([found[name] for name in cls._fields])
+            except KeyError:
+                pass  # one that there is not, in the place of one that is missing
+        takes = ", ".join(cls._fields)
+        message = f"{cls.__name__} takes {takes}; it was given {values} and {dict(named)}"
+        raise TypeError(message)
 
 
 __all__ = [

@@ -20,7 +20,11 @@ def role_of(name: str) -> Answer[Role]:
     >>> role_of("certifi").value, role_of("numpy").value, role_of("nvidia-cudnn-cu12").value
     ('serves', 'computes', 'library')
     """
-    facts = table("package_roles")
+    return _role(table("package_roles"), name)
+
+
+@functools.lru_cache(maxsize=4096)  # several rules ask for each package that differs
+def _role(facts: Table, name: str) -> Answer[Role]:
     known, beginnings = _rows(facts)
     row = known.get(name) or next(
         (row for start, row in beginnings.items() if name.startswith(start)), None

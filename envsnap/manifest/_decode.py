@@ -11,31 +11,23 @@ from typing import Any
 
 from envsnap.errors import ManifestError
 from envsnap.manifest._encode import facts_digest, stands_as_written
+from envsnap.manifest._faults import (
+    FaultError,
+    Path,
+    check_text,
+    refuse_no_unicode,
+    spell,
+    wrong,
+)
 from envsnap.manifest._model import SCHEMA_MAJOR, SCHEMA_MINOR, Captured, Manifest
 from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
 from envsnap.sections._shape import REQUIRED, made
 
-Path = tuple[str | int, ...]
-_DEEPEST = 32
-_SHOWN = 2
 _REMEMBERED = 20_000
-_LONGEST_QUOTE = 60
+_LARGE = 1 << 20
 _LARGEST = 2**53  # every count and size; beyond it other JSON readers round
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _VERSION = r"(\d{1,6})\.(\d{1,6})"
-
-
-class _FaultError(Exception):
-    """Something in the document is wrong; each level that it passes adds where, inside out."""
-
-    def __init__(self, message: str, path: Path = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.path = path
-
-    def within(self, part: str | int) -> _FaultError:
-        """The same fault, seen from outside that part."""
-        self.path = (part, *self.path)
-        return self
 
 
 Extras = list[tuple[Path, object]]
@@ -53,19 +45,42 @@ def decode(tree: object, raw: bytes = b"") -> Manifest:
     if not isinstance(tree, dict) or "schema" not in tree:
         raise ManifestError("Not an envsnap manifest: it has no field 'schema'")
     kept: Extras | None = [] if _is_newer(tree["schema"]) else None
+    stands = _meanwhile_as_written(raw, tree.get("facts_digest"))
     try:
+        if not raw or _SURROGATE.search(raw):
+            refuse_no_unicode(tree)
         parts = _members(_TOP, {"captured": None, "sections": None, **tree}, kept)
-    except _FaultError as fault:
+    except FaultError as fault:
         raise ManifestError(fault.message, where=spell(fault.path)) from None
     return Manifest(
         captured=parts["captured"], sections=parts["sections"], lock=parts.get("lock"),
         requires=parts.get("requires", {}), schema=tree["schema"],
         extras=tuple(kept or ()),
         edited=not (
-            stands_as_written(raw, tree.get("facts_digest"))
+            stands()
             or tree.get("facts_digest") == facts_digest(tree["sections"])
         ),
     )  # fmt: skip
+
+
+def _meanwhile_as_written(raw: bytes, digest: object) -> Callable[[], bool]:
+    """Whether the file is as it was written; of a large one found out while it is decoded.
+
+    OpenSSL lets go of the interpreter while it hashes.
+    """
+    if len(raw) < _LARGE:
+        return lambda: stands_as_written(raw, digest)
+    from threading import Thread
+
+    found: list[bool] = []
+    worker = Thread(target=lambda: found.append(stands_as_written(raw, digest)), daemon=True)
+    worker.start()
+
+    def answer() -> bool:
+        worker.join()
+        return found[0]
+
+    return answer
 
 
 def _is_newer(schema: object) -> bool:
@@ -85,12 +100,7 @@ def _is_newer(schema: object) -> bool:
 def _members(plan: Mapping[str, Convert], tree: Any, kept: Extras | None) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """The members of an object, each as the plan decodes it."""
     if type(tree) is not dict:
-        raise _wrong(tree, "an object")
-    if kept is None:
-        try:
-            return {name: plan[name](item, None) for name, item in tree.items()}
-        except (KeyError, _FaultError):
-            pass  # once more, with an eye on where it is
+        raise wrong(tree, "an object")
     values: dict[str, Any] = {}
     name = ""
     try:
@@ -101,7 +111,7 @@ def _members(plan: Mapping[str, Convert], tree: Any, kept: Extras | None) -> dic
                 values[name] = value
             if below and kept is not None:
                 kept += [((name, *path), each) for path, each in below]
-    except _FaultError as fault:
+    except FaultError as fault:
         raise fault.within(name) from None
     return values
 
@@ -112,27 +122,10 @@ _NEWER = object()
 def _newer(item: object, kept: Extras | None) -> object:
     """Keep what a newer schema added; refuse it otherwise."""
     if kept is None:
-        raise _FaultError("Unknown field")
-    _check_text(item, ())
+        raise FaultError("Unknown field")
+    check_text(item, ())
     kept.append(((), item))
     return _NEWER
-
-
-def _check_text(value: object, path: Path) -> None:
-    """Refuse, at any depth, what could not be written back."""
-    if len(path) > _DEEPEST:
-        raise _FaultError("Nested too deep", (*path[:_SHOWN], f"{path[_SHOWN]}..."))
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _text(key, None)
-            _check_text(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_text(item, (*path, index))
-    elif isinstance(value, str):
-        _text(value, None)
-    elif isinstance(value, float):
-        raise _wrong(value, "an integer or text", path)
 
 
 def as_unknown(tree: object) -> Unknown | None:
@@ -141,27 +134,59 @@ def as_unknown(tree: object) -> Unknown | None:
         return None
     code, detail = tree["unknown"], tree.get("detail")
     if detail is not None and not isinstance(detail, str):
-        raise _wrong(detail, "text", ("detail",))
+        raise wrong(detail, "text", ("detail",))
     try:
         return Unknown(Reason(code), detail)
     except ValueError:
         return Unknown(Reason.NEWER_SCHEMA, f"the manifest says {code!r}")
 
 
+class _Plan:
+    """How to decode a shape: each field, what it is where the document lacks it, what is ready."""
+
+    def __init__(self) -> None:
+        self.convert: dict[str, Convert] = {}
+        self.defaults: dict[str, object] = {}
+        self.ready: dict[str, frozenset[type]] = {}
+        """The types of JSON whose values are the facts already."""
+        self._forms: dict[tuple[object, ...], tuple[str, ...]] = {}
+
+    def unready(self, tree: dict[str, object]) -> tuple[str, ...]:
+        """The fields of an object that have to be converted.
+
+        Of the same for every object with the same names and types, as most packages are.
+
+        Raises:
+            KeyError: The shape has no such field.
+        """
+        form = (*tree, *map(type, tree.values()))
+        known = self._forms.get(form)
+        if known is None:
+            known = tuple(name for name in tree if type(tree[name]) not in self.ready[name])
+            if len(self._forms) < _REMEMBERED:
+                self._forms[form] = known
+        return known
+
+
 @cache
-def _plan(shape: Hashable) -> tuple[Mapping[str, Convert], Mapping[str, object]]:
-    """How to decode each field of a shape, and what a field is that the document lacks."""
+def _plan(shape: Hashable) -> _Plan:
     hints = typing.get_type_hints(typing.cast("type[Any]", shape))
-    plan, defaults = {}, {}
+    plan = _Plan()
     for field in fields(shape):
         hint = hints[field.name]
-        plan[field.name] = _converter(hint)
+        plan.convert[field.name] = _converter(hint)
+        plan.ready[field.name] = _ready(hint)
         if field.default is not REQUIRED:
-            defaults[field.name] = field.default
+            plan.defaults[field.name] = field.default
         elif Unknown in typing.get_args(hint):
             missing = f"this manifest has no {field.name}"
-            defaults[field.name] = Unknown(Reason.NOT_RECORDED, missing)
-    return plan, defaults
+            plan.defaults[field.name] = Unknown(Reason.NOT_RECORDED, missing)
+    return plan
+
+
+def _ready(hint: Any) -> frozenset[type]:  # noqa: ANN401 - a type hint is what typing says it is
+    is_either = typing.get_origin(hint) in _EITHER
+    return _AS_THEY_ARE & {*(typing.get_args(hint) if is_either else (hint,))}
 
 
 def _converter(hint: Any) -> Convert:  # noqa: ANN401 - a type hint is what typing says it is
@@ -170,7 +195,7 @@ def _converter(hint: Any) -> Convert:  # noqa: ANN401 - a type hint is what typi
         return _LEAVES[hint]
     if is_shape(hint):
         return _shaped(typing.cast("type[Any]", hint))
-    if origin in {typing.Union, types.UnionType}:
+    if origin in _EITHER:
         return _either(arguments)
     if origin is tuple:
         return _many(_converter(arguments[0]))
@@ -184,14 +209,26 @@ def _shaped(shape: type[Any]) -> Convert:
     """Decodes a shape. A fact that is missing was not recorded; any other field must be there."""
 
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        plan, defaults = _plan(typing.cast("Hashable", shape))
-        values = {**defaults, **_members(plan, tree, kept)}
-        if len(values) < len(plan):
-            missing = next(each for each in plan if each not in values)
-            raise _FaultError("Missing field", (missing,))
+        plan = _plan(shape)  # type: ignore[arg-type]  # a class is hashable
+        values = {**plan.defaults, **_fields(plan, tree, kept)}
+        if len(values) < len(plan.convert):
+            missing = next(each for each in plan.convert if each not in values)
+            raise FaultError("Missing field", (missing,))
         return made(shape, values)
 
     return _once(read) if any(each.name == "name" for each in fields(shape)) else read
+
+
+def _fields(plan: _Plan, tree: Any, kept: Extras | None) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """The fields of an object, decoded: at once where nothing is wrong with them."""
+    if kept is None and type(tree) is dict:
+        try:
+            rest = {name: plan.convert[name](tree[name], None) for name in plan.unready(tree)}
+        except (KeyError, FaultError):
+            pass  # once more, with an eye on where it is
+        else:
+            return {**tree, **rest}
+    return _members(plan.convert, tree, kept)
 
 
 def _once(read: Convert) -> Convert:
@@ -222,11 +259,7 @@ def _either(arguments: tuple[Any, ...]) -> Convert:
     may_be_absent, may_be_unknown = type(None) in arguments, Unknown in arguments
     convert = inner[0]
 
-    is_text = convert is _text
-
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        if is_text and type(tree) is str and tree.isascii():
-            return tree  # nearly every fact is one
         if tree is None and may_be_absent:
             return None
         if type(tree) is dict and may_be_unknown:
@@ -241,7 +274,9 @@ def _either(arguments: tuple[Any, ...]) -> Convert:
 def _many(convert: Convert) -> Convert:
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
         if type(tree) is not list:
-            raise _wrong(tree, "a list")
+            raise wrong(tree, "a list")
+        if kept is None and convert is _text and set(map(type, tree)) <= {str}:
+            return tuple(tree)
         found: list[object] = []
         try:
             for item in tree:
@@ -249,7 +284,7 @@ def _many(convert: Convert) -> Convert:
                 found.append(convert(item, below))
                 if below and kept is not None:
                     kept += [((len(found) - 1, *path), each) for path, each in below]
-        except _FaultError as fault:
+        except FaultError as fault:
             raise fault.within(len(found)) from None
         return tuple(found)
 
@@ -258,43 +293,35 @@ def _many(convert: Convert) -> Convert:
 
 def _mapping(tree: Any, _: Extras | None) -> object:  # noqa: ANN401 - JSON
     if type(tree) is not dict:
-        raise _wrong(tree, "an object")
+        raise wrong(tree, "an object")
     for key, value in tree.items():
-        _text(key, None)
-        try:
-            _text(value, None)
-        except _FaultError as fault:
-            raise fault.within(key) from None
+        if type(value) is not str:
+            raise wrong(value, "text", (key,))
     return dict(tree)
 
 
 def _text(tree: object, _: Extras | None) -> object:
     if type(tree) is not str:
-        raise _wrong(tree, "text")
-    if not tree.isascii():
-        try:
-            tree.encode()
-        except UnicodeEncodeError:
-            raise _FaultError(f"Text that is no Unicode: {tree!a}") from None
+        raise wrong(tree, "text")
     return tree
 
 
 def _whole(tree: object, _: Extras | None) -> object:
     if type(tree) is not int or not 0 <= tree <= _LARGEST:  # a bool is an int to isinstance
-        raise _wrong(tree, "a whole number")
+        raise wrong(tree, "a whole number")
     return tree
 
 
 def _truth(tree: object, _: Extras | None) -> object:
     if type(tree) is not bool:
-        raise _wrong(tree, "true or false")
+        raise wrong(tree, "true or false")
     return tree
 
 
 def _object(tree: object, _: Extras | None) -> object:
     if type(tree) is not dict:
-        raise _wrong(tree, "an object")
-    _check_text(tree, ())
+        raise wrong(tree, "an object")
+    check_text(tree, ())
     return tree
 
 
@@ -311,9 +338,9 @@ def _requires(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
     for name, stated in tree.items():
         if name not in _STATED:
             if kept is None:
-                raise _FaultError("Unknown field", (name,))
+                raise FaultError("Unknown field", (name,))
         elif not isinstance(stated, list):
-            raise _wrong(stated, "a list", (name,))
+            raise wrong(stated, "a list", (name,))
         else:
             for index, each in enumerate(stated):
                 _is_stated(each, (name, index), kept)
@@ -324,13 +351,15 @@ def _is_stated(each: object, path: Path, kept: Extras | None) -> None:
     said = each if isinstance(each, dict) else {"that": each}
     for key in ("that", *sorted(said.keys() - {"that"})):
         if key not in {"that", "because"} and kept is None:
-            raise _FaultError("Unknown field", (*path, key))
+            raise FaultError("Unknown field", (*path, key))
         if not isinstance(said.get(key), str):
             place = (*path, key) if isinstance(each, dict) else path
-            raise _wrong(said.get(key), "text", place)
+            raise wrong(said.get(key), "text", place)
 
 
 _STATED = ("must", "may")
+_AS_THEY_ARE: frozenset[type] = frozenset({str, bool, type(None)})
+_EITHER = frozenset({typing.Union, types.UnionType})
 _LEAVES: dict[Any, Convert] = {str: _text, int: _whole, bool: _truth}
 _SECTIONS: dict[str, Convert] = {
     name: _either((shape, Unknown)) for name, shape in SECTIONS.items()
@@ -346,17 +375,3 @@ _TOP: dict[str, Convert] = {
     "lock": _either((Lock, type(None))),
     "requires": _requires,
 }
-
-
-def spell(path: Path) -> str:
-    """A path as people write it: `sections.gpu.devices[0].memory_mib`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _wrong(value: object, wanted: str, path: Path = ()) -> _FaultError:
-    said = "null" if value is None else ascii(value)
-    said = said if len(said) <= _LONGEST_QUOTE else said[: _LONGEST_QUOTE - 3] + "..."
-    return _FaultError(f"Expected {wanted}, not {said},", path)

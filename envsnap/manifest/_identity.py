@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from functools import lru_cache
 
 from envsnap.manifest._model import Manifest
@@ -21,7 +22,9 @@ _SEPARATORS = re.compile(r"[-_.]+")
 @lru_cache(maxsize=8192)  # the rules ask for the same names again and again
 def canonical_name(name: str) -> str:
     """A distribution's name as indexes compare it (PEP 503)."""
-    return _SEPARATORS.sub("-", name).lower()
+    plain = name.lower()
+    is_plain = "_" not in plain and "." not in plain and "--" not in plain  # nearly every name
+    return plain if is_plain else _SEPARATORS.sub("-", plain)
 
 
 def environment_id(manifest: Manifest) -> Fact[str]:
@@ -76,7 +79,8 @@ def _identity(package: Package) -> list[object]:
     proof = package.content
     if isinstance(proof, Unknown) or proof is None:
         proof = package.origin.commit if package.origin.kind == "vcs" else None
-    return [canonical_name(package.name), package.version, _plain(proof)]
+    shown = f'"{proof}"' if type(proof) is str else _plain(proof)
+    return [canonical_name(package.name), package.version, shown]
 
 
 def _plain(value: object) -> str:
@@ -94,11 +98,13 @@ def _short(content: object) -> str:
 def sha256(raw: bytes) -> str:
     """SHA-256 in hex; of little, by Python's own code where it was built with it.
 
-    To load OpenSSL, which is six times as fast, takes longer than a usual manifest's digests.
+    To load OpenSSL, which is six times as fast, takes longer than a usual manifest's digests:
+    that is left to the first large one.
     """
     from importlib import import_module
 
-    for name in ("_sha2", "_sha256") if len(raw) < _LARGE else ():  # since 3.12, and before
+    is_little = len(raw) < _LARGE and "_hashlib" not in sys.modules
+    for name in ("_sha2", "_sha256") if is_little else ():  # since 3.12, and before
         try:
             found: str = import_module(name).sha256(raw).hexdigest()
         except ImportError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from envsnap._typing import NamedTuple
 from envsnap.manifest import Manifest
 from envsnap.reports._words import known
+from envsnap.rules._accepted import is_day
 from envsnap.sections import Cpu, Gpu, Os, Python, Unknown
 
 
@@ -27,11 +26,10 @@ def when(manifest: Manifest) -> str:
 def day_of(manifest: Manifest) -> str:
     """The day of capture or import: '20 Nov 2026'; the text as it stands where it is no time."""
     text = manifest.captured.time
-    try:
-        day = time.strptime(text[:10], "%Y-%m-%d")
-    except ValueError:
+    if not is_day(text[:10]):
         return text
-    return f"{day.tm_mday} {_MONTHS[day.tm_mon - 1]} {day.tm_year}"
+    year, month, day = map(int, text[:10].split("-"))
+    return f"{day} {_MONTHS[month - 1]} {year}"
 
 
 def machine_words(manifest: Manifest) -> str:

@@ -55,13 +55,15 @@ def is_day(text: str) -> bool:
     >>> is_day("2030-12-31"), is_day("2030-02-30"), is_day("30-12-31")
     (True, False, False)
     """
-    import time
+    if not _DAY.match(text):
+        return False
+    from datetime import date
 
     try:
-        time.strptime(text, "%Y-%m-%d")
+        date.fromisoformat(text)
     except ValueError:
         return False
-    return bool(_DAY.match(text))
+    return True
 
 
 def accepted(finding: Finding, reason: str, made: str, until: str | None) -> Acceptance:

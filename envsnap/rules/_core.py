@@ -8,7 +8,7 @@ rule as *not checked* where a fact is unknown: no rule can forget.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from envsnap._typing import Final, NamedTuple, NoReturn, TypeVar, cast
 from envsnap.facts import Answer, Looked, Source
@@ -72,8 +72,8 @@ class Side:
         self.name: Final = name
         """'wanted' or 'found'; empty where there is no other side."""
         self.manifest: Final = manifest
-        self._seen: dict[Callable[[Side], object], object] = {}
-        self._unseen: dict[Callable[[Side], object], NeedError] = {}
+        self._seen: dict[Hashable, object] = {}
+        self._unseen: dict[Hashable, NeedError] = {}
 
     def need(self, shape: type[S]) -> S:
         """A section; ends the rule as not checked where it is unknown."""
@@ -88,15 +88,19 @@ class Side:
 
         A fact that it lacks ends each of them, and is not looked for again.
         """
-        if view in self._unseen:
-            raise NeedError(self._unseen[view].path, self._unseen[view].reason)
-        if view not in self._seen:
+        return self.remembered(view, lambda: view(self))
+
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made under that key the first time: a value, or the fact that it lacked."""
+        if key in self._unseen:
+            raise NeedError(self._unseen[key].path, self._unseen[key].reason)
+        if key not in self._seen:
             try:
-                self._seen[view] = view(self)
+                self._seen[key] = make()
             except NeedError as error:
-                self._unseen[view] = error
+                self._unseen[key] = error
                 raise
-        return cast("T", self._seen[view])
+        return cast("T", self._seen[key])
 
 
 class Pair(NamedTuple):
@@ -104,6 +108,10 @@ class Pair(NamedTuple):
 
     wanted: Side
     found: Side
+
+    def once(self, view: Callable[[Pair], T]) -> T:
+        """What a view makes of the two: made once, as a side's own are."""
+        return self.wanted.remembered((view, self.found), lambda: view(self))
 
     @property
     def is_one(self) -> bool:

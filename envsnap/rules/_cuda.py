@@ -41,7 +41,11 @@ def _needs(side: Side) -> tuple[Need, ...]:
     if is_machine_alone(side):
         return ()
     packages = active(side)
-    found = [each for name, package in packages.items() for each in _of(name, package)]
+    found = [
+        Need(package.name, cuda)
+        for name, package in packages.items()
+        if (cuda := cuda_of(name, package.version)) is not None
+    ]
     found += _of_torch(side, packages)
     for record in need(side.need(Packages).conda_only, side.path("packages.conda_only")):
         if record.name in _CONDA:
@@ -105,12 +109,6 @@ def release_of(version: str) -> str:
 def major(cuda: str) -> str:
     """The major of a CUDA version."""
     return cuda.partition(".")[0]
-
-
-def _of(name: str, package: Package) -> Iterator[Need]:
-    cuda = cuda_of(name, package.version)
-    if cuda is not None:
-        yield Need(package.name, cuda)
 
 
 def _of_torch(side: Side, packages: Mapping[str, Package]) -> Iterator[Need]:

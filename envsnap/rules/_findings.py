@@ -34,19 +34,18 @@ class Outcome(str, Enum):
     """Worth knowing; not known to change a digit."""
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)
 
-    @property
-    def rank(self) -> int:
-        """0 is the worst."""
-        return _RANKS[self]
+    rank: int
+    """0 is the worst."""
 
     def reaches(self, threshold: Outcome) -> bool:
         """Whether it is at least as bad as the threshold."""
         return self.rank <= threshold.rank
 
 
-_RANKS = {each: number for number, each in enumerate(Outcome)}
+for _number, _outcome in enumerate(Outcome):  # asked for tens of thousands of times in a check
+    _outcome.rank = _number
 
 
 class Level(str, Enum):
@@ -62,16 +61,15 @@ class Level(str, Enum):
     """It runs, and nothing is promised of what it computes."""
     DOES_NOT_RUN = "does not run"
 
+    rank: int
+    """0 promises the most."""
+
     def __str__(self) -> str:
-        return self.value
-
-    @property
-    def rank(self) -> int:
-        """0 promises the most."""
-        return _LEVEL_RANKS[self]
+        return str(self.value)
 
 
-_LEVEL_RANKS = {each: number for number, each in enumerate(Level)}
+for _number, _level in enumerate(Level):
+    _level.rank = _number
 _EXPECTED = {
     Outcome.BLOCKS: Level.DOES_NOT_RUN,
     Outcome.DEGRADES: Level.STATISTICAL,
@@ -236,7 +234,8 @@ class Report(NamedTuple):
 
     def findings_of(self, scope: Scope) -> tuple[Finding, ...]:
         """The findings that count for running that way, the worst first."""
-        found = [each for each in self.findings if each.scope.covers(scope)]
+        those = (scope, Scope.BOTH)
+        found = [each for each in self.findings if each.scope in those]
         return tuple(found if self.is_in_order else sorted(found, key=_order))
 
     def not_checked_of(self, scope: Scope) -> tuple[NotChecked, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.manifest import canonical_name
@@ -304,16 +304,21 @@ class _Both(NamedTuple):
 
 def _both(pair: Pair) -> Iterator[_Both]:
     """The packages of both sides that may differ: the very same one, with its digest, does not."""
+    yield from pair.once(_not_the_same)
+    for side in pair if active(pair.wanted) else ():
+        all_are_listed(side)
+
+
+def _not_the_same(pair: Pair) -> Sequence[_Both]:
     wanted = active(pair.wanted)
     found = dict(active(pair.found)) if wanted else {}  # which answers for other names, too
-    for name, each in wanted.items():
-        other = found.get(name)
-        if other is each and isinstance(each.content, str):
-            continue
-        if other is not None and not _is_placeholder(pair, name):
-            yield _Both(name, each, other)
-    for side in pair if wanted else ():
-        all_are_listed(side)
+    return [
+        _Both(name, each, other)
+        for name, each in wanted.items()
+        if (other := found.get(name)) is not None
+        and not (other is each and isinstance(each.content, str))
+        and not _is_placeholder(pair, name)
+    ]
 
 
 def _is_of_distribution(both: _Both) -> bool:
