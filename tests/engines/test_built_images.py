@@ -46,7 +46,10 @@ def interpreter() -> str:
     if ".".join(map(str, sys.version_info[:3])) == PYTHON:
         return sys.executable
     asked = subprocess.run(
-        ["uv", "python", "find", PYTHON], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "uv", "python", "find", PYTHON],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return asked.stdout.strip() or pytest.fail(f"no Python {PYTHON} to capture")
 
