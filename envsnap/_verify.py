@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import ManifestError, UsageError
 from envsnap.images import Config, Image, ImageTree
 from envsnap.manifest import Manifest
-from envsnap.proof import Base, Tampered, Verified
+from envsnap.proof import Base, Held, Tampered, Verified
+from envsnap.sections import Packages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsnap.plan._system_versions import Versions
 
 Listen = Callable[[str], None]
 """Gets a line that says what is being read."""
-ALLOWED = ("bytecode", "content", "outside", "project", "setting", "start", "verifier")
+ALLOWED = ("bytecode", "content", "outside", "project", "setting", "start", "system", "verifier")
 """What may be accepted as not proved."""
 _INSIDE = "/opt/envsnap/manifest.json"
 _WHEELS = "/opt/envsnap/wheels"
@@ -61,18 +67,18 @@ def verify(image: Image, options: VerifyOptions, listen: Listen) -> tuple[Verifi
         UsageError: The image has no environment.
         ImageError: The image cannot be read.
     """
-    from envsnap.images import tree
     from envsnap.inside.compared import Scope
-    from envsnap.proof import code, prove, wanted_files
+    from envsnap.proof import Read, code, prove
 
-    wants = wanted_files(options.prefix)
-    found = tree(image, lambda path: wants(path) or path.startswith(f"{_WHEELS}/"), listen=listen)
-    raw = found.content(_INSIDE)
-    inside, fault = _inside(raw)
-    wanted = _wanted(options, inside, fault, image.reference)
-    scope = Scope(without=options.without, others_ok=options.others_ok)
-    base, known, of_base = _base(image, listen) if options.base else ("", None, [])
-    proof = prove(found, (image.config, known), wanted, scope, prefix=options.prefix)
+    with closing(Held(_watched(options))) as held:
+        found = _tree(image, options, held, listen)
+        raw = found.content(_INSIDE)
+        inside, fault = _inside(raw)
+        wanted = _wanted(options, inside, fault, image.reference)
+        scope = Scope(without=options.without, others_ok=options.others_ok)
+        base, known, of_base = _base(image, listen) if options.base else ("", None, [])
+        seen = (image.config, known)
+        proof = prove(Read(found, held, options.prefix), seen, wanted, scope)
     of_code, no_code = code(found, wanted, options.repository)
     told = [
         *([fault] if fault else ()),
@@ -94,6 +100,37 @@ def verify(image: Image, options: VerifyOptions, listen: Listen) -> tuple[Verifi
     ), found  # fmt: skip
 
 
+def _has_one(image: Image) -> None:
+    """Say that an image carries no manifest before all of it is read: of a large one, minutes."""
+    from envsnap.images import manifest_of
+
+    if image.config.labels.get(_MANIFEST_LABEL) is None and manifest_of(image) is None:
+        raise _no_manifest(image.reference, f"There is no {_INSIDE}")
+
+
+def _watched(options: VerifyOptions) -> tuple[str, ...]:
+    """The folders of which it may be asked what a file was in its conda archive."""
+    from envsnap.proof import folders
+
+    found = options.against.manifest.section(Packages) if options.against else None
+    if not isinstance(found, Packages) or not isinstance(found.installed, tuple):
+        return folders(options.prefix)
+    # To look for the prefix in each file takes a third of the time that its hash does.
+    is_condas = found.conda_only or any(each.conda for each in found.installed)
+    return folders(options.prefix) if is_condas else ()
+
+
+def _tree(image: Image, options: VerifyOptions, held: Held, listen: Listen) -> ImageTree:
+    """All files; those that are needed whole are kept."""
+    from envsnap.images import tree
+    from envsnap.proof import wanted_files
+
+    if options.against is None:
+        _has_one(image)
+    wants = wanted_files(options.prefix, held)
+    return tree(image, lambda path: path.startswith(f"{_WHEELS}/") or wants(path), listen=listen)
+
+
 def _wanted(
     options: VerifyOptions, inside: Manifest | None, fault: Tampered | None, reference: str
 ) -> Manifest:
@@ -101,11 +138,14 @@ def _wanted(
     if options.against is not None:
         return options.against.manifest
     if inside is None:
-        why = fault.says if fault else f"There is no {_INSIDE}"
-        raise ManifestError(
-            f"{reference}: {why}", hint="Name the manifest it should have: --against FILE"
-        )
+        raise _no_manifest(reference, fault.says if fault else f"There is no {_INSIDE}")
     return inside
+
+
+def _no_manifest(reference: str, why: str) -> ManifestError:
+    return ManifestError(
+        f"{reference}: {why}", hint="Name the manifest it should have: --against FILE"
+    )
 
 
 def _inside(raw: bytes | None) -> tuple[Manifest | None, Tampered | None]:
@@ -199,6 +239,13 @@ def after_build(image: str, manifest: bytes) -> None:
     from envsnap.manifest import FILE_NAME
 
     add_object(image, FILE_NAME, manifest)
+
+
+def with_system(found: Verified, tree: ImageTree, known: Versions | None) -> Verified:
+    """What was found, with the image's system packages beside those that its build got."""
+    from envsnap.proof._packages import rows
+
+    return replace(found, system=rows(tree, known))
 
 
 def base_of(config: Config) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 
-from envsnap._verify import ALLOWED, Published, VerifyOptions, base_of, verify
+from envsnap._verify import ALLOWED, Published, VerifyOptions, base_of, verify, with_system
 from envsnap.cli._lines import painted
 from envsnap.cli._manifest import load_any
 from envsnap.cli._terminal import Progress, Style, add_common, clean, columns, payload, say
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import argparse
 
     from envsnap.images import Image
+    from envsnap.manifest import Manifest
+    from envsnap.plan._system_versions import Versions
     from envsnap.proof import Verified
 
 EPILOG = """examples:
@@ -127,6 +130,8 @@ def _no_image(text: str) -> UsageError:
 def _verified(args: argparse.Namespace, image: Image, options: VerifyOptions) -> Verified:
     with Progress(f"Reading {args.image} ...", quiet=args.quiet) as line:
         found, tree = verify(image, options, line.update)
+    if args.against:
+        found = with_system(found, tree, _kept_versions(found.wanted, args.against))
     if args.extract:
         from envsnap._extract import extract
 
@@ -136,6 +141,17 @@ def _verified(args: argparse.Namespace, image: Image, options: VerifyOptions) ->
         for each in taken.left:
             say(f"not taken: {clean(each)}")
     return found
+
+
+def _kept_versions(wanted: Manifest, against: str) -> Versions | None:
+    """The system packages that a build of this manifest got, by the build.json beside it."""
+    from envsnap._build import OUTPUT, earlier_versions
+    from envsnap.manifest import environment_id
+
+    named, folder = str(environment_id(wanted)), os.path.dirname(against)
+    places = (folder or os.curdir, os.path.join(folder, OUTPUT))
+    found = (earlier_versions(each, named) for each in places)
+    return next((each for each in found if each is not None), None)
 
 
 def _tell_hosts(hosts: tuple[str, ...], *, quiet: bool) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envsnap.images._fetch import fetch_image, write_archive
+    from envsnap.images._fetch import copy_image, fetch_image, write_archive
     from envsnap.images._manifest import MANIFEST, OBJECT, manifest_of
     from envsnap.images._model import (
         Config,
@@ -41,6 +41,7 @@ _WHERE = {
     "OBJECT": "_manifest",
     "Want": "_model",
     "add_object": "_sif",
+    "copy_image": "_fetch",
     "fetch_image": "_fetch",
     "hosts_of": "_open",
     "is_image": "_open",
@@ -71,6 +72,7 @@ __all__ = [  # noqa: RUF022 - as they are read: the doors, then what comes out o
     "tree",
     "Want",
     "fetch_image",
+    "copy_image",
     "write_archive",
     "add_object",
     "Image",

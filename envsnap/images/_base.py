@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from envsnap._units import size_words
 from envsnap.images._scan import scan
 from envsnap.images._small import from_layers
 from envsnap.images._streams import read_ahead
@@ -43,7 +44,7 @@ class LayeredImage(Protocol):
     def scans(self, want: Want, listen: Listen) -> Iterator[tuple[int, Scan]]:
         """What each layer holds, the base's first."""
         for index, layer in enumerate(self.layers):
-            listen(f"Reading layer {index + 1} of {len(self.layers)}, {megabytes(layer.size)}")
+            listen(f"Reading layer {index + 1} of {len(self.layers)}, {layer_words(layer.size)}")
             with self.open_layer(index) as stream, read_ahead(stream) as ahead:
                 found = scan(ahead, index, want, f"Layer {index + 1} of {self.reference}")
             yield index, found
@@ -53,10 +54,10 @@ class LayeredImage(Protocol):
         return from_layers(self, path, self.budget)
 
 
-def megabytes(size: int) -> str:
-    """A size for people.
+def layer_words(size: int) -> str:
+    """How large a layer is, for people; a size below nothing is none.
 
-    >>> megabytes(1_500_000), megabytes(-1)
+    >>> layer_words(1_500_000), layer_words(-1)
     ('1.5 MB', 'of unknown size')
     """
-    return f"{size / 1e6:.1f} MB" if size >= 0 else "of unknown size"
+    return size_words(size) if size >= 0 else "of unknown size"

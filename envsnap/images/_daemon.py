@@ -36,6 +36,11 @@ _LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 _NAME = re.compile(r"\A[A-Za-z0-9][\w.:/@+-]{0,400}\Z", re.ASCII)
 _HEAD = 512
 _NO_FILE = re.compile(r"could not find|could not be found|no such file", re.IGNORECASE)
+_NO_ENGINE = re.compile(
+    r"(?:cannot|failed to|unable to) connect|connection refused|daemon (?:is )?running",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\b[a-z]+://[^\s;,]+")
 _ID = re.compile(r"\A[0-9a-f]{12,64}\Z")
 
 
@@ -185,6 +190,13 @@ def _numbered(found: Scan, index: int) -> Scan:
 
 def _inspected(program: str, name: str, reference: str) -> Text:
     answer = run([program, "image", "inspect", name], timeout_s=_ASK_S)
+    if answer.status and _NO_ENGINE.search(answer.stderr):
+        found = _ADDRESS.search(answer.stderr)
+        where = f" at {found[0].rstrip('.')}" if found and "@" not in found[0] else ""
+        raise ImageError(
+            f"Cannot look into {reference}: no engine answers {program}{where}",
+            hint=f"Start it, or save the image where it runs: {program} save -o image.tar {name}",
+        )
     if answer.status:
         raise ImageError(
             f"Cannot look into {reference}: {_why(answer.stderr)}",

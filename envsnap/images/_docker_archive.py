@@ -40,6 +40,7 @@ class DockerArchive(LayeredImage):
         found = _chosen(_manifests(store), tag, store.shown)
         raw = _stores.text(store, found.text("Config"))
         self.digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        self.config_text = raw
         self.config = config_of(raw, f"the configuration in {store.shown}")
         self._names = found.strings("Layers")
         if len(self._names) != len(self.config.diff_ids):
@@ -61,6 +62,9 @@ class DockerArchive(LayeredImage):
         shown = f"Layer {index + 1} of {self.reference}"
         stored = self._store.open(self._names[index])
         yield Checked(unpacked(stored.source, shown), self.layers[index].digest, -1, shown)
+
+    stored_layer = open_layer
+    """Its digest is that of what it unpacks to, so that is what is kept of it."""
 
     def close(self) -> None:
         """Close the archive."""

@@ -1,4 +1,4 @@
-"""Brings an image from its registry into a folder, and writes such a folder as one archive."""
+"""Brings an image from its registry, or its archive, into a folder; writes such a folder as one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import IO, Protocol
 
 from envsnap.errors import FileError, UsageError
 from envsnap.images import _stores
+from envsnap.images._docker_archive import open_docker_archive
 from envsnap.images._http import Blob
-from envsnap.images._model import ImageError, Layer
+from envsnap.images._model import Config, ImageError, Layer, Readable
 from envsnap.images._names import split
-from envsnap.images._oci import blob_name
+from envsnap.images._oci import blob_name, open_oci
 from envsnap.images._stores import FolderStore
 from envsnap.images._streams import PIECE
 from envsnap.images._texts import layers_of, listed, parse
@@ -62,7 +63,7 @@ def fetch_image(reference: str, platform: str, folder: str, progress: Progress) 
     if has and has != platform and not has.startswith(f"{platform}/"):
         raise ImageError(f"{reference} is an image for {has}, and {platform} is wanted")
     manifest = _as_oci(image)
-    digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    digest = _digest(manifest)
     with _writing(folder):
         os.makedirs(os.path.join(folder, "blobs", "sha256"), exist_ok=True)
         index = _index(digest, len(manifest), platform, image.digest)
@@ -76,6 +77,85 @@ def fetch_image(reference: str, platform: str, folder: str, progress: Progress) 
         _put(folder, "oci-layout", _LAYOUT)
         _put(folder, "index.json", index)
     return image.digest
+
+
+class _Filed(Protocol):
+    """An image in an archive on this machine."""
+
+    digest: str
+    config: Config
+    config_text: bytes
+    layers: tuple[Layer, ...]
+
+    def stored_layer(self, index: int) -> AbstractContextManager[Readable]: ...
+
+    def close(self) -> None: ...
+
+
+def copy_image(reference: str, platform: str, folder: str, progress: Progress) -> str:
+    """The image of a docker-archive or an oci-archive as an OCI layout in a folder; its digest.
+
+    Every layer is compared with its digest on the way; one that is here already is kept.
+
+    Raises:
+        UsageError: The reference is none of such an archive.
+        FileError: The archive cannot be read, or the folder not be written.
+        ImageError: It holds no such image, or other bytes than it states.
+    """
+    with closing(_filed(reference, platform)) as image:
+        refuse_strange(image.layers)
+        has = image.config.platform
+        if has and has != platform and not has.startswith(f"{platform}/"):
+            raise ImageError(f"{reference} is an image for {has}, and {platform} is wanted")
+        with _writing(folder):
+            os.makedirs(os.path.join(folder, "blobs", "sha256"), exist_ok=True)
+            layers = [_copied(image, index, folder, progress) for index in range(len(image.layers))]
+            text = image.config_text
+            config = {"mediaType": _CONFIG, "digest": _digest(text), "size": len(text)}
+            manifest = _manifest(config, layers)
+            _put(folder, blob_name(_digest(text)), text)
+            _put(folder, blob_name(_digest(manifest)), manifest)
+            _put(folder, "oci-layout", _LAYOUT)
+            index = _index(_digest(manifest), len(manifest), platform, image.digest)
+            _put(folder, "index.json", index)
+    return _digest(manifest)
+
+
+def _filed(reference: str, platform: str) -> _Filed:
+    parts = split(reference)
+    if parts is not None and parts.scheme == "docker-archive":
+        return open_docker_archive(parts.place, parts.tag)
+    if parts is not None and parts.scheme == "oci-archive":
+        return open_oci(parts.scheme, parts.place, parts.tag, platform)
+    raise UsageError(f"{reference} is no archive of an image",
+                     hint="Name it as docker-archive:FILE.tar or oci-archive:FILE.tar")  # fmt: skip
+
+
+def _copied(image: _Filed, index: int, folder: str, progress: Progress) -> Layer:
+    """One layer's blob in the folder, with its true size."""
+    layer = image.layers[index]
+    path = os.path.join(folder, blob_name(layer.digest))
+    if not _has_digest(path, layer.digest):
+        count = 0
+        with image.stored_layer(index) as source, open(f"{path}.part", "wb") as file:
+            while piece := source.read(PIECE):
+                file.write(piece)
+                count += len(piece)
+                progress(layer.digest, count, max(count, layer.size))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(f"{path}.part", path)
+    return layer._replace(size=os.path.getsize(path))
+
+
+def _has_digest(path: str, digest: str) -> bool:
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        return f"sha256:{_hashed(file)}" == digest
+    return False
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def refuse_strange(layers: tuple[Layer, ...]) -> None:
@@ -104,12 +184,16 @@ def _as_oci(image: Opened) -> bytes:
     text = parse(image.manifest, "the manifest")
     if text.text("mediaType") in {_MANIFEST, ""}:
         return image.manifest
-    layers = [
-        {"mediaType": _FORMS.get(each.media_type, each.media_type), "digest": each.digest,
-         "size": each.size} for each in image.layers
-    ]  # fmt: skip
     config = {"mediaType": _CONFIG, "digest": image.config_blob.digest,
               "size": image.config_blob.size}  # fmt: skip
+    return _manifest(config, image.layers)
+
+
+def _manifest(config: Mapping[str, object], found: Iterable[Layer]) -> bytes:
+    layers = [
+        {"mediaType": _FORMS.get(each.media_type, each.media_type), "digest": each.digest,
+         "size": each.size} for each in found
+    ]  # fmt: skip
     return _json({"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": layers})
 
 

@@ -15,8 +15,30 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-Want = Callable[[str], bool]
-"""Whether the content of the file at this absolute path is to be kept, not its digest alone."""
+
+class Hash(Protocol):
+    """A digest on its way, as hashlib's."""
+
+    def update(self, piece: bytes, /) -> None: ...
+
+    def copy(self) -> Hash: ...
+
+    def hexdigest(self) -> str: ...
+
+
+class Watch(Protocol):
+    """Gets a file's bytes while they pass, none of which are kept for it."""
+
+    def piece(self, piece: bytes, before: Hash) -> None:
+        """The next bytes, and the file's SHA-256 so far, without them: to be copied only."""
+
+    def end(self, sha256: str) -> None:
+        """There are no more; what they hash to."""
+
+
+Want = Callable[[str], "bool | Watch"]
+"""Whether the content of the file at this absolute path is to be kept, not its digest alone; or
+who watches it pass."""
 Listen = Callable[[str], None]
 """Gets a line that says what is being read now."""
 Kind = Literal["file", "folder", "link", "other"]

@@ -57,6 +57,7 @@ class OciImage(LayeredImage):
         self.digest = found.digest
         self.layers = layers_of(text)
         raw = _blob(store, listed(text.below("config")))
+        self.config_text = raw
         self.config = config_of(raw, f"the configuration in {store.shown}")
 
     @contextmanager
@@ -64,6 +65,13 @@ class OciImage(LayeredImage):
         """One layer, checked by the digest of the blob."""
         layer = self.layers[index]
         yield opened(self._store.open(blob_name(layer.digest)).source, layer, self, index)
+
+    @contextmanager
+    def stored_layer(self, index: int) -> Iterator[Readable]:
+        """One layer as it is stored, checked by its digest."""
+        layer, shown = self.layers[index], f"Layer {index + 1} of {self.reference}"
+        source = self._store.open(blob_name(layer.digest)).source
+        yield Checked(source, layer.digest, layer.size, shown)
 
     def close(self) -> None:
         """Close what is open."""

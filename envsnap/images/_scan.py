@@ -118,10 +118,13 @@ class _Reading:
             self.borrowed[path] = self.borrowed.get(target, target)
 
     def _file(self, path: str, member: Member) -> Found:
-        digest = hashlib.sha256()
-        is_kept = member.size <= LARGEST_CONTENT and self._want(path)
+        digest, asked = hashlib.sha256(), self._want(path)
+        is_kept = member.size <= LARGEST_CONTENT and asked is True
+        watch = None if isinstance(asked, bool) else asked
         pieces, count = [], 0
         for piece in self.feed.pieces(member.size):
+            if watch is not None:
+                watch.piece(bytes(piece), digest)
             digest.update(piece)
             count += len(piece)
             if is_kept:
@@ -131,6 +134,8 @@ class _Reading:
             raise ImageError(f"{self.feed.shown} is cut short: it ends inside {path[:200]!a}")
         if self._kept > _MOST_CONTENT:
             raise ImageError(f"{self.feed.shown} has more to read than an honest layer does")
+        if watch is not None:
+            watch.end(digest.hexdigest())
         entry = self._entry(member)._replace(size=count, sha256=digest.hexdigest())
         return Found(entry, b"".join(pieces) if is_kept else None, path)
 

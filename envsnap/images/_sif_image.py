@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from envsnap._typing import NamedTuple
-from envsnap.images._base import LayeredImage, megabytes
+from envsnap.images._base import LayeredImage, layer_words
 from envsnap.images._manifest import MANIFEST, OBJECT
 from envsnap.images._model import (
     LARGEST_CONTENT,
@@ -23,6 +23,7 @@ from envsnap.images._model import (
     Readable,
     Scan,
     Want,
+    Watch,
 )
 from envsnap.images._sif import DEFINITION, JSON, PARTITION, SQUASHFS, Object, Sif
 from envsnap.images._squashfs import Inode, Squashfs
@@ -108,7 +109,7 @@ class SifImage(LayeredImage):
 
     def scans(self, want: Want, listen: Listen) -> Iterator[tuple[int, Scan]]:
         """What its partition holds."""
-        listen(f"Reading {self.reference}, {megabytes(self.layers[0].size)}")
+        listen(f"Reading {self.reference}, {layer_words(self.layers[0].size)}")
         found = dict(self._scanned(want, is_hashed=_always))
         yield 0, Scan(found=found, removed=(), emptied=(), borrowed={}, doubtful=())
 
@@ -120,13 +121,15 @@ class SifImage(LayeredImage):
             paths = [(path, node) for path, node in system.walk() if path != "/"]
             for path, node in paths:
                 if stat.S_ISREG(node.mode) and is_hashed(path):
-                    is_kept = want(path) and node.size <= LARGEST_CONTENT
-                    if node.place not in done or is_kept:
-                        done[node.place] = pool.submit(_read, system, node, is_kept=is_kept)
+                    asked = want(path)
+                    if asked is True and node.size > LARGEST_CONTENT:
+                        asked = False
+                    if node.place not in done or asked is not False:
+                        done[node.place] = pool.submit(_read, system, node, asked=asked)
             kept = 0
             for path, node in paths:
                 read = done[node.place].result() if node.place in done else _Read("", None)
-                content = read.content if want(path) else None
+                content = read.content if want(path) is True else None
                 kept += len(content or b"")
                 if kept > _MOST_CONTENT:
                     raise ImageError(f"{self.reference} has more to read than an honest image")
@@ -152,13 +155,18 @@ class _Read(NamedTuple):
     content: bytes | None
 
 
-def _read(system: Squashfs, node: Inode, *, is_kept: bool) -> _Read:
+def _read(system: Squashfs, node: Inode, *, asked: bool | Watch) -> _Read:
     digest, pieces = hashlib.sha256(), []
+    watch = None if isinstance(asked, bool) else asked
     for piece in system.content(node):
+        if watch is not None:
+            watch.piece(piece, digest)
         digest.update(piece)
-        if is_kept:
+        if asked is True:
             pieces.append(piece)
-    return _Read(digest.hexdigest(), b"".join(pieces) if is_kept else None)
+    if watch is not None:
+        watch.end(digest.hexdigest())
+    return _Read(digest.hexdigest(), b"".join(pieces) if asked is True else None)
 
 
 def _entry(node: Inode, sha256: str) -> Entry:

@@ -23,7 +23,7 @@ def tree(image: Image, want: Want, *, listen: Listen | None = None) -> ImageTree
     missed = {
         (each.entry.layer, each.source)
         for path, each in merged.files()
-        if each.content is None and each.source != path and want(path)
+        if each.content is None and each.source != path and want(path) is True
     }
     found = dict(merged.files()) if missed else {}
     late: dict[tuple[int, str], bytes] = {}
@@ -39,7 +39,7 @@ def tree(image: Image, want: Want, *, listen: Listen | None = None) -> ImageTree
     extra = {
         path: late[each.entry.layer, each.source]
         for path, each in found.items()
-        if each.content is None and want(path) and (each.entry.layer, each.source) in late
+        if (each.entry.layer, each.source) in late and each.content is None and want(path) is True
     }
     return dataclasses.replace(whole, contents={**whole.contents, **extra})
 

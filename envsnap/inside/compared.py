@@ -108,12 +108,14 @@ class Scope:
 class Judged:
     """What differs, which packages have the manifest's digest, and which have none to compare."""
 
-    __slots__ = ("by_version", "faults", "proved")
+    __slots__ = ("by_version", "faults", "of_conda", "proved")
 
     def __init__(self) -> None:
         self.faults = []  # type: list[Fault]
         self.by_version = {}  # type: dict[str, str]
         self.proved = set()  # type: set[str]
+        self.of_conda = set()  # type: set[str]
+        """conda's packages that are proved, by conda's names."""
 
 
 def distribution(metadata: bytes, folder: str) -> "Installed | None":
@@ -173,6 +175,8 @@ def judge(manifest: "Json", found: "Sequence[Installed]", scope: "Scope") -> Jud
 def _judge_one(answer: Judged, wanted: "Json", here: Installed, proof: "str | None") -> None:
     name, version = wanted["name"], here.version
     if isinstance(wanted.get("conda"), dict) and proof is None:
+        if here.stated is not None and here.stated == wanted.get("content"):
+            answer.proved.add(name)
         return  # a conda package, which is judged as such
     if version != wanted["version"]:
         answer.faults.append(

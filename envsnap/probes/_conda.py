@@ -49,6 +49,8 @@ def parse_record(raw: bytes, file_name: str) -> tuple[CondaRecord | None, tuple[
         return None, ()
     if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
         return None, ()
+    from envsnap.inside import conda_files  # start-up: few environments are conda's
+
     record = CondaRecord(
         name=tree["name"],
         version=_text(tree, "version") or file_name,
@@ -58,6 +60,7 @@ def parse_record(raw: bytes, file_name: str) -> tuple[CondaRecord | None, tuple[
         url=_url(tree, "url"),
         md5=_text(tree, "md5"),
         sha256=_text(tree, "sha256"),
+        content=conda_files.digest_of(conda_files.files_of(tree)),
     )
     files = tree.get("files")
     return record, tuple(_folders(files)) if isinstance(files, list) else ()

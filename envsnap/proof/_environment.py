@@ -6,12 +6,16 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
 from envsnap.images import Entry, ImageTree, Want
 from envsnap.inside import compared, conda_files, content
+
+if TYPE_CHECKING:
+    from envsnap.images._model import Watch
+    from envsnap.proof._held import Held
 
 FOLDERS = (
     "/opt/env", "/srv/conda/envs/notebook", "/opt/venv", "/venv", "/opt/conda", "/usr/local",
@@ -23,6 +27,7 @@ _WANTED = re.compile(
     r"/site-packages/[^/]+\.(?:dist|egg)-info/(?:METADATA|PKG-INFO|RECORD|entry_points\.txt)\Z"
     r"|/pyvenv\.cfg\Z|/conda-meta/[^/]+\.json\Z|/include/python[^/]+/patchlevel\.h\Z"
     r"|/lib/python[^/]+/_sysconfigdata[^/]*\.py\Z|\A/etc/ld\.so\.preload\Z"
+    r"|\A/var/lib/dpkg/(?:status|info/[^/]+\.list)\Z"
     r"|\A/\.singularity\.d/(?:env/[^/]+\.sh|runscript|test)\Z"
 )
 
@@ -109,15 +114,22 @@ class Environment:
         return path.startswith(f"{self.prefix}/")
 
 
-def wanted_files(prefix: str | None) -> Want:
-    """Which files' bytes `prove` needs, not their digests alone."""
-    programs = tuple(f"{each}/bin" for each in ((prefix,) if prefix else FOLDERS[:1]))
+def wanted_files(prefix: str | None, held: Held) -> Want:
+    """Which files' bytes `prove` needs, not their digests alone; others are watched for it."""
+    programs = tuple(f"{each}/bin" for each in ((prefix,) if prefix else FOLDERS[:-1]))
 
-    def wants(path: str) -> bool:
+    def wants(path: str) -> bool | Watch:
         folder = posixpath.dirname(path)
-        return folder in programs or folder == HOME or _WANTED.search(path) is not None
+        if folder in programs or folder == HOME or _WANTED.search(path) is not None:
+            return True
+        return held.watch(path) or False
 
     return wants
+
+
+def folders(prefix: str | None) -> tuple[str, ...]:
+    """Where an environment may lie."""
+    return (prefix.rstrip("/"),) if prefix else FOLDERS
 
 
 def _prefix(tree: ImageTree, asked: str | None) -> str:

@@ -1,13 +1,17 @@
-"""Every file of an image's environment, held against the RECORD that names it."""
+"""Every file of an image's environment, held against the RECORD or archive that names it."""
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 
+from envsnap.images import Entry
 from envsnap.inside import around, compared, content
-from envsnap.proof._environment import Environment
+from envsnap.proof import _conda
+from envsnap.proof._environment import Distribution, Environment
+from envsnap.proof._held import Held
 from envsnap.proof._model import Tampered
 
 _OWN = re.compile(r"[^/]+-info/")
@@ -16,24 +20,43 @@ _OWN = re.compile(r"[^/]+-info/")
 class Files:
     """What was compared, and what differs."""
 
-    def __init__(self, environment: Environment, names: Container[str] | None = None) -> None:
-        """Compare the files of all packages, or of those of these canonical names."""
+    def __init__(
+        self,
+        environment: Environment,
+        held: Held,
+        sure: Container[bytes],
+        names: Container[str] | None = None,
+    ) -> None:
+        """Compare the files of all packages, or of those of these canonical names.
+
+        Those of conda's records that are `sure` are held against their archives.
+        """
         self.environment = environment
         self._names = names
         self.tampered: list[Tampered] = []
         self.files = self.size = self.outside = 0
         self.bytecode: list[str] = []
+        self.unknown: list[str] = []
+        """Files of conda's of which cannot be told what they were in their archives."""
+        self.beyond: list[str] = []
+        """Files of no package, in folders where nothing is looked for to be run."""
         self.named: set[str] = set()
         """The files that packages state."""
+        links: list[_conda.Link] = []
         for each in environment.conda:
-            self.named |= {f"{environment.prefix}/{link}" for link in each.links}
-            self._rows(each.name, environment.prefix, each.record)
-        owned = frozenset(self.named)
+            if each.place in sure and self._asks(each.name):
+                links += _conda.held_against(self, each, held)
+            else:
+                self.named |= {f"{environment.prefix}/{link}" for link in each.links}
+                self._rows(each.name, environment.prefix, each.record)
+        self.of_conda = frozenset(self.named)
+        """Those of them that conda's packages do."""
         for found in environment.distributions:
-            if found.record is not None and f"{found.place}/RECORD" not in owned:
+            if found.record is not None and f"{found.place}/RECORD" not in self.of_conda:
                 self._rows(found.installed.name, found.site, found.record)
             elif found.record is not None:
                 self.named.add(f"{found.place}/RECORD")
+        _conda.links(self, links)
         self._scripts()
 
     def _asks(self, package: str) -> bool:
@@ -50,26 +73,41 @@ class Files:
             if digest or not text.endswith(".pyc"):
                 self.named.add(place)
             if digest:
-                self._compare(package, place, digest.decode())
+                is_outside = "/site-packages/" not in place or place.endswith(".pyc")
+                self.outside += self.compare(package, place, digest.decode()) and is_outside
 
-    def _compare(self, package: str, place: str, wanted: str) -> None:
+    def compare(
+        self,
+        package: str,
+        place: str,
+        wanted: str,
+        found: Callable[[str, Entry], str | None] | None = None,
+    ) -> bool:
+        """Whether a file is there to be compared; `found` tells what it was in an archive."""
         environment = self.environment
-        entry = environment.inside.get(place)
+        entry, real = environment.inside.get(place), place
         if entry is None or entry.kind == "link":
-            real = environment.tree.real(place)
-            if real is None:
+            leads = environment.tree.real(place)
+            if leads is None:
                 self.tell("missing", place, package, wanted=wanted)
-                return
-            if not environment.is_inside(real):
+                return False
+            if not environment.is_inside(leads):
                 self.tell("unchecked", place, package, wanted=wanted)
-                return
-            self.named.add(real)
-            entry = environment.tree.entries[real]
+                return False
+            self.named.add(leads)
+            entry, real = environment.tree.entries[leads], leads
         self.files += 1
         self.size += entry.size
-        self.outside += "/site-packages/" not in place or place.endswith(".pyc")
-        if entry.kind != "file" or entry.sha256 != wanted:
-            self.tell("edited", place, package, wanted=wanted, found=entry.sha256)
+        digest = entry.sha256 if found is None or entry.kind != "file" else found(real, entry)
+        if digest is None:
+            self.unknown.append(place)
+        elif entry.kind != "file" or digest != wanted:
+            self.tell("edited", place, package, wanted=wanted, found=digest or entry.sha256)
+            if found is not None:
+                only = self.tampered.pop()
+                says = only.says.replace("that its RECORD states", "of its archive")
+                self.tampered.append(only._replace(says=says))
+        return True
 
     def tell(self, kind: str, place: str, package: str = "", **sides: str) -> None:
         """Keep one difference; the layer that brought the file is named."""
@@ -94,6 +132,9 @@ class Files:
                 self._stray(path, path[len(site) + 1 :])
             elif path.startswith(programs) and not _is_pythons_own(path[len(programs) :]):
                 self.tell("unowned", path)
+        runs, self.beyond = _conda.beyond(self)
+        for path in runs:
+            self.tell("unowned", path)
 
     def _stray(self, path: str, inner: str) -> None:
         entry = self.environment.inside[path]
@@ -122,16 +163,33 @@ class Files:
                 if fault is not None:
                     self.tell("script", f"{folder}/{name}", found=fault.found)
 
+    def is_pips(self, found: Distribution) -> bool:
+        """Whether a distribution is none that a conda package brought."""
+        return not {f"{found.place}/METADATA", f"{found.place}/PKG-INFO"} & self.of_conda
+
+    def record_of(self, package: str) -> tuple[str, int | None, tuple[int, ...]]:
+        """A package's file in conda-meta, the layer that brought it, and the earlier ones."""
+        tree = self.environment.tree
+        for each in self.environment.conda:
+            if each.name == package:
+                place = os.fsdecode(each.place)
+                layer = tree.entries[place].layer if len(tree.layers) > 1 else None
+                return place, layer, tree.replaced.get(place, ())
+        return "", None, ()
+
     def replaced_of(self, package: str) -> tuple[str, ...]:
         """The files of a package that a later layer put in the place of others."""
-        return tuple(self._replaced_of(package))
+        return tuple(dict.fromkeys(self._replaced_of(package)))
 
     def _replaced_of(self, package: str) -> Iterator[str]:
+        replaced, start = self.environment.tree.replaced, f"{self.environment.prefix}/"
         for each in self.environment.distributions:
             if each.installed.name == package:
-                yield from (
-                    place for place in each.named() if self.environment.tree.replaced.get(place)
-                )
+                yield from (place for place in each.named() if replaced.get(place))
+        for of_conda in self.environment.conda:
+            if of_conda.name == package:
+                places = (f"{start}{row.place}" for row in of_conda.files)
+                yield from (place for place in places if replaced.get(place))
 
 
 def _is_pythons_own(name: str) -> bool:

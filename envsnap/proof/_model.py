@@ -36,8 +36,8 @@ class NotProved(NamedTuple):
     """Something that the files cannot prove."""
 
     code: str
-    """bytecode, content, outside, packages, project, python, setting, start or verifier; most are
-    what `--allow-unknown` takes."""
+    """bytecode, content, outside, packages, project, python, setting, start, system or verifier;
+    most are what `--allow-unknown` takes."""
     says: str
     names: tuple[str, ...] = ()
     """The packages or files that it is about."""
@@ -69,6 +69,14 @@ class Proof:
     """The digest of each layer, as `Tampered.layer` counts them."""
 
 
+class SystemRows(NamedTuple):
+    """The versions of system packages, held against those that a build's record has."""
+
+    same: int
+    other: tuple[str, ...]
+    """What differs, each as 'libgl1 1.7.0-1 -> 1.7.0-2'."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verified:
     """What was found out about one image."""
@@ -92,6 +100,8 @@ class Verified:
     embedded: tuple[str, ...] = ()
     """The files that travel inside so that the image can be made again."""
     allowed: frozenset[str] = field(default=frozenset())
+    system: SystemRows | None = None
+    """Its system packages beside those that its author's build got; None where none are known."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -144,6 +144,8 @@ def _is_ours(path: str, environment: Environment, named: Collection[str]) -> boo
         return True
     if not environment.is_inside(path):
         return False
+    if environment.conda:
+        return True  # of a conda environment every file is judged
     if path == f"{environment.prefix}/lib64" and environment.inside[path].link == "lib":
         return True
     places = (*environment.sites, f"{environment.prefix}/bin", f"{environment.prefix}/conda-meta")

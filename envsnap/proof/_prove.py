@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from envsnap import __version__
+from envsnap._typing import NamedTuple
 from envsnap.images import Config, ImageTree
 from envsnap.inside import compared, conda_files
 from envsnap.manifest import Manifest, document
@@ -13,18 +14,24 @@ from envsnap.proof import _outside as outside
 from envsnap.proof import _settings as settings
 from envsnap.proof._environment import HOME, Environment
 from envsnap.proof._files import Files
+from envsnap.proof._held import Held
 from envsnap.proof._model import NotProved, Proof, Tampered
 from envsnap.proof._outside import Base
 from envsnap.sections import Packages, Python, Unknown
 
 
+class Read(NamedTuple):
+    """An image's files as they were read."""
+
+    tree: ImageTree
+    held: Held
+    """What watched them pass."""
+    prefix: str | None = None
+    """The environment's folder; None for the usual ones."""
+
+
 def prove(
-    tree: ImageTree,
-    known: tuple[Config, Base | None],
-    wanted: Manifest,
-    scope: compared.Scope,
-    *,
-    prefix: str | None = None,
+    read: Read, known: tuple[Config, Base | None], wanted: Manifest, scope: compared.Scope
 ) -> Proof:
     """Compare the environment in an image with a manifest, from its files alone.
 
@@ -33,14 +40,15 @@ def prove(
     Raises:
         UsageError: The image has no environment there.
     """
-    environment = Environment(tree, prefix)
+    environment = Environment(read.tree, read.prefix)
     if not isinstance(_installed(wanted), Unknown):
         environment.give_up_replaced(document(wanted))
-    files = Files(environment, _names(wanted) if scope.others_ok else None)
+    judged = _judged(environment, wanted, scope)
+    sure = _sure(environment, wanted)
+    files = Files(environment, read.held, sure, _names(wanted) if scope.others_ok else None)
     if not scope.others_ok:
         files.strays()
     python = _around.python_facts(environment)
-    judged = _judged(environment, wanted, scope)
     judged.faults[:0] = compared.python_faults(document(wanted), python)
     around = _surroundings(files, known, wanted, others_ok=scope.others_ok)
     told = (_told(each, files) for each in judged.faults)
@@ -48,12 +56,12 @@ def prove(
     version = python.get("version")
     return Proof(
         prefix=environment.prefix, python=version if isinstance(version, str) else "",
-        packages=len(environment.distributions) + len(environment.conda),
-        proved=len(judged.proved - {each.package for each in tampered}),
+        packages=len(environment.conda) + sum(map(files.is_pips, environment.distributions)),
+        proved=_proved(files, judged, {each.package for each in tampered}),
         by_version=dict(sorted(judged.by_version.items())),
         files=files.files, size=files.size, outside=files.outside, tampered=tampered,
         not_proved=(*_not_proved(wanted, judged, files, (known[0], python)), *around[1]),
-        layers=tree.layers,
+        layers=read.tree.layers,
     )  # fmt: skip
 
 
@@ -65,15 +73,41 @@ def _surroundings(
     tampered, left = settings.settings(files.environment, config, wanted, base)
     if not others_ok:
         more, unproved = outside.outside(files.environment, files.named, base)
+        left += _of_packages(files, unproved, wanted, config)
         done = {each.path for each in _around.interpreter(files.environment)}
         tampered += [each for each in more if each.path not in done]
-        left += unproved
     tampered += [
         *outside.searched(files.environment.tree),
         *_around.interpreter(files.environment),
         *_around.verifier(files.environment, config),
     ]
     return tampered, left
+
+
+def _of_packages(
+    files: Files, found: list[NotProved], wanted: Manifest, config: Config
+) -> list[NotProved]:
+    """What is outside of the environment, that of system packages apart from the rest."""
+    if not found:
+        return []
+    from envsnap.proof._packages import sorted_out  # which brings all of plan
+
+    return sorted_out(files.environment.tree, found, wanted, config)
+
+
+def _sure(environment: Environment, wanted: Manifest) -> Collection[bytes]:
+    """Conda's records in the image that are the manifest's."""
+    if isinstance(_installed(wanted), Unknown):
+        return ()
+    return conda_files.sure(document(wanted), environment.conda)
+
+
+def _proved(files: Files, judged: compared.Judged, tampered: set[str]) -> int:
+    """How many packages have the manifest's files; conda's own and what they bring are one."""
+    proved = {compared.canonical(each) for each in judged.proved - tampered}
+    pips = filter(files.is_pips, files.environment.distributions)
+    names = {compared.canonical(each.installed.name) for each in pips}
+    return len(judged.of_conda - tampered) + len(proved & names)
 
 
 def _judged(environment: Environment, wanted: Manifest, scope: compared.Scope) -> compared.Judged:
@@ -102,11 +136,35 @@ def _installed(wanted: Manifest) -> object:
 
 def _told(fault: compared.Fault, files: Files) -> Tampered:
     """A fault about a package or Python, with the files of it that were put over others."""
-    others = files.replaced_of(fault.package) if fault.kind == "content" else ()
-    path = "" if fault.kind == "content" else fault.path
+    if fault.kind != "content":
+        return Tampered(
+            fault.kind, str(fault), fault.package, fault.path, fault.wanted, fault.found
+        )
+    path, layer, over = files.record_of(fault.package)
     return Tampered(
-        fault.kind, str(fault), fault.package, path, fault.wanted, fault.found, others=others
-    )
+        fault.kind, str(fault), fault.package, path, fault.wanted, fault.found, layer, over,
+        files.replaced_of(fault.package),
+    )  # fmt: skip
+
+
+def _unproved(judged: compared.Judged, files: Files) -> Iterator[NotProved]:
+    """What no digest of the manifest is over."""
+    of_conda = {each for each, why in judged.by_version.items() if why in conda_files.UNPROVED}
+    if plain := sorted(judged.by_version.keys() - of_conda):
+        says = "known by their version alone: no digest of what was installed to compare with"
+        yield NotProved("content", says, tuple(plain))
+    if of_conda:
+        says = (
+            "of conda, whose files conda-meta in the image alone states: "
+            "this envsnap's capture keeps a digest of them"
+        )
+        yield NotProved("content", says, tuple(sorted(of_conda)))
+    if files.unknown:
+        says = "files of conda's packages of which nobody can tell what they were in their archives"
+        yield NotProved("content", says, tuple(files.unknown))
+    if files.beyond:
+        says = "in the environment's folder, and no package's"
+        yield NotProved("outside", says, tuple(files.beyond))
 
 
 def _not_proved(
@@ -122,9 +180,7 @@ def _not_proved(
         yield NotProved("python", "the manifest does not know its Python")
     elif "version" not in python:
         yield NotProved("python", "no file of the image tells the version of its Python")
-    if judged.by_version:
-        says = "known by their version alone: no digest of what was installed to compare with"
-        yield NotProved("content", says, tuple(sorted(judged.by_version)))
+    yield from _unproved(judged, files)
     if files.bytecode:
         says = "bytecode, which Python may load in the place of its sources"
         yield NotProved("bytecode", says, tuple(files.bytecode))

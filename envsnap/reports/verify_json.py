@@ -42,6 +42,11 @@ def json_text(verified: Verified) -> str:
             for what, said in compared.host_facts(document(verified.wanted))
         ],
         "embedded": list(verified.embedded),
+        "system": verified.system
+        and {
+            "same": verified.system.same,
+            "differs": list(verified.system.other),
+        },
     }
     text = json.dumps(plain(tree), indent=2, sort_keys=True, ensure_ascii=False)
     return harmless(text) + "\n"

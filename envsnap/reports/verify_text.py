@@ -6,10 +6,10 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from envsnap._units import size_words
 from envsnap.errors import ExitCode
 from envsnap.inside import compared
 from envsnap.manifest import document, environment_id
-from envsnap.plan._estimate import size_words
 from envsnap.proof import NotProved, Tampered, Verified
 from envsnap.reports._lines import Line, Part, labelled, line, path_word
 from envsnap.reports._shown import bounded, clean, shown
@@ -157,6 +157,7 @@ def _rest(verified: Verified, width: int) -> Iterator[Line]:
         )
         yield from labelled("", words, width=width, indent=_INDENT)
     yield from _base(verified, width)
+    yield from _system(verified, width)
     host = [f"{what} {said}" for what, said in compared.host_facts(document(verified.wanted))]
     if host:
         words = f"{', '.join(host)} were the author's; envsnap check compares yours"
@@ -180,6 +181,20 @@ def _base(verified: Verified, width: int) -> Iterator[Line]:
         return
     words = "not compared, with the Python in it: --base asks its registry"
     yield from labelled("Base", words, width=width, indent=_INDENT)
+
+
+def _system(verified: Verified, width: int) -> Iterator[Line]:
+    """Its system packages beside those that its author's build got; a row for each that differs."""
+    found = verified.system
+    if found is None:
+        return
+    words = f"{_count(found.same, 'package')} of the versions in the build.json beside the manifest"
+    other = f"; {len(found.other):,} of others" if found.other else ""
+    yield from labelled("System", words + other, width=width, indent=_INDENT)
+    for each in found.other[:_NAMED]:
+        yield line(" " * _INDENT, bounded(each, 200))
+    if len(found.other) > _NAMED:
+        yield line(" " * _INDENT, f"and {len(found.other) - _NAMED:,} more: --json lists them all")
 
 
 def _filled(text: str, width: int) -> list[str]:

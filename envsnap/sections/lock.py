@@ -66,6 +66,11 @@ class CondaArtifact:
         "channel; made (again, from the installed files, so that its hashes are its own)",
         default="channel",
     )
+    content: str | None = fact(
+        "envsnap-conda-1 digest of its files, hex, of one that was made from the installed files; "
+        "null for all others, whose files are as they were captured",
+        default=None,
+    )
 
 
 @shape

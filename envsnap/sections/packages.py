@@ -60,6 +60,11 @@ class CondaRecord:
     url: Fact[str | None] = fact("Where the archive was fetched, without credentials")
     md5: Fact[str | None] = fact("The archive's MD5, hex")
     sha256: Fact[str | None] = fact("The archive's SHA-256, hex")
+    content: str | None = fact(
+        "envsnap-conda-1 digest of the files as they are in the archive, hex, from conda-meta; "
+        "null where that does not state them all",
+        default=None,
+    )
 
 
 @shape

@@ -140,7 +140,8 @@ def _made(artifact: CondaArtifact, folder: str, here: _Here, why: str) -> _Had |
         source = "made again from the installed files"
     if isinstance(found, str):
         return f"{why}, and it cannot be made again: {found}"
-    return _Had(_told(new, path), (source, *found.notes))
+    made = replace(new, content=found.content)
+    return _Had(_told(made, path), (source, *found.notes))
 
 
 def _told(artifact: CondaArtifact, path: str) -> CondaArtifact:

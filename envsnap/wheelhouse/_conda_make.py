@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
+from envsnap.inside import conda_files
 
 _GENERATED = frozenset({
     "pyc_file", "unix_python_entry_point", "windows_python_entry_point_script",
@@ -49,6 +50,8 @@ class Remade(NamedTuple):
     path: str
     notes: tuple[str, ...]
     """What is not as conda-meta says it was in the archive."""
+    content: str | None = None
+    """The digest of its files; None where they are as they were captured."""
 
 
 class _Member(NamedTuple):
@@ -77,6 +80,7 @@ def make_archive(record: Mapping[str, object], prefix: str, target: str) -> Rema
     """
     members: dict[str, _Member] = {}
     rows: list[dict[str, object]] = []
+    placed: list[conda_files.Placed] = []
     notes: list[str] = []
     commands: list[str] = []
     for row in _rows(record):
@@ -93,6 +97,7 @@ def make_archive(record: Mapping[str, object], prefix: str, target: str) -> Rema
         else:
             members[inner] = found
             rows.append(_path_row(row, inner, found, notes))
+            placed += conda_files.files_of({"paths_data": {"paths": [{**rows[-1], "_path": path}]}})
     if not members and not commands:
         return "its files are gone, or conda-meta does not list them"
     members |= _info(record, rows, commands)
@@ -100,7 +105,7 @@ def make_archive(record: Mapping[str, object], prefix: str, target: str) -> Rema
         _write(members, target)
     except OSError as error:
         raise FileError(f"Cannot write {target}: {error.strerror}") from error
-    return Remade(target, _few(notes))
+    return Remade(target, _few(notes), conda_files.digest_of(placed))
 
 
 def pack_cached(folder: str, target: str) -> Remade | str:

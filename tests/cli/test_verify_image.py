@@ -76,7 +76,7 @@ def test_the_document_for_programs_is_versioned_and_whole(tmp_path: Path) -> Non
     assert (ended.code, told["verify"], told["answer"]) == (1, "1.0", "differs")
     assert sorted(told) == [
         "answer", "base", "differs", "embedded", "environment", "files", "host", "image", "inside",
-        "layers", "manifest", "not_proved", "packages", "verify",
+        "layers", "manifest", "not_proved", "packages", "system", "verify",
     ]  # fmt: skip
     (only,) = told["differs"]
     assert (only["kind"], only["package"], only["layer"], only["over"]) == (

@@ -58,3 +58,35 @@ def test_a_record_that_states_no_hash_leaves_it_condas(rows: object) -> None:
     odd = {f"{PREFIX}/conda-meta/tide-1.0-0.json": json.dumps(tree)}
     found = captured(dist("tide", "1.0", INSTALLER="pip\n", RECORD=RECORD) | odd)
     assert whose(found) == ([("tide", "1.0", "conda")], [])
+
+
+def kept(rows: list[dict[str, object]]) -> str | None:
+    """The digest that a capture keeps of a package with such files."""
+    path = f"{PREFIX}/conda-meta/tide-1.0-0.json"
+    tree = json.loads(meta()[path]) | {"paths_data": {"paths": rows}}
+    found = captured({path: json.dumps(tree)})
+    assert isinstance(found.conda_only, tuple)
+    return found.conda_only[0].content
+
+
+def test_a_digest_is_kept_of_what_its_archive_holds_and_not_of_what_installers_make() -> None:
+    file: dict[str, object] = {"_path": "lib/tide.so.1", "sha256": "ab" * 32}
+    link: dict[str, object] = {"_path": "lib/tide.so", "path_type": "softlink"}
+    lines = b"lib/tide.so\0link\nlib/tide.so.1\0" + b"ab" * 32 + b"\n"
+    digest = hashlib.sha256(lines).hexdigest()
+    assert kept([file, link]) == digest
+    written: dict[str, object] = {
+        "sha256_in_prefix": "cd" * 32, "prefix_placeholder": "/a", "file_mode": "text",
+    }  # fmt: skip
+    program: dict[str, object] = {"_path": "bin/tide", "path_type": "unix_python_entry_point"}
+    bytecode: dict[str, object] = {"_path": "tide.pyc", "path_type": "pyc_file"}
+    assert kept([file | written, link, program, bytecode]) == digest
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"_path": "a"}, {"_path": "a", "sha256": "AB" * 32}, {"_path": "a\nb", "sha256": "ab" * 32},
+     {"sha256": "ab" * 32}],
+)  # fmt: skip
+def test_no_digest_is_kept_where_a_file_has_no_plain_hash_or_name(row: dict[str, object]) -> None:
+    assert kept([{"_path": "b", "sha256": "ab" * 32}, row]) is None

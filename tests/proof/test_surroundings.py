@@ -13,7 +13,7 @@ from envsnap._verify import Published
 from envsnap.errors import ExitCode
 from envsnap.images import Config, ImageTree
 from envsnap.manifest import Manifest
-from envsnap.proof import code
+from envsnap.proof import Held, code
 from envsnap.proof._environment import Environment
 from envsnap.proof._files import Files
 from envsnap.proof._outside import COMMAND, Base, command_text, outside
@@ -219,7 +219,7 @@ def test_a_sif_is_held_against_the_files_of_its_base_image(tmp_path: Path) -> No
     found = read(sif(tmp_path, {"/usr/local/bin/python3.11": b"evil", "/usr/bin/more": b""}))[1]
     environment = Environment(found, None)
     base = Base(made_config(), tree_of(tmp_path, {"/usr/local/bin/python": Link("python3.11")}))
-    tampered, left = outside(environment, Files(environment).named, base)
+    tampered, left = outside(environment, Files(environment, Held(()), ()).named, base)
     assert [each.says for each in tampered] == [
         "/usr/local/bin/python3.11 is not the file of the base image"
     ]
