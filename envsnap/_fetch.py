@@ -8,48 +8,57 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cache
 
-from envsnap._build import BuildOptions, record, resolve_digest, without_network
+from envsnap._build import BuildOptions, resolve_digest, without_network
 from envsnap._fetched import (
     STARTS,
     TOOLS,
-    Brought,
-    By,
     bring_base,
     bring_system,
-    bring_tools,
-    missing_images,
+    builder_of,
     on_archive,
     planned_hosts,
+    refuse_absent,
+    stand_in,
 )
+from envsnap._installers import (
+    By,
+    bring_interpreter,
+    bring_programs,
+    early_plan,
+    installing,
+    is_there,
+)
+from envsnap._placed import Parts, Placed, move, names_in, place_all
 from envsnap._project import Packed, pack_project
+from envsnap._room import judge_room, room_of
 from envsnap.engines._workdir import choose_workdir, places
 from envsnap.errors import FileError, PlanError, ToolError
 from envsnap.formats import named
-from envsnap.formats._context import RECORD, SUMS, claim, read_record, write_context, write_record
-from envsnap.formats._files import DEBS, PROJECT, conda_place
-from envsnap.formats._halves import Contents, build_script, readme
+from envsnap.formats._context import KEPT, RECORD, SUMS, claim, read_record, write_record
+from envsnap.formats._files import DEBS, DEBS_PYTHON, PROJECT, conda_place
 from envsnap.lock import LockOptions, hosts
 from envsnap.lock._trust import host_counts
-from envsnap.manifest import Manifest, write_whole
-from envsnap.plan import BuildPlan, Resolve, plan
-from envsnap.sections import Artifact, replace
-from envsnap.wheelhouse._claim import claimed
-from envsnap.wheelhouse._fill import Filled, fill
-from envsnap.wheelhouse._part import judge_room
-from envsnap.wheelhouse._prepare import FillOptions, place_of
-from envsnap.wheelhouse._store import Stored, is_plain, open_wheelhouse, sha256_of
+from envsnap.manifest import Manifest
+from envsnap.plan import BaseImage, BuildPlan, Resolve, plan
+from envsnap.plan._model import WHEELS
+from envsnap.sections import Artifact, Unknown, replace
+from envsnap.wheelhouse._claim import LOCK_NAME, claimed
+from envsnap.wheelhouse._fill import Filled, carry_out
+from envsnap.wheelhouse._prepare import FillOptions, Prepared, place_of, prepare
+from envsnap.wheelhouse._store import Stored, is_plain, open_wheelhouse
 
-KEPT = ".fetch"
-"""What was fetched and has not found its place yet."""
-_WHEELS = "wheels"
 _SHOWN = 5
+_UNFINISHED = (
+    "not fetched to its end: the same envsnap build --fetch goes on with what is here, or delete it"
+)
+_MARKS = frozenset({RECORD, LOCK_NAME, ".gitignore"})
+"""What lies among what has come and has not come itself."""
 
 Listener = Callable[[str], None]
 """Gets one line of what is going on."""
@@ -68,20 +77,6 @@ class FetchOptions:
     """The captured environment, where it is on this machine; None to look for it."""
 
 
-class Fetched(NamedTuple):
-    """A folder that has everything."""
-
-    plan: BuildPlan
-    folder: str
-    files: tuple[str, ...]
-    size: int
-    """Bytes."""
-    base: str | None
-    """The name that the base image gets where its archive is loaded; None where none travels."""
-    notes: tuple[str, ...]
-    """What whoever builds has to know."""
-
-
 def fetch_hosts(manifest: Manifest, options: FetchOptions) -> tuple[str, ...]:
     """The hosts that a fetch talks to, as far as they can be told before."""
     known = hosts(options.lock.indexes, os.environ, locker=options.lock.locker)
@@ -89,7 +84,7 @@ def fetch_hosts(manifest: Manifest, options: FetchOptions) -> tuple[str, ...]:
     urls = [each.url for each in lock.artifacts] if lock is not None else []
     urls += [each.url for each in lock.conda] if lock is not None else []
     counts = [f"{host} ({count})" for host, count in host_counts(urls)]
-    return tuple(dict.fromkeys([*known, *counts, *planned_hosts(manifest, options.build.plan)]))
+    return tuple(dict.fromkeys([*known, *counts, *planned_hosts(manifest, options.build)]))
 
 
 def fetch(
@@ -97,47 +92,104 @@ def fetch(
     options: FetchOptions,
     listen: Listener,
     resolve: Resolve = resolve_digest,
-) -> Fetched:
+) -> Placed:
     """The folder of a locked manifest, whole: recipe, base image, packages, tools.
+
+    What this machine has is looked at first. A fetch that fails leaves what has come, and nothing
+    that looks as if it were whole.
 
     Raises:
         PlanError: No image can be planned from this manifest, or it has no lock.
         ToolError: The network failed, or a host is neither the user's own nor allowed.
         FileError: The folder is not ours, cannot be written, or has not enough room.
     """
-    folder = options.build.output
+    folder, ask = options.build.output, cache(resolve)
     claim(folder, force=options.build.force)
+    early = _early(manifest, options.build)
     kept = os.path.join(folder, KEPT)
-    _begin(folder)
-    with claimed(kept), _caches(options.build.workdir):
-        _judge_room(manifest, folder)
-        filled = _packages(manifest, folder, options, listen)
+    with claimed(kept), _begun(folder), _caches(options.build.workdir):
+        prepared = _prepared(manifest, early, options)
+        judge_room(folder, room_of(prepared, _images(early, options.build, ask), early.platform))
+        filled = _packages(prepared, options, listen)
         code = pack_project(
             manifest, os.curdir, os.path.join(kept, PROJECT), asked=options.build.with_project
         )
         packed = code if isinstance(code, Packed) else None
-        planned = _planned(filled, options, packed, resolve)
+        planned = _planned(filled, options, packed, ask)
         by = By(options.lock, options.allow_host, kept, listen)
-        tools = bring_tools(planned, filled.manifest, by)
-        base = bring_base(planned, by) if STARTS.keys() & {*options.build.formats} else ()
-        others = (*tools, *base, *bring_system(planned, by))
-        parts = _Parts(filled, others, packed)
+        beside = by._replace(folder=os.path.join(kept, TOOLS))
+        tools = bring_programs(planned, filled.manifest, beside)
+        tools += bring_interpreter(planned, beside)
+        images = bring_base(planned, options.build.formats, by)
+        parts = Parts(filled, images, (*tools, *bring_system(planned, by)), packed)
         listen("Writing the recipe ...")
-        fetched = _finish(without_network(planned), parts, options)
-    shutil.rmtree(kept, ignore_errors=True)
-    return fetched
+        return place_all(without_network(planned), parts, options.build)
 
 
-def _begin(folder: str) -> None:
-    """Mark the folder as ours, and as one that is not whole."""
+def left_of(folder: str) -> tuple[int, int]:
+    """How many files a fetch that did not end has left to go on with, and their bytes."""
+    count = size = 0
+    for place, _, names in os.walk(os.path.join(folder, KEPT)):
+        for name in names:
+            if name not in _MARKS:
+                with suppress(OSError):
+                    size += os.path.getsize(os.path.join(place, name))
+                    count += 1
+    return count, size
+
+
+def _early(manifest: Manifest, options: BuildOptions) -> BuildPlan:
+    """The plan as far as it can be told now, once every format was found to take it.
+
+    Raises:
+        PlanError: A format cannot be built without a network, or not from this base image.
+        FileError: The base image is no file that is here.
+    """
+    planned = early_plan(manifest, options.plan)
+    for name in options.formats:
+        named(name).render(on_archive(without_network(planned), name, stand_in(planned, name)))
+    refuse_absent(planned.base)
+    return planned
+
+
+def _images(early: BuildPlan, options: BuildOptions, resolve: Resolve) -> list[BaseImage]:
+    """The images that will come, with their digests as far as somebody answers."""
+    if not STARTS.keys() & {*options.formats}:
+        return []
+    found = [early.base, builder_of(early, options.formats)]
+    return [
+        dataclasses.replace(each, digest=resolve(each.reference))
+        if isinstance(each.digest, Unknown) and not each.is_file
+        else each
+        for each in found
+        if each is not None
+    ]
+
+
+@contextmanager
+def _begun(folder: str) -> Iterator[None]:
+    """Mark the folder as one that is not whole while the block runs, and after it where it fails.
+
+    Raises:
+        FileError: It cannot be written.
+    """
+    kept = os.path.join(folder, KEPT)
+    earlier = (read_record(folder) or read_record(kept) or {}).get("files", [])
+    files = [each for each in earlier if isinstance(each, str)] if isinstance(earlier, list) else []
     try:
-        os.makedirs(folder, exist_ok=True)
-        with suppress(FileNotFoundError):
-            os.unlink(os.path.join(folder, SUMS))
+        write_record(kept, {"unfinished": _UNFINISHED}, files)
+        for name in (SUMS, RECORD):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
     except OSError as error:
         raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
-    if read_record(folder) is None:
-        write_record(folder, {}, ())
+    try:
+        yield
+    except BaseException:
+        if left_of(folder) == (0, 0) and os.listdir(folder) == [KEPT]:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(kept, ignore_errors=True)
 
 
 @contextmanager
@@ -156,42 +208,39 @@ def _caches(workdir: str | None) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def _judge_room(manifest: Manifest, folder: str) -> None:
-    """Refuse before anything is fetched where the packages alone do not fit.
-
-    Raises:
-        FileError: They do not.
-    """
-    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
-    missing = [each for each in artifacts if not _lies(folder, each)]
-    judge_room(folder, sum(each.size for each in missing if isinstance(each.size, int)))
-
-
-def _lies(folder: str, artifact: Artifact) -> bool:
-    """Whether a file of that name came already, in an earlier run."""
-    if not is_plain(place_of(artifact)):
-        return False
-    kept = os.path.join(folder, KEPT, _WHEELS, place_of(artifact))
-    return os.path.isfile(kept) or os.path.isfile(os.path.join(folder, _WHEELS, artifact.filename))
-
-
 # --- packages -------------------------------------------------------------------------------------
 
 
-def _packages(manifest: Manifest, folder: str, options: FetchOptions, listen: Listener) -> Filled:
+def _prepared(manifest: Manifest, early: BuildPlan, options: FetchOptions) -> Prepared:
+    """What is to be fetched, once all that is here was looked at.
+
+    Raises:
+        PlanError: Only a wheelhouse has a file, and it was not named.
+        FileError: A file of the wheelhouse has other bytes than it should.
+    """
+    folder, wheelhouse = options.build.output, options.build.wheelhouse
+    wheels = os.path.join(folder, KEPT, WHEELS)
+    _put_back(manifest, folder, wheels)
+    if wheelhouse is not None:
+        _take_from(wheelhouse, wheels)
+        for each in installing(early):
+            target = os.path.join(folder, KEPT, TOOLS, each.filename)
+            if not os.path.lexists(target) and is_there(each, wheelhouse):
+                _link(os.path.join(wheelhouse, each.filename), target)
+    asked = FillOptions(
+        lock=options.lock, python=options.python, allow_host=options.allow_host,
+        allow_build=options.allow_build, refuse_lost=not options.build.plan.allow_missing,
+    )  # fmt: skip
+    return prepare(manifest, wheels, asked)
+
+
+def _packages(prepared: Prepared, options: FetchOptions, listen: Listener) -> Filled:
     """Every package as a file.
 
     Raises:
         ToolError: One could not be fetched, and none is to be left out.
     """
-    wheels = os.path.join(folder, KEPT, _WHEELS)
-    _put_back(manifest, folder, wheels)
-    _take_from(options.build.wheelhouse, wheels)
-    asked = FillOptions(
-        lock=options.lock, python=options.python, allow_host=options.allow_host,
-        allow_build=options.allow_build,
-    )  # fmt: skip
-    filled = fill(manifest, wheels, asked, listen)
+    filled = carry_out(prepared, listen)
     lost = {each.name: each for each in filled.failed}
     locked = filled.manifest.lock.artifacts if filled.manifest.lock is not None else ()
     here = {each.sha256 for each in filled.wheelhouse.files}
@@ -209,33 +258,23 @@ def _packages(manifest: Manifest, folder: str, options: FetchOptions, listen: Li
 def _put_back(manifest: Manifest, folder: str, wheels: str) -> None:
     """What an earlier run had put into its place; it is hashed there again."""
     artifacts, conda = (lock.artifacts, lock.conda) if (lock := manifest.lock) else ((), ())
-    places = [(f"{_WHEELS}/{each.filename}", place_of(each)) for each in artifacts]
+    places = [(f"{WHEELS}/{each.filename}", place_of(each)) for each in artifacts]
     for placed, place in [*places, *((conda_place(each), conda_place(each)) for each in conda)]:
         if is_plain(place) and os.path.isfile(os.path.join(folder, placed)):
-            _move(os.path.join(folder, placed), os.path.join(wheels, *place.split("/")))
-    for source, target in ((DEBS, DEBS), (_WHEELS, TOOLS)):
-        for name in _names(os.path.join(folder, source)):
-            _move(os.path.join(folder, source, name), os.path.join(folder, KEPT, target, name))
+            move(os.path.join(folder, placed), os.path.join(wheels, *place.split("/")))
+    for source, target in ((DEBS, DEBS), (DEBS_PYTHON, DEBS_PYTHON), (WHEELS, TOOLS)):
+        for name in names_in(os.path.join(folder, source)):
+            move(os.path.join(folder, source, name), os.path.join(folder, KEPT, target, name))
 
 
-def _names(folder: str) -> list[str]:
-    """The files that a folder of ours has; a link is none of ours."""
-    with suppress(OSError):
-        return sorted(
-            each.name for each in os.scandir(folder) if each.is_file(follow_symlinks=False)
-        )
-    return []
-
-
-def _take_from(wheelhouse: str | None, wheels: str) -> None:
+def _take_from(wheelhouse: str, wheels: str) -> None:
     """The files of the user's own wheelhouse, which need not be fetched."""
-    if wheelhouse is None:
-        return
     known = open_wheelhouse(wheelhouse)
-    for each in known.files:
-        target = os.path.join(wheels, *each.filename.split("/"))
+    paths = {each.filename: known.path(each) for each in known.files}  # all, before one is taken
+    for filename, path in paths.items():
+        target = os.path.join(wheels, *filename.split("/"))
         if not os.path.lexists(target):
-            _link(known.path(each), target)
+            _link(path, target)
 
 
 def _link(source: str, target: str) -> None:
@@ -247,15 +286,6 @@ def _link(source: str, target: str) -> None:
         except OSError:
             shutil.copyfile(source, f"{target}.tmp")
             os.replace(f"{target}.tmp", target)
-    except OSError as error:
-        raise FileError(f"Cannot write {target}: {error.strerror}") from error
-
-
-def _move(source: str, target: str) -> None:
-    """A file into its place, at once."""
-    try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.replace(source, target)
     except OSError as error:
         raise FileError(f"Cannot write {target}: {error.strerror}") from error
 
@@ -308,82 +338,4 @@ def _artifact(source: Artifact, wheel: Stored) -> Artifact:
     )  # fmt: skip
 
 
-# --- the folder -----------------------------------------------------------------------------------
-
-
-class _Parts(NamedTuple):
-    """What has come."""
-
-    filled: Filled
-    others: tuple[Brought, ...]
-    project: Packed | None
-
-
-def _finish(planned: BuildPlan, parts: _Parts, options: FetchOptions) -> Fetched:
-    """Everything in its place, the recipe beside it, and the list of hashes last."""
-    folder = options.build.output
-    known = _placed(planned, parts, folder)
-    size = sum(os.path.getsize(os.path.join(folder, *path.split("/"))) for path in known)
-    base = next((each for each in parts.others if each.base is not None), None)
-    contents = Contents(
-        files=len(known), size=size, formats=options.build.formats,
-        base=os.path.getsize(os.path.join(folder, base.path)) if base is not None else 0,
-        notes=_notes(planned, parts, options.build.formats),
-    )  # fmt: skip
-    texts: dict[str, str] = {}
-    for name in options.build.formats:
-        texts.update(named(name).render(on_archive(planned, name, base)))
-    if "apptainer" in options.build.formats:
-        texts.update(build_script(planned, contents))
-    texts.update(readme(planned, contents))
-    files = tuple(sorted({*texts, *known}))
-    write_context(folder, texts, there=known)
-    formats = options.build.formats
-    write_record(folder, {**record(planned, formats, None), "fetched": True}, files)
-    _sweep(folder, {*files, RECORD})
-    _write_sums(folder, files, known)
-    return Fetched(planned, folder, files, size, base and base.base, contents.notes)
-
-
-def _placed(planned: BuildPlan, parts: _Parts, folder: str) -> Mapping[str, str]:
-    """Every file that travels moved into its place; their hashes, by their paths."""
-    wheels = {each.sha256: each for each in parts.filled.wheelhouse.files}
-    known = {f"{_WHEELS}/{each.filename}": each.sha256 for each in planned.carried}
-    known |= {conda_place(each): str(each.sha256) for each in planned.carried_conda}
-    for path, sha256 in known.items():
-        source = os.path.join(folder, KEPT, _WHEELS, *wheels[sha256].filename.split("/"))
-        _move(source, os.path.join(folder, *path.split("/")))
-    if parts.project is not None:
-        _move(os.path.join(folder, KEPT, PROJECT), os.path.join(folder, PROJECT))
-        known[PROJECT] = parts.project.code.sha256
-    for other in parts.others:
-        _move(other.source, os.path.join(folder, *other.path.split("/")))
-        known[other.path] = other.sha256
-    return known
-
-
-def _notes(planned: BuildPlan, parts: _Parts, formats: tuple[str, ...]) -> tuple[str, ...]:
-    notes = [f"{each.name} {each.version} is not in it: {each.why}" for each in planned.left_out]
-    notes += missing_images(planned, formats)
-    return (*notes, *(parts.project.notes if parts.project is not None else ()))
-
-
-def _sweep(folder: str, files: set[str]) -> None:
-    """Remove what a run that was killed while it wrote one of these files has left of it."""
-    for path in files:
-        place, name = os.path.split(os.path.join(folder, *path.split("/")))
-        for each in _names(place):
-            if re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}\.tmp", each):
-                os.unlink(os.path.join(place, each))
-
-
-def _write_sums(folder: str, files: tuple[str, ...], known: Mapping[str, str]) -> None:
-    """The list that sha256sum reads; what has come was hashed on its way."""
-    lines = []
-    for path in files:
-        digest = known.get(path) or sha256_of(os.path.join(folder, *path.split("/")))
-        lines.append(f"{digest}  {path}\n")
-    write_whole(os.path.join(folder, SUMS), "".join(lines).encode())
-
-
-__all__ = ["FetchOptions", "Fetched", "fetch", "fetch_hosts"]
+__all__ = ["FetchOptions", "fetch", "fetch_hosts", "left_of"]

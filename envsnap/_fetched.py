@@ -1,129 +1,72 @@
-"""What a fetched folder has beside its packages: the base image, the installer, an interpreter."""
+"""What a fetched folder has beside its packages: the base image, the distribution's packages."""
 
 from __future__ import annotations
 
 import dataclasses
 import glob
 import os
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
-from envsnap._build import registry_of
-from envsnap.errors import EnvsnapError, PlanError
+from envsnap._build import BuildOptions, registry_of
+from envsnap._installers import Brought, By, early_plan, interpreter_host
+from envsnap._room import judge_room, path_of
+from envsnap._units import size_words
+from envsnap.errors import EnvsnapError, FileError, PlanError
 from envsnap.facts.machines import debian_of
-from envsnap.formats._files import DEBS
-from envsnap.formats._halves import BASE
-from envsnap.lock import LockOptions
-from envsnap.lock._trust import Trust, host_of, own_of
-from envsnap.manifest import Manifest, canonical_name
-from envsnap.plan import BuildPlan, PlanOptions, plan
-from envsnap.plan._estimate import size_words
-from envsnap.plan._layers import travelling_tools
-from envsnap.plan._model import WHEELS
+from envsnap.formats._files import DEBS, DEBS_PYTHON
+from envsnap.formats._halves import BASE, BUILDER
+from envsnap.manifest import Manifest
+from envsnap.plan import BaseImage, BuildPlan
+from envsnap.plan._model import SystemPackage
 from envsnap.sections import Reason, Unknown
-from envsnap.wheelhouse._fetch import Source
-from envsnap.wheelhouse._part import judge_room
 from envsnap.wheelhouse._store import sha256_of
-from envsnap.wheelhouse._tools import Needed, Tool, bring_files, offered, trust_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envsnap.wheelhouse._mirror import OfImage
 
-Listener = Callable[[str], None]
 LAYOUT = "base"
+BUILDER_LAYOUT = "builder"
 TOOLS = "tools"
-_MIRROR = "UV_PYTHON_INSTALL_MIRROR"
+SIF_BASE = "base.sif"
+_LOCAL = "localimage:"
 _STATUS = "/var/lib/dpkg/status"
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/")
 _KEYS = ("/usr/share/keyrings/", "/etc/apt/trusted.gpg.d/")
 
 
-class Brought(NamedTuple):
-    """One file that travels with the recipe, its bytes proved."""
-
-    path: str
-    """Below the folder, with `/`."""
-    sha256: str
-    source: str
-    """Where it lies now."""
-    base: str | None = None
-    """The base image's name in it; None of every other file."""
-
-
-class By(NamedTuple):
-    """Who asks, and where what has come waits."""
-
-    lock: LockOptions
-    allowed: frozenset[str]
-    """Hosts allowed by name."""
-    folder: str
-    listen: Listener
-
-
-def bring_tools(planned: BuildPlan, manifest: Manifest, by: By) -> tuple[Brought, ...]:
-    """The program that installs the packages, and the interpreter where the base has none.
+def bring_base(planned: BuildPlan, formats: Iterable[str], by: By) -> tuple[Brought, ...]:
+    """The images that the recipes start from, each as one archive; none where no recipe does.
 
     Raises:
-        ToolError: One could not be fetched, or the index does not have it.
-        FileError: One could not be written.
+        ToolError: A registry failed, or an image has other bytes than it promised.
+        FileError: An archive could not be read or written.
     """
-    found = []
-    for each in travelling_tools(planned):
-        if not each.tool:
-            continue
-        name, version = each.filename.split("-")[:2]
-        tool = Tool(canonical_name(name), version, frozenset({each.sha256}))
-        file = offered(tool, manifest, by.lock)
-        by.listen(f"Fetching {each.filename}")
-        target = os.path.join(by.folder, TOOLS, each.filename)
-        source = Source(file.url, file.sha256, file.size)
-        trust = trust_of([file.url], by.lock, by.allowed)
-        bring_files([Needed(source, target)], trust, _nobody)
-        found.append(Brought(f"{WHEELS}/{each.filename}", file.sha256, target))
-    return (*found, *_interpreter(planned, by))
-
-
-def _nobody(count: int, /) -> None:
-    """Nobody hears of a file that is small."""
-
-
-def _interpreter(planned: BuildPlan, by: By) -> tuple[Brought, ...]:
-    """The archive of the exact Python, where the base image has another one or none."""
-    wanted = planned.interpreter
-    if wanted.url is None or wanted.sha256 is None or wanted.filename is None:
+    asked = {*formats}
+    if not STARTS.keys() & asked:
         return ()
-    url = _mirrored(wanted.url, os.environ.get(_MIRROR))
-    target = os.path.join(by.folder, TOOLS, wanted.filename)
-    # The address is of a table of ours, or of the user's own setting; its host leads to the files.
-    trust = Trust(own=own_of([url]), allowed=by.allowed)
-
-    def hear(count: int) -> None:
-        by.listen(f"Fetching Python {planned.python}: {count / 1e6:.0f} MB")
-
-    bring_files([Needed(Source(url, wanted.sha256), target)], trust, hear)
-    return (Brought(f"{WHEELS}/{wanted.filename}", wanted.sha256, target),)
+    if planned.base.reference.startswith(_LOCAL):
+        return (_local_image(planned.base, by),)
+    found = [_image(planned.base, (LAYOUT, BASE), planned, by)]
+    builder = builder_of(planned, asked)
+    if builder is not None:
+        found.append(_image(builder, (BUILDER_LAYOUT, BUILDER), planned, by))
+    return tuple(found)
 
 
-def _mirrored(url: str, mirror: str | None) -> str:
-    """The address of an archive in the mirror of a site, by the variable that uv reads, too.
-
-    >>> _mirrored("https://files.example/releases/download/2024/a.tgz", "https://m.example/py")
-    'https://m.example/py/2024/a.tgz'
-    """
-    _, known, rest = url.partition("/releases/download/")
-    return f"{mirror.rstrip('/')}/{rest}" if mirror and known else url
+def builder_of(planned: BuildPlan, formats: Iterable[str]) -> BaseImage | None:
+    """The second image, which unpacks conda's packages; None where the recipes start from one."""
+    is_used = planned.conda and {"dockerfile", "devcontainer"} & {*formats}
+    return planned.builder if is_used and planned.builder != planned.base else None
 
 
-def bring_base(planned: BuildPlan, by: By) -> tuple[Brought, ...]:
-    """The base image from its registry, as one archive.
-
-    Raises:
-        ToolError: The registry failed, or sent other bytes than it promised.
-        FileError: The archive could not be written.
-    """
-    from envsnap.images import fetch_image, write_archive
+def _image(
+    wanted: BaseImage, places: tuple[str, str], planned: BuildPlan, by: By
+) -> Brought:  # fmt: skip
+    """One image as an archive that has a name, by way of a folder that an earlier run began."""
+    from envsnap.images import copy_image, fetch_image, write_archive
 
     have: dict[str, tuple[int, int]] = {}
 
@@ -132,12 +75,31 @@ def bring_base(planned: BuildPlan, by: By) -> tuple[Brought, ...]:
         here, whole = (sum(each[at] for each in have.values()) for at in (0, 1))
         by.listen(f"Fetching the base image: {size_words(here)} of {size_words(whole)}")
 
-    layout = os.path.join(by.folder, LAYOUT)
-    name = base_name(fetch_image(planned.base.full, planned.platform, layout, hear))
-    target = os.path.join(by.folder, BASE)
+    layout, target = (os.path.join(by.folder, each) for each in places)
+    if wanted.is_file:
+        digest = copy_image(wanted.reference, planned.platform, layout, hear)
+    else:
+        digest = fetch_image(wanted.full, planned.platform, layout, hear)
     by.listen("Writing the base image as one archive ...")
-    write_archive(layout, target, planned.epoch, name)
-    return (Brought(BASE, sha256_of(target) or "", target, name),)
+    write_archive(layout, target, planned.epoch, base_name(digest))
+    return Brought(places[1], sha256_of(target) or "", target, base_name(digest))
+
+
+def _local_image(base: BaseImage, by: By) -> Brought:
+    """A SIF file, copied: Apptainer starts from it as it is."""
+    from envsnap.images import open_image
+
+    path = path_of(base)
+    target = os.path.join(by.folder, SIF_BASE)
+    by.listen("Copying the base image ...")
+    try:
+        shutil.copyfile(path, f"{target}.part")
+        os.replace(f"{target}.part", target)
+    except OSError as error:
+        raise FileError(f"Cannot copy {path}: {error.strerror}") from error
+    with open_image(target):
+        pass  # what is no SIF is refused here, and not on a node without a network
+    return Brought(SIF_BASE, sha256_of(target) or "", target, f"{_LOCAL}{SIF_BASE}")
 
 
 def base_name(digest: str) -> str:
@@ -149,6 +111,36 @@ def base_name(digest: str) -> str:
     return f"envsnap-base:{digest.removeprefix('sha256:')[:12]}"
 
 
+def refuse_absent(base: BaseImage) -> None:
+    """Refuse a base image that is no file here, before anybody is asked for the rest.
+
+    Raises:
+        PlanError: It is a folder, which cannot travel.
+        FileError: There is no such file.
+    """
+    if not base.is_file:
+        return
+    path = path_of(base)
+    if os.path.isdir(path):
+        raise PlanError(f"The base image {base.reference} is a folder, which cannot travel",
+                        hint=f"Make a file of it: apptainer build base.sif {path}")  # fmt: skip
+    if not os.path.isfile(path):
+        raise FileError(f"There is no file {path}, which --base-image names",
+                        hint="Name one that can be read")  # fmt: skip
+
+
+def stand_in(planned: BuildPlan, name: str) -> tuple[Brought, ...]:
+    """The base image as it will lie beside a recipe, for one that is tried before it has come."""
+    if planned.base.reference.startswith(_LOCAL):
+        is_taken = name == "apptainer"  # who cannot start from it says so by the name as typed
+        return (
+            Brought(
+                SIF_BASE, "", "", f"{_LOCAL}{SIF_BASE}" if is_taken else planned.base.reference
+            ),
+        )
+    return (Brought(BASE, "", "", base_name("sha256:" + "0" * 12)),)
+
+
 STARTS: Mapping[str, str] = {
     "apptainer": f"oci-archive:{BASE}", "dockerfile": "", "devcontainer": "",
 }  # fmt: skip
@@ -156,37 +148,52 @@ STARTS: Mapping[str, str] = {
 name, by which an engine has it once it was loaded."""
 
 
-def on_archive(planned: BuildPlan, name: str, base: Brought | None) -> BuildPlan:
-    """The plan of a format whose image starts from the archive beside it, where there is one."""
-    if base is None or base.base is None or name not in STARTS:
+def on_archive(planned: BuildPlan, name: str, images: Sequence[Brought]) -> BuildPlan:
+    """The plan of a format whose images lie beside it, where they do."""
+    if not images or name not in STARTS:
         return planned
-    local = Unknown(Reason.NOT_RECORDED, f"it lies in {BASE}")
-    start = dataclasses.replace(planned.base, reference=STARTS[name] or base.base, digest=local)
-    return dataclasses.replace(planned, base=start)
+    first, *others = [each.base or "" for each in images]
+    start = first if first.startswith(_LOCAL) else STARTS[name] or first
+    second = _beside(planned.builder, others[0]) if others and planned.builder else planned.builder
+    if planned.builder == planned.base:
+        second = _beside(planned.base, first)
+    found = dataclasses.replace(planned, base=_beside(planned.base, start), builder=second)
+    return _told_by_place(found, planned.base) if planned.base.is_file else found
 
 
-def missing_images(planned: BuildPlan, formats: Iterable[str]) -> list[str]:
-    """What whoever builds has to have beside the folder."""
-    if not planned.conda or planned.builder is None or "dockerfile" not in formats:
-        return []
-    image = planned.builder.pinned
-    return [f"What unpacks conda's packages starts from {image}, which is not in the folder"]
+def _told_by_place(planned: BuildPlan, base: BaseImage) -> BuildPlan:
+    """The same, its sentences without the path that the base image had on this machine."""
+    was, now = base.reference, planned.base.reference
+    reasons = tuple(
+        each._replace(
+            decision=each.decision.replace(was, now), because=each.because.replace(was, now)
+        )
+        for each in planned.reasons
+    )
+    notes = tuple(each.replace(was, now) for each in planned.notes)
+    return dataclasses.replace(planned, reasons=reasons, notes=notes)
 
 
-def planned_hosts(manifest: Manifest, options: PlanOptions) -> list[str]:
+def _beside(image: BaseImage, reference: str) -> BaseImage:
+    """The image by the name that it has in the folder."""
+    local = Unknown(Reason.NOT_RECORDED, "it lies beside the recipe")
+    return dataclasses.replace(image, reference=reference, repository=reference, digest=local)
+
+
+def planned_hosts(manifest: Manifest, options: BuildOptions) -> list[str]:
     """The hosts of what is fetched beside the packages, by a plan for which nobody is asked."""
-    lock = manifest.lock
-    known = frozenset(each.sha256 for each in lock.artifacts) if lock is not None else frozenset()
-    asked = dataclasses.replace(options, allow_missing=True, stored=known, alone=known)
     try:
-        found = plan(manifest, asked, lambda _: Unknown(Reason.NOT_RECORDED, "nobody was asked"))
+        found = early_plan(manifest, options.plan)
     except EnvsnapError:  # what is wrong is said where it matters
         return ["the base image's registry"]
-    base = found.base.reference
-    registry = [registry_of(base)] if not found.base.is_file else []
-    interpreter = host_of(_mirrored(found.interpreter.url or "", os.environ.get(_MIRROR)))
-    system = ["the base image's own package archive"] * bool(found.system.image)
-    return [*registry, *([interpreter] if interpreter else []), *system]
+    starts = STARTS.keys() & {*options.formats}
+    images = [found.base, builder_of(found, options.formats)] if starts else []
+    registries = [registry_of(each.reference) for each in images if each and not each.is_file]
+    interpreter = interpreter_host(found)
+    system = ["the base image's own package archive"] * bool(
+        found.system.image or found.system.compiler
+    )
+    return [*registries, *([interpreter] if interpreter else []), *system]
 
 
 def bring_system(planned: BuildPlan, by: By) -> tuple[Brought, ...]:
@@ -198,42 +205,54 @@ def bring_system(planned: BuildPlan, by: By) -> tuple[Brought, ...]:
         PlanError: The base image is of no distribution with dpkg, or no mirror has a package.
         ToolError: A mirror failed, or its lists are not signed as they should be.
     """
+    parts = ((DEBS, planned.system.image), (DEBS_PYTHON, planned.system.compiler))
+    return tuple(
+        each
+        for place, packages in parts
+        if packages
+        for each in _bring_packages(planned, packages, place, by)
+    )
+
+
+def _bring_packages(
+    planned: BuildPlan, packages: Sequence[SystemPackage], place: str, by: By
+) -> tuple[Brought, ...]:
     from envsnap.wheelhouse._debian import Wish
     from envsnap.wheelhouse._mirror import Asked, archives, bring_debs, choose, trust_in
 
-    if not planned.system.image:
-        return ()
     by.listen("Looking which packages the base image has ...")
     image = _of_image(_opened_by(planned, by), planned.base.reference)
     snapshot = planned.system.snapshot
     known = archives(image.sources, snapshot)
     own = [each.url for each in archives(_own_sources())]
     trust = trust_in(known, own, by.allowed)
-    wishes = [Wish(each.name) for each in planned.system.image]
+    wishes = [Wish(each.name) for each in packages]
     asked = Asked(
         debian_of(planned.platform), snapshot, trust, os.path.join(by.folder, "lists"), by.listen
     )
     chosen, is_signed = choose(wishes, image, asked)
     if not is_signed:
         by.listen("warning: gpgv is not here, so nobody checked who signed the lists of packages")
-    whole = sum(each.size for each, _ in chosen)
-    judge_room(by.folder, whole)
+    judge_room(by.folder, {"the distribution's packages": sum(each.size for each, _ in chosen)})
 
     def hear(count: int) -> None:
         by.listen(f"Fetching {len(chosen)} packages of the distribution: {count / 1e6:.0f} MB")
 
-    target = os.path.join(by.folder, DEBS)
+    target = os.path.join(by.folder, place)
     bring_debs(chosen, target, trust, hear)
     return tuple(
-        Brought(f"{DEBS}/{each.filename}", each.sha256, os.path.join(target, each.filename))
+        Brought(f"{place}/{each.filename}", each.sha256, os.path.join(target, each.filename))
         for each, _ in chosen
     )
 
 
 def _opened_by(planned: BuildPlan, by: By) -> str:
     layout = os.path.join(by.folder, LAYOUT)
-    is_here = os.path.isfile(os.path.join(layout, "index.json"))
-    return f"oci:{layout}" if is_here else f"docker://{planned.base.full}"
+    if os.path.isfile(os.path.join(layout, "index.json")):
+        return f"oci:{layout}"
+    if planned.base.is_file:
+        return planned.base.reference.removeprefix(_LOCAL)
+    return f"docker://{planned.base.full}"
 
 
 def _of_image(place: str, reference: str) -> OfImage:
@@ -271,4 +290,4 @@ def _own_sources() -> dict[str, str]:
     return found
 
 
-__all__ = ["Brought", "base_name", "bring_base", "bring_system", "bring_tools"]
+__all__ = ["Brought", "base_name", "bring_base", "bring_system"]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from envsnap._fetch import Fetched, FetchOptions, fetch, fetch_hosts
+from envsnap._fetch import FetchOptions, fetch, fetch_hosts, left_of
+from envsnap._placed import Placed
+from envsnap._units import size_words
 from envsnap.cli._build_options import Asked
 from envsnap.cli._next import SIF, image_name, in_order
 from envsnap.cli._terminal import Progress, clean, columns, folded, payload, say
 from envsnap.cli.lock import talks_to
 from envsnap.errors import ExitCode
-from envsnap.formats._halves import BASE
 from envsnap.manifest import Manifest
-from envsnap.plan._estimate import size_words
 from envsnap.reports._lines import path_word
 
 
@@ -20,17 +20,30 @@ def fetch_aloud(manifest: Manifest, asked: Asked) -> ExitCode:
     """Fetch, saying from where and how far it is; then how to go on without a network."""
     options = FetchOptions(build=asked.build, lock=asked.lock, allow_host=asked.allowed)
     talks_to(fetch_hosts(manifest, options), quiet=asked.quiet)
-    with Progress("Looking for the files ...", quiet=asked.quiet) as line:
-        fetched = fetch(manifest, options, line.update)
+    try:
+        with Progress("Looking for the files ...", quiet=asked.quiet) as line:
+            fetched = fetch(manifest, options, line.update)
+    except BaseException:
+        _tell_left(asked.build.output, quiet=asked.quiet)
+        raise
     _tell(fetched, asked)
     return ExitCode.OK
 
 
-def _tell(fetched: Fetched, asked: Asked) -> None:
+def _tell_left(folder: str, *, quiet: bool) -> None:
+    """What a fetch that failed has left, and what it is good for."""
+    count, size = left_of(folder)
+    if count:
+        files = "1 file" if count == 1 else f"{count} files"
+        said = f"{clean(folder)}/ is not whole. {files}, {size_words(size)}, are kept in it: the "
+        say(folded(f"{said}same command goes on with them", columns(sys.stderr)), quiet=quiet)
+
+
+def _tell(fetched: Placed, asked: Asked) -> None:
     width, folder = columns(sys.stderr), clean(fetched.folder)
     count = len(fetched.plan.wheels) + len(fetched.plan.conda)
     packages = "1 package" if count == 1 else f"{count} packages"
-    base = f", the base image {clean(fetched.plan.base.reference)}" if fetched.base else ""
+    base = f", the base image {clean(fetched.plan.base.reference)}" if fetched.images else ""
     said = f"Fetched {folder}/: {packages}{base}; {size_words(fetched.size)} in all"
     say(folded(said, width), quiet=asked.quiet)
     for note in fetched.notes:
@@ -40,14 +53,14 @@ def _tell(fetched: Fetched, asked: Asked) -> None:
     payload("\n".join(_lines(fetched, asked.build.formats)))
 
 
-def _lines(fetched: Fetched, formats: tuple[str, ...]) -> list[str]:
+def _lines(fetched: Placed, formats: tuple[str, ...]) -> list[str]:
     folder, name = clean(path_word(fetched.folder)), image_name(fetched.plan)
+    loads = [f"docker load -i {folder}/{each}" for each in fetched.images]
     lines = {
         "slurm": [f"sbatch {folder}/job.sbatch python PROGRAM"],
         "apptainer": [f"sh {folder}/build.sh {SIF}"],
-        "dockerfile": [
-            f"docker load -i {folder}/{BASE}",
-            f"docker build --network none -t {name} {folder}",
-        ],
+        "dockerfile": [*loads, f"docker build --network none -t {name} {folder}"],
+        "devcontainer": [*loads, f"devcontainer up --workspace-folder {folder}"],
     }
-    return [line for each in in_order(formats) for line in lines.get(each, [])]
+    found = [line for each in in_order(formats) for line in lines.get(each, [])]
+    return list(dict.fromkeys(found))

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import NamedTuple
 
+from envsnap._units import size_words
 from envsnap.cli._terminal import Progress, clean, columns, folded, say
 from envsnap.errors import ExitCode, UsageError
 
@@ -63,6 +64,11 @@ def add_wheelhouse_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="build this package from its source, which runs its code",
     )
+    group.add_argument(
+        "--offline",
+        action="store_true",
+        help="ask nobody over the network: lock to the files that are in --wheelhouse",
+    )
 
 
 def host_name(said: str) -> str:
@@ -82,7 +88,9 @@ def host_name(said: str) -> str:
     return host
 
 
-def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOptions) -> Filling:
+def fill_aloud(
+    manifest: Manifest, args: argparse.Namespace, options: LockOptions, *, is_offline: bool = False
+) -> Filling:
     """The wheelhouse that was asked for, filled; who is asked for how much is said before.
 
     Raises:
@@ -100,6 +108,7 @@ def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOption
         python=args.python,
         allow_host=frozenset(args.allow_host),
         allow_build=frozenset(map(canonical_name, args.allow_build)),
+        offline=is_offline,
     )
     with Progress("Looking for the files ...", quiet=args.quiet):
         prepared = prepare(manifest, args.wheelhouse, asked)
@@ -107,6 +116,7 @@ def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOption
     with Progress("Filling the wheelhouse ...", quiet=args.quiet) as progress:
         filled = carry_out(prepared, progress.update)
     say_all(_lines(filled), quiet=args.quiet)
+    _keep_tools_aloud(filled.manifest, args, options, is_offline=is_offline)
     say_all(lost_lines(filled.failed), quiet=args.quiet and not filled.failed)
     say_all(differing_lines(filled.differing), quiet=False)
     paths = {
@@ -115,6 +125,31 @@ def fill_aloud(manifest: Manifest, args: argparse.Namespace, options: LockOption
     }
     is_short = bool(filled.failed or filled.differing)
     return Filling(filled.manifest, paths, ExitCode.NO if is_short else ExitCode.OK)
+
+
+def _keep_tools_aloud(
+    manifest: Manifest, args: argparse.Namespace, options: LockOptions, *, is_offline: bool
+) -> None:
+    """What an image without a network installs with, kept too; who is asked for it is said."""
+    from envsnap._installers import By
+    from envsnap._lock import image_of, keep_tools, tool_hosts
+
+    planned = image_of(manifest)
+    if planned is None:
+        return
+    asked = () if is_offline else tool_hosts(planned, args.wheelhouse)
+    if asked:
+        say_all([f"Fetches Python {planned.python} from: {', '.join(asked)}"], quiet=args.quiet)
+    with Progress("Fetching what an image installs with ...", quiet=args.quiet) as progress:
+        by = By(options, frozenset(args.allow_host), args.wheelhouse, progress.update)
+        tools = keep_tools(planned, manifest, by, offline=is_offline)
+    if tools.files:
+        told = f"For images without a network it has {', '.join(tools.files)}, too"
+        say_all([told], quiet=args.quiet)
+    say_all(
+        [f"  no image is built from it without a network: {each}" for each in tools.lacking],
+        quiet=args.quiet,
+    )
 
 
 def say_all(lines: Sequence[str], *, quiet: bool) -> None:
@@ -135,7 +170,7 @@ def plan_lines(prepared: Prepared) -> list[str]:
     found = []
     if prepared.hosts:
         found.append("Fetches from: " + ", ".join(f"{host} ({n})" for host, n in prepared.hosts))
-    sizes = [_megabytes(prepared.known_bytes)] if unknown < len(fetched) else []
+    sizes = [size_words(prepared.known_bytes)] if unknown < len(fetched) else []
     sizes += [f"{unknown} of unknown size"] if unknown else []
     size = f" ({' and '.join(sizes)})" if sizes else ""
     found.append(f"{len(fetched)} files to fetch{size}; {there} are there already")
@@ -148,10 +183,6 @@ def plan_lines(prepared: Prepared) -> list[str]:
     return found
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - a GB
-
-
 def _lines(filled: Filled) -> list[str]:
     """What the wheelhouse has now, what is to be known of it, and what it lacks."""
     files = filled.wheelhouse.files
@@ -162,7 +193,7 @@ def _lines(filled: Filled) -> list[str]:
     }  # fmt: skip
     counts = [(sum(each.how == how for each in files), text) for how, text in words.items()]
     parts = ", ".join(f"{count} {text}" for count, text in counts if count)
-    size = _megabytes(sum(each.size for each in files))
+    size = size_words(sum(each.size for each in files))
     found = [f"{filled.wheelhouse.folder} has {len(files)} files, {size}: {parts}"]
     noted = _noted(files)
     found += [f"  {name}: {notes}" for name, notes in noted[:_SHOWN]]

@@ -9,7 +9,7 @@ from envsnap.cli._lock_files import add_file_options, asked_files, refuse_names,
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
 from envsnap.cli._wheelhouse import add_wheelhouse_options, fill_aloud
-from envsnap.errors import ExitCode, UsageError
+from envsnap.errors import ExitCode, ToolError, UsageError
 from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
 from envsnap.lock._proof import is_proved
 from envsnap.lock._trust import host_counts
@@ -28,6 +28,7 @@ EPILOG = """examples:
   envsnap lock --extra-index-url https://download.pytorch.org/whl/cu121
   envsnap lock --pylock --requirements     and pylock.toml and requirements.txt beside it
   envsnap lock --wheelhouse wheels         and every package as a file in that folder
+  envsnap lock --wheelhouse wheels --offline    to the files of that folder, asking nobody
 
 uv does the asking, with its own settings or pip's. Addresses are written without credentials.
 """
@@ -80,8 +81,7 @@ def lock_options(args: argparse.Namespace) -> LockOptions:
 def run(args: argparse.Namespace) -> ExitCode:
     """Lock, write the manifest back and the other files asked for, and say what is not in them."""
     refuse_names(args)
-    if args.wheelhouse is not None and not args.wheelhouse.strip():
-        raise UsageError("--wheelhouse names no folder", hint="Name one: --wheelhouse DIR")
+    _refuse_idle(args)
     path = args.manifest or find()
     output = args.output or path
     if output.lower().endswith(".zip"):
@@ -92,15 +92,82 @@ def run(args: argparse.Namespace) -> ExitCode:
     files = asked_files(args, output)  # a file that may not be replaced is said before it is asked
     options = lock_options(args)
     is_filled = args.wheelhouse is not None
-    manifest = lock_aloud(load(path), options, quiet=args.quiet, is_filled=is_filled)
+    manifest, is_offline = _locked(load(path), args, options)
     if is_filled and output != "-":
         save(manifest, output)  # a wheelhouse takes its time, and the lock is worth keeping
-    filled = fill_aloud(manifest, args, options)
+    filled = fill_aloud(manifest, args, options, is_offline=is_offline)
     save(filled.manifest, output)
     if output != "-":
         say(f"Wrote {clean(output)}", quiet=args.quiet)
     write_files(filled.manifest, files, filled.paths, quiet=args.quiet)
     return filled.code
+
+
+def _refuse_idle(args: argparse.Namespace) -> None:
+    if args.wheelhouse is not None and not args.wheelhouse.strip():
+        raise UsageError("--wheelhouse names no folder", hint="Name one: --wheelhouse DIR")
+    if args.offline and args.wheelhouse is None:
+        raise UsageError(
+            "--offline locks to the files of a wheelhouse, and none is named",
+            hint="Name one: envsnap lock --offline --wheelhouse DIR",
+        )
+    if args.offline and args.allow_build:
+        raise UsageError(
+            "--allow-build builds with what is fetched, and --offline fetches nothing",
+            hint="Leave one of them out",
+        )
+
+
+def _locked(
+    manifest: Manifest, args: argparse.Namespace, options: LockOptions
+) -> tuple[Manifest, bool]:
+    """The manifest with its lock, and whether nobody is to be asked for what comes next.
+
+    Where no index answers, a wheelhouse that has everything serves.
+    """
+    from envsnap._lock import locked_whole
+
+    if args.offline:
+        return lock_offline_aloud(manifest, args.wheelhouse, quiet=args.quiet), True
+    is_filled = args.wheelhouse is not None
+    try:
+        return lock_aloud(manifest, options, quiet=args.quiet, is_filled=is_filled), False
+    except ToolError as error:
+        found = locked_whole(manifest, args.wheelhouse) if is_filled else None
+        if found is None:
+            raise
+        say(folded(clean(f"warning: {error.message}"), columns(sys.stderr)))
+        _tell_offline(found, args.wheelhouse, quiet=args.quiet)
+        return found, True
+
+
+def lock_offline_aloud(
+    manifest: Manifest, wheelhouse: str, *, quiet: bool, is_listed: bool = False
+) -> Manifest:
+    """The manifest locked to the files of a folder; nobody is asked, and the outcome is said."""
+    from envsnap._lock import lock_offline
+
+    with Progress("Reading the wheelhouse ...", quiet=quiet):
+        found = lock_offline(manifest, wheelhouse, listed=is_listed)
+    _tell_offline(found, wheelhouse, quiet=quiet)
+    return found
+
+
+def _tell_offline(manifest: Manifest, wheelhouse: str, *, quiet: bool) -> None:
+    """How many packages a folder has, how many of them are proved, and what nothing proves."""
+    lock = manifest.lock
+    if lock is None:
+        return
+    count = len(lock.artifacts)
+    whole = f"{count} of {count + len(lock.unlocked)} packages"
+    proved = sum(each.is_installed is True for each in lock.artifacts)
+    lines = [f"Locked {whole} to the files in {clean(wheelhouse)}; nobody was asked"]
+    lines += [f"  {proved} proved to be what is installed, by content"] if proved else []
+    lines += _doubts([each for each in lock.artifacts if each.is_installed is not True])
+    lines += [f"  {len(lock.conda)} conda packages, each with its hash"] if lock.conda else []
+    lines += [f"  {len(lock.unlocked)} have no file yet"] if lock.unlocked else []
+    for line in lines:
+        say(folded(line, columns(sys.stderr)), quiet=quiet)
 
 
 def lock_aloud(

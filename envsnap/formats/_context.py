@@ -18,6 +18,8 @@ RECORD = "build.json"
 """What was built, and the mark of a folder that we wrote."""
 SUMS = "SHA256SUMS"
 """The hash of every file of a folder that has everything; one without it was not fetched whole."""
+KEPT = ".fetch"
+"""In a folder that is being fetched: what has come and has not found its place, and its record."""
 _ABOUT = "written by envsnap build; the folder can be deleted and made again"
 _PIECE = 1 << 20
 _EXECUTABLE = (".sh", "postBuild", "binder/start")
@@ -43,7 +45,7 @@ def claim(folder: str, *, force: bool) -> None:
         return
     if not os.path.isdir(folder):
         raise FileError(f"{folder} is no folder", hint="Name another with -o")
-    if os.listdir(folder) and read_record(folder) is None:
+    if os.listdir(folder) and _record_of(folder) is None:
         raise FileError(
             f"{folder} holds files that envsnap did not write",
             hint="Name another folder with -o, or give --force",
@@ -64,7 +66,7 @@ def write_context(
     Raises:
         FileError: A file cannot be written, or one that travels has other bytes than it should.
     """
-    earlier = (read_record(folder) or {}).get("files", [])
+    earlier = (_record_of(folder) or {}).get("files", [])
     for path in sorted(files):
         write_whole(
             _placed(folder, path),
@@ -127,6 +129,11 @@ def read_record(folder: str) -> Mapping[str, object] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.get("about") == _ABOUT else None
+
+
+def _record_of(folder: str) -> Mapping[str, object] | None:
+    """The record of a folder, or of a fetch into it that has not ended."""
+    return read_record(folder) or read_record(os.path.join(folder, KEPT))
 
 
 def _stale(earlier: object, files: Container[str]) -> list[str]:

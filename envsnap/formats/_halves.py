@@ -16,6 +16,8 @@ BUILD = "build.sh"
 README = "README.txt"
 BASE = "base.tar"
 """The base image as an oci-archive, beside the recipe."""
+BUILDER = "builder.tar"
+"""The image that unpacks conda's packages, likewise."""
 IMAGE = "envsnap.sif"
 _MIB = 1 << 20
 _SPARE_MIB = 256
@@ -31,8 +33,10 @@ class Contents(NamedTuple):
     files: int
     size: int
     base: int
-    """The archive of the base image; 0 where none travels."""
+    """The archives of images; 0 where none travels."""
     formats: tuple[str, ...]
+    images: tuple[str, ...] = (BASE,)
+    """The archives of images, the base's first; empty where none travels."""
     notes: tuple[str, ...] = ()
     """What whoever builds has to know."""
 
@@ -66,8 +70,11 @@ def readme(plan: BuildPlan, contents: Contents) -> Mapping[str, str]:
     """`README.txt`, for whoever finds the folder on another machine."""
     values = {
         "environment": plan.environment, "captured": plan.captured, "image": IMAGE,
-        "docker": "dockerfile" in contents.formats, "apptainer": "apptainer" in contents.formats,
-        "archive": BASE if contents.base else "", "gpu": plan.gpu, "rows": _rows(plan, contents),
+        "docker": bool({"dockerfile", "devcontainer"} & {*contents.formats}),
+        "devcontainer": "devcontainer" in contents.formats,
+        "apptainer": "apptainer" in contents.formats,
+        "archives": contents.images if contents.base else (),
+        "gpu": plan.gpu, "rows": _rows(plan, contents),
         "count": str(contents.files), "size": f"{contents.size / 1e6:.0f} MB",
         "work_mib": str(contents.work_mib), "image_mib": str(contents.image_mib),
         "notes": contents.notes,
@@ -78,7 +85,8 @@ def readme(plan: BuildPlan, contents: Contents) -> Mapping[str, str]:
 def _rows(plan: BuildPlan, contents: Contents) -> list[str]:
     """What lies in the folder, one line each."""
     found = [(named(each).main, f"the recipe: {named(each).title}") for each in contents.formats]
-    found += [(BASE, "the base image")] if contents.base else []
+    told = {BUILDER: "the image that unpacks conda's packages"}
+    found += [(each, told.get(each, "the base image")) for each in contents.images if contents.base]
     found += [(f"{WHEELS}/", "the packages, each by its hash")]
     found += [(f"{CONDA}/", "conda's packages, likewise")] if plan.conda else []
     found += [("project.tar", "the project's own code")] if plan.project is not None else []

@@ -29,6 +29,8 @@ from envsnap.wheelhouse._tree import BuildError, Folder, Tree, tree_of
 _TIMEOUT_S = 1800.0
 _MEMBER_LIMIT_BYTES = 8 * 1024**3
 _LIMIT_BYTES = 1024 * 1024
+_ALONE = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+"""What keeps uv and pip from asking anybody."""
 _BEGINNING = "315532800"
 """1980, when zip's times begin: backends write it instead of the time of the build."""
 
@@ -76,6 +78,8 @@ class Builder(NamedTuple):
     python: str
     """The interpreter of the environment."""
     folder: str
+    offline: bool = False
+    """Whether what builds must be here already: nothing is fetched."""
 
 
 def build(tree: Tree, package: Package, builder: Builder, temporary: str) -> Made:
@@ -86,7 +90,8 @@ def build(tree: Tree, package: Package, builder: Builder, temporary: str) -> Mad
     """
     out = os.path.join(temporary, "out")
     argv = _command(tree.path, out, builder.python)
-    done = run(argv, timeout_s=_TIMEOUT_S, variables=_variables(package))
+    variables = {**_variables(package), **(_ALONE if builder.offline else {})}
+    done = run(argv, timeout_s=_TIMEOUT_S, variables=variables)
     wheels = [each for each in _names(out) if each.endswith(".whl")]
     if done.status != 0 or len(wheels) != 1:
         raise BuildError(f"its backend failed: {reason(done.stderr)}")

@@ -36,7 +36,8 @@ def fill_archives(prepared: Prepared, listen: Callable[[str], None]) -> Archives
         fetch(archive_source(artifact), path, by)
 
     prefix = prepared.here.interpreter.prefix if prepared.here is not None else None
-    filled = fill_conda(prepared.lock.conda, prepared.folder, get, listen, prefix=prefix)
+    asks = None if prepared.options.offline else get
+    filled = fill_conda(prepared.lock.conda, prepared.folder, asks, listen, prefix=prefix)
     lost = {each.name for each in filled.failed}
     stored = tuple(
         _stored(each, prepared.folder, filled.notes.get(each.name, ()))

@@ -153,7 +153,8 @@ def _had(task: _Task, fault: EnvsnapError | None) -> _Had | Unlocked:
     if fault is not None:
         return _not_fetched(task, artifact, fault)
     if not (job.is_there or job.source is not None):
-        return _without_file(task, "only its wheelhouse had it")
+        was_not_asked = task.prepared.options.offline and is_fetched(artifact)
+        return _without_file(task, _NOT_ASKED if was_not_asked else "only its wheelhouse had it")
     if not artifact.filename.endswith(".whl"):
         return _of_source(task, artifact)
     return _of_wheel(task, artifact)
@@ -260,6 +261,7 @@ def _first_part(why: str) -> str:
 
 
 _SAME_BYTES = "made again from the installed files: the same bytes, and no build code runs"
+_NOT_ASKED = "it is not in the wheelhouse, and --offline fetches nothing"
 _HOW = {"made": "made again from the installed files", "built": "built from its source"}
 _ANONYMOUS = (
     "The manifest is anonymous, so its names may not be those that are installed: fill the "
@@ -292,7 +294,8 @@ def _remade(task: _Task) -> tuple[str, Made | None]:
     if job.package.origin.kind != "editable":
         return "made", make_wheel(located, home, prepared.folder, known)
     try:
-        builder = Builder(home, here.interpreter.executable, prepared.folder)
+        offline = prepared.options.offline
+        builder = Builder(home, here.interpreter.executable, prepared.folder, offline)
         return "built", build_own(located, job.package, builder)
     except (BuildError, ToolError, FileError) as error:
         made = pack_importable(located, home, prepared.folder, error.message)

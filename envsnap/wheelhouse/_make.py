@@ -111,7 +111,7 @@ def pack(gathered: Gathered, home: Home, folder: str, named: tuple[str, str]) ->
     if not is_valid_version(named[1]):
         notes.append(
             f"pip and uv refuse the version {named[1][:60]!a}, which is none of PEP 440; "
-            "envsnap restore unpacks the wheel itself"
+            "envsnap itself unpacks the wheel"
         )
     content = _read_back(path, written.hexes, gathered.stem)
     digest = sha256_of(path)

@@ -63,7 +63,7 @@ def judge_room(folder: str, wanted: int = 0) -> None:
         what = f"the files that are fetched have {wanted >> 20} MiB" if wanted else "that is little"
         raise FileError(
             f"{folder} has {free >> 20} MiB free, and {what}",
-            hint="Name a folder on a larger disk: envsnap lock --wheelhouse DIR",
+            hint="Make room there, or name a folder on a larger disk",
         )
 
 

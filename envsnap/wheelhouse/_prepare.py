@@ -21,7 +21,10 @@ from envsnap.probes._located import Environment, Located, located
 from envsnap.sections import Artifact, Lock, Package, Packages, Unknown
 from envsnap.wheelhouse._fetch import Source
 from envsnap.wheelhouse._kept import earlier_of, holds_made
+from envsnap.wheelhouse._member import listed
 from envsnap.wheelhouse._store import SOURCES, is_plain, sha256_of
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,10 @@ class FillOptions:
     """Canonical names whose source may be built here, which runs its code."""
     look_here: bool = True
     """Look for the environment on this machine, to make again what is gone."""
+    offline: bool = False
+    """Fetch nothing, and ask nobody."""
+    refuse_lost: bool = False
+    """Refuse, before anybody is asked, what no address is known of and nobody here has."""
 
 
 class Job(NamedTuple):
@@ -102,7 +109,10 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     here = _here(options) if options.look_here else None
     places = _same(packages, here)
     there = {each.name: _is_there(each, folder) for each in lock.artifacts}
-    fetched = {each.name for each in _to_fetch(lock, folder, places) if not there[each.name]}
+    wanted = () if options.offline else _to_fetch(lock, folder, places)
+    fetched = {each.name for each in wanted if not there[each.name]}
+    if options.refuse_lost:
+        _refuse_lost([e for e in lock.artifacts if not there[e.name] and e.name not in places])
     needed = [each for each in lock.artifacts if each.name in fetched]
     offered = locate(manifest, options.lock) if needed else Offered({}, (), frozenset())
     artifacts = {each.name: each for each in lock.artifacts}
@@ -120,10 +130,26 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     own |= conda_hosts(os.environ) if lock.conda else frozenset()
     trust = Trust(own=own, allowed=options.allow_host)
     urls = [job.source.url for job in jobs if job.source is not None]
-    urls += [each.url for each in lock.conda if each.url and not each.url.startswith("file:")]
+    conda = () if options.offline else lock.conda
+    urls += [each.url for each in conda if each.url and not each.url.startswith("file:")]
     refuse_strangers(urls, _locals(offered), trust)
     counts = host_counts(url for url in urls if not url.startswith("file:"))
     return Prepared(manifest, lock, folder, options, tuple(jobs), here, trust, counts)
+
+
+def _refuse_lost(absent: Sequence[Artifact]) -> None:
+    """Refuse what only a wheelhouse has, where that was not named or lacks it.
+
+    Raises:
+        PlanError: There is such a file.
+    """
+    lost = [each for each in absent if not is_fetched(each)]
+    if lost:
+        names = listed([f"{each.name} {each.version}" for each in lost], _SHOWN)
+        raise PlanError(
+            f"Only a wheelhouse has the file of {names}, and none that was named",
+            hint="Name the one that the manifest was locked with: --wheelhouse DIR",
+        )
 
 
 def _to_fetch(lock: Lock, folder: str, places: Mapping[str, Located]) -> list[Artifact]:

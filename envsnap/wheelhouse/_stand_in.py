@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 
 from envsnap.engines._archives import ZIP_FAULTS, bad_name, is_plain_file, swells
 from envsnap.inside.wheel import from_wheel
-from envsnap.sections import Fact
+from envsnap.manifest import Manifest, canonical_name
+from envsnap.sections import Artifact, Fact, Packages, Unknown, replace
 from envsnap.wheelhouse._store import Stored, Wheelhouse
 
 
 def stand_in(
-    wheelhouse: Wheelhouse, name: str, version: str, content: Fact[str | None]
+    wheelhouse: Wheelhouse, name: str, version: str, content: Fact[str | None] | None
 ) -> Stored | None:
     """The wheel that installs exactly what was installed, by canonical name; None without one.
 
@@ -33,6 +35,31 @@ def stand_in(
     return next(
         (each for each in fitting if covered_content(wheelhouse.path(each)) == content), None
     )
+
+
+def stand_ins(manifest: Manifest, wheelhouse: Wheelhouse) -> Mapping[str, Artifact]:
+    """The wheels that install what was installed from a source, by the source's SHA-256.
+
+    Raises:
+        FileError: A wheel has other bytes than the list says, or is not there.
+    """
+    section = manifest.section(Packages)
+    installed = () if isinstance(section, Unknown) else section.installed
+    packages = () if isinstance(installed, Unknown) else installed
+    contents = {canonical_name(each.name): each.content for each in packages if each.active}
+    lock = manifest.lock
+    found = {}
+    for each in lock.artifacts if lock is not None else ():
+        name = canonical_name(each.name)
+        wheel = None
+        if not each.filename.endswith(".whl"):
+            wheel = stand_in(wheelhouse, name, each.version, contents.get(name))
+        if wheel is not None:
+            found[each.sha256] = replace(
+                each, filename=wheel.filename, url=None, sha256=wheel.sha256, size=wheel.size,
+                is_installed=True, how=wheel.how, content=contents[name],
+            )  # fmt: skip
+    return found
 
 
 def covered_content(path: str) -> str | None:

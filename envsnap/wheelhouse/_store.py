@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from envsnap.engines._archives import file_hash
@@ -69,6 +69,16 @@ class Wheelhouse(NamedTuple):
                 f"{self.folder}",
             )
         return path
+
+    def refuse_spoiled(self, only: Container[str] | None = None) -> None:
+        """Hash the files, or those of these SHA-256 alone.
+
+        Raises:
+            FileError: One is not there, or has other bytes than the list says.
+        """
+        for each in self.files:
+            if only is None or each.sha256 in only:
+                self.path(each)
 
     def find(self, name: str, sha256: str | None = None) -> Stored | None:
         """The wheel (or sole archive) of a distribution, by canonical name and, if given, hash."""

@@ -188,7 +188,7 @@ def test_a_version_that_is_none_makes_a_name_that_is_one_and_says_so(tmp_path: P
     assert os.path.basename(wheel.path) == "a-1.1build1_2-py3-none-any.whl"
     assert " ".join(wheel.notes) == (
         "pip and uv refuse the version '1.1build1~2', which is none of PEP 440; "
-        "envsnap restore unpacks the wheel itself"
+        "envsnap itself unpacks the wheel"
     )
 
 
