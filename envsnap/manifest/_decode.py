@@ -235,23 +235,37 @@ def _once(read: Convert) -> Convert:
     """Decodes what has a name, and what is just as the last one of that name was not again.
 
     The manifests of one check, or of a fleet, hold mostly the same packages: an equal tree has
-    been decoded before, and the two manifests then share the value.
+    been decoded before, and the two manifests then share the value. Equal is not enough: to
+    Python, true equals 1 and 1.0, which a document alone may not have in its place.
     """
-    seen: dict[str, tuple[object, object]] = {}
+    seen: dict[str, tuple[object, tuple[type, ...], object]] = {}
 
     def read_once(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
         name = tree.get("name") if type(tree) is dict else None
         if kept is not None or type(name) is not str:
             return read(tree, kept)
         before = seen.get(name)
-        if before is not None and before[0] == tree:
-            return before[1]
+        types = (*map(type, tree.values()),)
+        if before is not None and before[1] == types and before[0] == tree:
+            return before[2]
         value = read(tree, None)
-        if len(seen) < _REMEMBERED:
-            seen[name] = (tree, value)
+        copy = _copied(tree) if len(seen) < _REMEMBERED else None
+        if copy is not None:
+            seen[name] = (copy, types, value)
         return value
 
     return read_once
+
+
+def _copied(tree: dict[str, Any]) -> dict[str, Any] | None:
+    """A copy that nobody changes; None where what is below are not texts, which equal no other."""
+    copy = dict(tree)
+    for name, each in tree.items():
+        if type(each) is dict or type(each) is list:
+            if not set(map(type, each.values() if type(each) is dict else each)) <= {str}:
+                return None
+            copy[name] = each.copy()
+    return copy
 
 
 def _either(arguments: tuple[Any, ...]) -> Convert:

@@ -8,7 +8,8 @@ from hypothesis import given
 
 from envsnap.errors import ManifestError
 from envsnap.manifest import Captured, Manifest, decode, document, encode, json_schema
-from envsnap.sections import Gpu, Memory, Reason, Unknown
+from envsnap.sections import Gpu, Memory, Packages, Reason, Unknown, replace
+from tests.made import package
 from tests.strategies import manifests
 
 CAPTURED = Captured(time="2026-11-21T00:00:00Z", version="0.1.0")
@@ -127,6 +128,38 @@ def test_a_fault_names_its_place_and_its_value(change: dict[str, Any], message: 
     with pytest.raises(ManifestError) as caught:
         decode(tree() | change)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("requested",), 1, "true or false, not 1, in 'sections.packages.installed[0].requested'"),
+        (
+            ("requested",),
+            1.0,
+            "true or false, not 1.0, in 'sections.packages.installed[0].requested'",
+        ),
+        (
+            ("origin", "kind"),
+            ["x"],
+            "text, not ['x'], in 'sections.packages.installed[0].origin.kind'",
+        ),
+    ],
+)
+def test_a_document_is_judged_alone(place: tuple[str, ...], value: object, message: str) -> None:
+    """To Python, 1 and 1.0 equal true: a document that was read before may not hide that."""
+    judged = package("judged", "1", requested=True)
+    packages = Packages(installed=(judged,), broken=(), conda_only=())
+    whole = replace(SMALL, sections={"packages": packages})
+    document = json.loads(encode(whole))
+    assert decode(document) == whole
+    changed = document["sections"]["packages"]["installed"][0]
+    for part in place[:-1]:
+        changed = changed[part]
+    changed[place[-1]] = value
+    with pytest.raises(ManifestError) as raised:
+        decode(document)
+    assert str(raised.value) == f"Expected {message}"
 
 
 def test_a_document_without_a_schema_is_no_manifest() -> None:
