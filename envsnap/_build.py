@@ -7,7 +7,7 @@ import fcntl
 import os
 import shlex
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,21 +15,32 @@ from envsnap._project import Packed, pack_project
 from envsnap.engines import Built
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
-from envsnap.formats._context import SUMS, Carried, claim, write_context, write_record
+from envsnap.formats._context import (
+    SUMS,
+    Carried,
+    claim,
+    read_record,
+    write_context,
+    write_record,
+)
 from envsnap.formats._files import PROJECT, conda_place
 from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
 from envsnap.manifest import Manifest
-from envsnap.plan import BuildPlan, PlanOptions, Resolve, plan
+from envsnap.plan import BaseImage, BuildPlan, PlanOptions, Resolve, plan
 from envsnap.plan._estimate import cost_of_plan
 from envsnap.plan._layers import Travels, travelling_tools
 from envsnap.plan._model import WHEELS
 from envsnap.plan._plan import refuse_unknown
 from envsnap.plan._safe import reference as image_reference
 from envsnap.plan._system import refuse_without_archives
+from envsnap.plan._system_versions import Versions, recorded
 from envsnap.sections import Fact, Reason, Unknown
+from envsnap.wheelhouse._stand_in import stand_ins
 from envsnap.wheelhouse._store import Wheelhouse, open_wheelhouse
 
 OUTPUT = "envsnap-build"
+Weigh = Callable[[BaseImage, str], Mapping[str, int]]
+"""Asks a registry how many bytes of an image it sends for a platform, as `PlanOptions.sizes`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +82,8 @@ class Recipes:
     """What is not in the image though one might think so, in sentences."""
     cost: str = ""
     """What a build fetches and unpacks, in a line."""
+    earlier: Versions | None = None
+    """The system packages that the last image from this folder got; None where none is known."""
 
 
 def resolve_here(reference: str) -> Fact[str]:
@@ -121,8 +134,9 @@ def build(
     manifest: Manifest,
     options: BuildOptions = BuildOptions(),
     resolve: Resolve = resolve_digest,
+    weigh: Weigh | None = None,
 ) -> Recipes:
-    """The recipes of a locked manifest, written; `resolve` asks for the base image's digest.
+    """The recipes, written; `resolve` asks for the base image's digest, `weigh` for its size.
 
     Raises:
         PlanError: No image can be planned from this manifest.
@@ -131,16 +145,13 @@ def build(
     chosen = [named(name) for name in options.formats]
     _take(options.output, force=options.force)
     wheelhouse = open_wheelhouse(options.wheelhouse) if options.wheelhouse is not None else None
-    stored = frozenset(each.sha256 for each in wheelhouse.files) if wheelhouse else frozenset()
-    travelling = _travelling(manifest, stored, offline=options.plan.offline)
-    refuse_inside(_addresses(manifest, travelling), options.own_hosts)
+    given = _given(manifest, options.plan, wheelhouse)
+    refuse_inside(_addresses(manifest, given.alone), options.own_hosts)
     with tempfile.TemporaryDirectory(prefix="envsnap-") as work:
         archive = os.path.join(work, PROJECT)
         code = pack_project(manifest, os.curdir, archive, asked=options.with_project)
         packed = code if isinstance(code, Packed) else None
-        asked = dataclasses.replace(
-            options.plan, stored=stored, alone=travelling, project=packed and packed.code
-        )
+        asked = dataclasses.replace(given, project=packed and packed.code)
         planned = plan(manifest, asked, resolve)
         address = planned.interpreter.url
         if planned.offline:
@@ -153,10 +164,31 @@ def build(
         write_context(options.output, files, carried)
     written = tuple(sorted({*files, *carried}))
     notes = (*planned.notes, *(packed.notes if packed is not None else ()))
-    cost = cost_of_plan(planned, asked).told()
-    recipes = Recipes(plan=planned, folder=options.output, files=written, notes=notes, cost=cost)
-    write_record(options.output, record(planned, options.formats, None), recipes.files)
-    return recipes
+    cost = cost_of_plan(planned, _weighed(planned, asked, weigh)).told()
+    earlier = earlier_versions(options.output, planned.environment)
+    write_record(options.output, record(planned, options.formats, None, earlier), written)
+    return Recipes(
+        plan=planned, folder=options.output, files=written, notes=notes, cost=cost, earlier=earlier
+    )
+
+
+def _given(manifest: Manifest, options: PlanOptions, wheelhouse: Wheelhouse | None) -> PlanOptions:
+    """The options with what the wheelhouse has, and which files travel."""
+    stored = frozenset(each.sha256 for each in wheelhouse.files) if wheelhouse else frozenset()
+    return dataclasses.replace(
+        options,
+        stored=stored,
+        alone=_travelling(manifest, stored, offline=options.offline),
+        stand_ins=stand_ins(manifest, wheelhouse) if wheelhouse else {},
+    )
+
+
+def _weighed(planned: BuildPlan, options: PlanOptions, weigh: Weigh | None) -> PlanOptions:
+    """The options with the size of the base image, where its registry says it."""
+    if weigh is None or planned.offline:
+        return options
+    base = weigh(planned.base, planned.platform)
+    return dataclasses.replace(options, sizes={**options.sizes, **base})
 
 
 def without_network(planned: BuildPlan) -> BuildPlan:
@@ -171,10 +203,14 @@ def refuse_early(manifest: Manifest, options: BuildOptions) -> None:
 
     Raises:
         PlanError: No image can be planned from this manifest.
-        FileError: The folder is not ours.
+        FileError: The folder is not ours, or a file of the wheelhouse has other bytes.
     """
     claim(options.output, force=options.force)
     refuse_unknown(manifest, options.plan)
+    if options.wheelhouse is not None:
+        lock = manifest.lock  # without one, every file may travel
+        alone = None if lock is None else {e.sha256 for e in lock.artifacts if e.url is None}
+        open_wheelhouse(options.wheelhouse).refuse_spoiled(alone)
 
 
 @contextmanager
@@ -322,8 +358,19 @@ def _bringing(file: Travels, folder: str, address: str | None) -> str:
     return f"pip download --no-deps -d {folder} {name}=={version}"
 
 
-def record(planned: BuildPlan, formats: Iterable[str], built: Built | None) -> Mapping[str, object]:
-    """What build.json says of a build."""
+def earlier_versions(folder: str, environment: str) -> Versions | None:
+    """The system packages that an earlier build of this environment got, by its folder's record."""
+    known = read_record(folder) or {}
+    return recorded(known.get("system")) if known.get("environment") == environment else None
+
+
+def record(
+    planned: BuildPlan,
+    formats: Iterable[str],
+    built: Built | None,
+    versions: Versions | None = None,
+) -> Mapping[str, object]:
+    """What build.json says of a build; `versions` are those of its system packages."""
     digest = None if isinstance(planned.base.digest, Unknown) else planned.base.digest
     image = built and {"engine": built.engine, "id": built.id, "name": built.name}
     return {
@@ -335,4 +382,5 @@ def record(planned: BuildPlan, formats: Iterable[str], built: Built | None) -> M
         "left_out": [each.name for each in planned.left_out],
         "manifest_sha256": planned.manifest_sha256,
         "platform": planned.platform,
+        "system": versions and versions.document(),
     }

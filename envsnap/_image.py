@@ -17,7 +17,18 @@ from envsnap.formats import named
 from envsnap.formats._context import write_record
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import BuildPlan
+from envsnap.plan._system_versions import (
+    STATUS,
+    STATUS_LIMIT_BYTES,
+    Versions,
+    differing_from,
+    versions_of,
+)
 from envsnap.sections import Packages, Unknown, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsnap.host import Host
 
 _LOG = "build.log"
 _TAIL_LINES = 20
@@ -31,6 +42,10 @@ class Image:
     differences: tuple[str, ...]
     twice: Twice | None = None
     """How a second build of it came out; None where none was asked for."""
+    versions: Versions | None = None
+    """Of the system packages that the plan installs; None where it installs none."""
+    changed: tuple[str, ...] = ()
+    """What these are other than at the last build from this folder, in sentences."""
 
 
 def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Image:
@@ -44,20 +59,27 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
     write_record(recipes.folder, _record(recipes, options, None), (*recipes.files, _LOG))
     built = _built(engine, _job(recipes, recipe, options), recipes, listen)
     write_record(recipes.folder, _record(recipes, options, built), recipes.files)
-    differing = _prove(recipes.plan, built)
+    differing, versions = _prove(recipes.plan, built)
+    write_record(recipes.folder, _record(recipes, options, built, versions), recipes.files)
+    made = Image(
+        built=built, differences=differing, versions=versions,
+        changed=differing_from(recipes.earlier, versions),
+    )  # fmt: skip
     if not options.twice:
-        return Image(built=built, differences=differing)
+        return made
     again = dataclasses.replace(options, image=_second(options.image or "", token_hex(6)))
     second = _built(engine, _job(recipes, recipe, again), recipes, listen)
     try:
         twice = compare(built, second)
     finally:
         engine.remove(second)
-    return Image(built=built, differences=differing, twice=twice)
+    return dataclasses.replace(made, twice=twice)
 
 
-def _record(recipes: Recipes, options: BuildOptions, built: Built | None) -> Mapping[str, object]:
-    return record(recipes.plan, options.formats, built)
+def _record(
+    recipes: Recipes, options: BuildOptions, built: Built | None, versions: Versions | None = None
+) -> Mapping[str, object]:
+    return record(recipes.plan, options.formats, built, versions or recipes.earlier)
 
 
 def _job(recipes: Recipes, recipe: str, options: BuildOptions) -> Job:
@@ -139,8 +161,11 @@ def _hands_data_around(planned: BuildPlan) -> bool:
     return any(canonical_name(name) in _LOADERS for name in names)
 
 
-def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
-    """What differs between the image and its manifest: the image is captured like any machine."""
+def _prove(planned: BuildPlan, built: Built) -> tuple[tuple[str, ...], Versions | None]:
+    """What differs between the image and its manifest, and its system packages.
+
+    The image is captured like any machine.
+    """
     from envsnap._capture import capture
     from envsnap.host import image_host
     from envsnap.manifest import parse
@@ -151,8 +176,17 @@ def _prove(planned: BuildPlan, built: Built) -> tuple[str, ...]:
             host, Options(python=f"{planned.prefix}/bin/python"),
             sections=frozenset({"python", "packages"}),
         )  # fmt: skip
+        versions = _versions(host, planned)
     wanted = parse(planned.manifest.encode(), "the plan")
-    return differences(wanted, found, planned)
+    return differences(wanted, found, planned), versions
+
+
+def _versions(host: Host, planned: BuildPlan) -> Versions | None:
+    """The system packages that the plan installs as the image's own dpkg lists them."""
+    names = {name for each in planned.system.image for name in (each.name, *each.in_binder)}
+    status = host.read(STATUS, limit=STATUS_LIMIT_BYTES) if names else None
+    found = versions_of(status, sorted(names)) if isinstance(status, bytes) else None
+    return found if found is not None and found.asked else None
 
 
 def differences(wanted: Manifest, found: Manifest, planned: BuildPlan) -> tuple[str, ...]:

@@ -22,22 +22,24 @@ from envsnap._build import (
     resolve_here,
 )
 from envsnap._image import Image, build_image, engine_of
-from envsnap._sizes import ask_sizes, hosts_to_ask
+from envsnap._sizes import ask_sizes, base_size, hosts_to_ask
 from envsnap._twice import Twice
 from envsnap.cli._build_options import Asked, add_arguments
 from envsnap.cli._build_options import asked as options_of
 from envsnap.cli._fetching import fetch_aloud
 from envsnap.cli._manifest import load
 from envsnap.cli._next import build_lines, lacking_image, next_lines
+from envsnap.cli._system import system_lines
 from envsnap.cli._terminal import Progress, clean, columns, folded, payload, say
-from envsnap.cli.lock import lock_aloud, talks_to
-from envsnap.errors import ExitCode, PlanError, ToolError
+from envsnap.cli.lock import lock_aloud, lock_offline_aloud, talks_to
+from envsnap.errors import ExitCode, ToolError
 from envsnap.formats import named
 from envsnap.lock import hosts
 from envsnap.lock._locate import locate
 from envsnap.lock._trust import Trust, host_counts, own_of, refusal, refuse_strangers
 from envsnap.manifest import Manifest, environment_id, save
-from envsnap.plan import BuildPlan
+from envsnap.plan import BaseImage, BuildPlan
+from envsnap.plan._explained import explained
 from envsnap.sections import Fact, Unknown
 from envsnap.wheelhouse._packed import is_pack, wheels_of
 
@@ -91,10 +93,18 @@ def _recipes(
         talks_to([f"{registry_of(reference)} (digest of {reference})"], quiet=asked.quiet)
         return resolve_digest(reference)
 
+    def weigh_aloud(base: BaseImage, platform: str) -> Mapping[str, int]:
+        if not base.is_file and not isinstance(base.digest, Unknown):
+            asked_of = f"{registry_of(base.reference)} (size of {base.reference})"
+            talks_to([asked_of], quiet=asked.quiet)
+        return base_size(base, platform)
+
     urls = [] if options.plan.offline else addresses(manifest, options.wheelhouse)
     trust = _judge_files(urls, manifest, asked, answered)
     sized = replace(options, plan=replace(options.plan, sizes=_sizes(manifest, trust, asked)))
-    return build(manifest, sized, resolve_here if options.plan.offline else resolve_aloud)
+    if options.plan.offline:
+        return build(manifest, sized, resolve_here)
+    return build(manifest, sized, resolve_aloud, weigh_aloud)
 
 
 def _sizes(manifest: Manifest, trust: Trust, asked: Asked) -> Mapping[str, int]:
@@ -120,11 +130,13 @@ def _locked(asked: Asked) -> tuple[Manifest, frozenset[str]]:
     if manifest.lock is not None and manifest.lock.environment == environment_id(manifest):
         return manifest, frozenset()
     why = "has no lock yet" if manifest.lock is None else "has the lock of another environment"
-    if asked.build.plan.offline and not asked.fetch:
-        raise PlanError(
-            f"{clean(asked.manifest)} {why}, and --offline asks no index for one",
-            hint="Lock it where there is a network: envsnap lock --wheelhouse DIR",
-        )
+    if asked.build.plan.offline and not asked.fetch and asked.build.wheelhouse is not None:
+        say(f"{clean(asked.manifest)} {why}, and stays so: the wheelhouse serves as one",
+            quiet=asked.quiet)  # fmt: skip
+        folder = asked.build.wheelhouse
+        return lock_offline_aloud(
+            manifest, folder, quiet=asked.quiet, is_listed=True
+        ), frozenset()  # fmt: skip
     say(f"{clean(asked.manifest)} {why}: locking it first", quiet=asked.quiet)
     manifest = lock_aloud(manifest, asked.lock, quiet=asked.quiet)
     if asked.manifest != "-" and not is_pack(asked.manifest):
@@ -183,7 +195,7 @@ def _wheels(asked: Asked) -> Iterator[BuildOptions]:
 def _tell_recipes(recipes: Recipes, asked: Asked) -> None:
     planned = recipes.plan
     if asked.explain:
-        payload("\n".join(_reason_lines(planned, columns(sys.stdout))))
+        payload("\n".join(_reason_lines(planned, asked.build.formats)))
     titles = ", ".join(named(name).title for name in asked.build.formats)
     count = len(planned.wheels) + len(planned.sources) + len(planned.conda)
     packages = "1 package" if count == 1 else f"{count} packages"
@@ -207,11 +219,12 @@ def _own_notes(recipes: Recipes, asked: Asked) -> list[str]:
     return [*found, *([lacking] if lacking is not None else [])]
 
 
-def _reason_lines(planned: BuildPlan, width: int) -> list[str]:
-    """Every decision, its reason below it."""
+def _reason_lines(planned: BuildPlan, formats: Sequence[str]) -> list[str]:
+    """Every decision that these formats write down, its reason below it."""
+    width = columns(sys.stdout)
     return [
         folded(clean(text), width)
-        for why in planned.reasons
+        for why in explained(planned, formats)
         for text in (why.decision, f"    {why.because} [{why.source}]")
     ]
 
@@ -244,6 +257,8 @@ def _tell_image(image: Image, recipes: Recipes, asked: Asked) -> ExitCode:
         return ExitCode.NO
     if image.twice is not None and not _tell_twice(image.twice, width):
         return ExitCode.NO
+    for said in system_lines(image):
+        say(folded(clean(said), width), quiet=quiet)
     rebuilt = len(recipes.plan.sources)
     but = f", {rebuilt} of them rebuilt from source" if rebuilt else ""
     count = len(recipes.plan.wheels) + len(recipes.plan.conda) + rebuilt

@@ -18,7 +18,7 @@ NAMES = (
     "cpu_features", "cuda_driver", "cuda_users", "cudnn", "determinism", "gpu_arch",
     "gpu_packages", "installers", "library_families", "manylinux", "ngc_images",
     "nvidia_cuda_images", "nvidia_pip", "package_needs", "package_roles", "principles",
-    "python_builds", "python_images", "system_packages", "torch_cuda",
+    "python_builds", "python_images", "python_sources", "system_packages", "torch_cuda",
 )  # fmt: skip
 """The tables that envsnap brings."""
 

@@ -12,6 +12,7 @@ class Wheel(NamedTuple):
     version: str
     filename: str
     machine: str
+    """'any' where it has no compiled code."""
     libc: tuple[str, ...]
     """'glibc', 'musl' or both."""
     sha256: str
@@ -24,6 +25,15 @@ def uv_wheels(python: str) -> Answer[tuple[Wheel, ...]]:
     ['0.13.9']
     """
     return _wheels("uv", python)
+
+
+def pip_wheels(python: str) -> Answer[tuple[Wheel, ...]]:
+    """Give the wheel of the pip for a Python that is too old for uv and has no pip of its own.
+
+    >>> [each.filename for each in pip_wheels("3.6.1").value]
+    ['pip-21.3.1-py3-none-any.whl']
+    """
+    return _wheels("pip", python)
 
 
 def rattler_wheels(python: str) -> Answer[tuple[Wheel, ...]]:

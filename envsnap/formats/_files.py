@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from envsnap.engines.conda import archive_path, row_of
-from envsnap.formats._templates import render
+from envsnap.formats._templates import render, word
 from envsnap.inside import VERIFIER
 from envsnap.manifest import FILE_NAME, canonical_name
 from envsnap.plan import BuildPlan
@@ -26,11 +26,15 @@ TOOLS = "tools.lock"
 PYTHON = "python.txt"
 SYSTEM = "system.txt"
 SYSTEM_BUILDER = "system-builder.txt"
+SYSTEM_PYTHON = "system-python.txt"
+"""The packages of the stage that compiles Python."""
 LEFT_OUT = "left-out.txt"
 CA = "ca.crt"
 PROJECT = "project.tar"
 DEBS = "debs"
 """The packages of the distribution, where everything travels: a folder."""
+DEBS_PYTHON = "debs-python"
+"""The same of the stage that compiles Python."""
 LAYERS = "layers"
 BUILT = "sources.json"
 """What the packages must be that are built from source."""
@@ -39,9 +43,12 @@ READ_BY = {"netrc": "NETRC", "pip.conf": "PIP_CONFIG_FILE"}
 HASHED_AGAIN = 1_000_000_000
 """Bytes in the image up to which the last step hashes every file once more; two processors do a
 gigabyte a second out of the cache, and ten times less from a disk."""
+UNPACK = "unpack.py"
+"""Installs the wheels that no installer takes; there where there are some."""
+UNPACKED = "unpacked.txt"
 PASSWORDS = "passwords.py"
 """Makes a netrc file of pip's settings; there where a build may read some."""
-_UNPACKS = {"py-rattler": "conda's packages", "uv": "the wheels"}
+_UNPACKS = {"pip": "the wheels", "py-rattler": "conda's packages", "uv": "the wheels"}
 _OF_PYTHON = ("implementation", "version", "soabi", "free_threaded", "debug")
 _OF_PACKAGE = ("name", "version", "active", "content", "conda", "is_installed", "how")
 """What the verifier compares of an interpreter, and of a package or its file."""
@@ -52,10 +59,14 @@ def requirements(plan: BuildPlan, wheels: str = WHEELS) -> Mapping[str, str]:
 
     `wheels` is the way from there to the files that no index has.
     """
-    found = {ADDRESSES: _addresses((*plan.wheels, *plan.sources), wheels)}
-    for name, artifacts in ((LOCK, plan.wheels), (SOURCES, plan.sources)):
+    odd = unpacked(plan)
+    usual = tuple(each for each in plan.wheels if each not in odd)
+    found = {ADDRESSES: _addresses((*usual, *plan.sources), wheels)}
+    for name, artifacts in ((LOCK, usual), (SOURCES, plan.sources)):
         if artifacts:
             found[name] = _pins(artifacts)
+    if odd:
+        found |= {UNPACKED: _listed(odd), UNPACK: _program(UNPACK)}
     return found
 
 
@@ -68,7 +79,9 @@ def layer_files(plan: BuildPlan) -> Mapping[str, str]:
     found = {}
     for name, layer in named_layers(plan).items():
         path = f"{LAYERS}/{name}"
-        if plan.installer.name == "uv":
+        if layer.unpacked:
+            found[f"{path}.txt"] = _listed(layer.wheels)
+        elif plan.installer.name == "uv":
             text = _pylock("One layer", layer.wheels, f"../{WHEELS}")
             found[f"{LAYERS}/pylock.{name}.toml"] = text
         else:
@@ -80,11 +93,10 @@ def layer_files(plan: BuildPlan) -> Mapping[str, str]:
 
 def conda_files(plan: BuildPlan) -> Mapping[str, str]:
     """Every conda package in one list; the program that unpacks them; and what they must be."""
-    inside = resources.files("envsnap.inside")
     rows = [row_of(each) for each in plan.conda]
     return {
         f"{CONDA}/conda.json": f"{json.dumps(rows, indent=1, sort_keys=True)}\n",
-        f"{CONDA}/conda.py": inside.joinpath("conda.py").read_text(encoding="utf-8"),
+        f"{CONDA}/conda.py": _program("conda.py"),
         f"{CONDA}/manifest.json": _cut_to_conda(plan),
     }
 
@@ -119,6 +131,16 @@ def _pins(artifacts: Sequence[Artifact]) -> str:
 def _addresses(artifacts: Sequence[Artifact], wheels: str) -> str:
     rows = [(each.url or f"{wheels}/{quote(each.filename)}", each) for each in artifacts]
     return render("artifacts.html.j2", {"rows": rows})
+
+
+def _listed(artifacts: Sequence[Artifact]) -> str:
+    """The files that are unpacked by our own program, as it reads them."""
+    return "".join(f"{word(each.sha256)} {word(each.filename)}\n" for each in artifacts)
+
+
+def unpacked(plan: BuildPlan) -> tuple[Artifact, ...]:
+    """The wheels that no installer takes."""
+    return tuple(each for layer in plan.layers if layer.unpacked for each in layer.wheels)
 
 
 def _cut(manifest: str, layer: Layer) -> str:
@@ -170,10 +192,9 @@ def _of(rows: Sequence[Mapping[str, str]], names: set[str]) -> list[Mapping[str,
 
 def proof(plan: BuildPlan) -> Mapping[str, str]:
     """The manifest, and the program that compares an environment with it."""
-    inside = resources.files("envsnap.inside")
     found = {
         FILE_NAME: plan.manifest,
-        **{name: inside.joinpath(name).read_text(encoding="utf-8") for name in VERIFIER},
+        **{name: _program(name) for name in VERIFIER},
     }
     if plan.left_out:
         names = [each.name for each in plan.left_out]
@@ -192,6 +213,7 @@ def carried(plan: BuildPlan) -> list[str]:
     found |= {f"{WHEELS}/{each.filename}" for each in travelling_tools(plan)}
     found |= {conda_place(each) for each in plan.carried_conda}
     found |= {DEBS} if plan.offline and plan.system.image else set()
+    found |= {DEBS_PYTHON} if plan.offline and plan.system.compiler else set()
     return sorted(found | ({PROJECT} if plan.project else set()))
 
 
@@ -218,22 +240,35 @@ def image_files(plan: BuildPlan) -> Mapping[str, str]:
         found[TOOLS] = render("tools.lock.j2", {"installers": tools, "packages": _UNPACKS})
     if plan.conda:
         found.update(conda_files(plan))
-    if plan.system.image:
-        found[SYSTEM] = _system(plan, plan.system.image)
-    if plan.system.builder and plan.sources:
-        found[SYSTEM_BUILDER] = _system(plan, plan.system.builder)
+    found.update(_system_files(plan))
     if plan.ca_certificates:
         found[CA] = plan.ca_certificates
+    if unpacked(plan):
+        found[UNPACK] = _program(UNPACK)
     if any(each.id == "pip.conf" for each in plan.secrets):
-        inside = resources.files("envsnap.inside")
-        found[PASSWORDS] = inside.joinpath(PASSWORDS).read_text(encoding="utf-8")
+        found[PASSWORDS] = _program(PASSWORDS)
     return found
+
+
+def _program(name: str) -> str:
+    """A program of ours for other people's interpreters."""
+    return resources.files("envsnap.inside").joinpath(name).read_text(encoding="utf-8")
 
 
 def compared_by(plan: BuildPlan) -> tuple[str, ...]:
     """The words for the last step: all is hashed, unless that takes long and every step has."""
     size = plan.estimate.image
     return ("--quick",) if isinstance(size, int) and size > HASHED_AGAIN else ()
+
+
+def _system_files(plan: BuildPlan) -> Mapping[str, str]:
+    """The distribution's packages: the image's, and those of the stages that build and compile."""
+    parts = {
+        SYSTEM: plan.system.image,
+        SYSTEM_BUILDER: plan.system.builder if plan.sources else (),
+        SYSTEM_PYTHON: plan.system.compiler,
+    }
+    return {name: _system(plan, packages) for name, packages in parts.items() if packages}
 
 
 def _system(plan: BuildPlan, packages: Sequence[SystemPackage]) -> str:

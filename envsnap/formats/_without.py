@@ -29,6 +29,20 @@ def refuse_what_the_base_brings(plan: BuildPlan, title: str) -> None:
         )
 
 
+def refuse_compiled(plan: BuildPlan, title: str) -> None:
+    """Refuse a Python that is published as its source alone.
+
+    Raises:
+        PlanError: This format takes Python from conda's channels, and nobody knows that one has it.
+    """
+    if plan.interpreter.how == "compiled":
+        raise PlanError(
+            f"{title} takes Python from conda's channels, and Python {plan.python} is compiled "
+            f"from {plan.interpreter.filename}",
+            hint=ELSEWHERE,
+        )
+
+
 def refuse_asked(plan: BuildPlan, title: str) -> None:
     """Refuse what was asked for and cannot be done there.
 

@@ -15,13 +15,16 @@ from envsnap.formats import _files
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import Quoted, render, word
 from envsnap.plan import BaseImage, BuildPlan
-from envsnap.plan._model import HOME
+from envsnap.plan._layers import travelling_tools
+from envsnap.plan._model import HOME, WHEELS
 
 MAIN = "envsnap.def"
 SECRETS = "/mnt"
 """Where a step looks for the files of `--bind`: every image has this folder."""
 EMBEDDED = "embedded.txt"
 _CONTEXT = "/opt/envsnap-context"
+_STAGE_ALONE = frozenset({_files.SYSTEM_PYTHON, _files.DEBS_PYTHON})
+"""What only the stage is shown that compiles Python."""
 _SECTION_LIMIT = 48 * 1024
 """A section of 64 KiB ends the build; ours stay well below."""
 _SECTION = re.compile(r"(?m)^%(?=[a-z])")
@@ -70,15 +73,15 @@ def bootstrap(base: BaseImage) -> tuple[Quoted, Quoted]:
 
 
 def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]:
-    fetched = plan.builder is not None and plan.interpreter.url is not None  # conda's has none
+    stage = _stage(plan)
     paths = [*context, *_files.carried(plan)]
     return {
         "plan": plan, "home": HOME, "context": _CONTEXT, "secrets": SECRETS,
         "base": bootstrap(plan.base),
-        "fetcher": bootstrap(plan.builder) if fetched and plan.builder else None,
-        "fetched_by": [path for path in (_files.CA, _files.PYTHON) if path in context],
+        "stage": bootstrap(stage) if stage is not None else None,
+        "staged": _staged(plan, context),
         # Folders whole: a lock of thousands would not fit into one section.
-        "copied": sorted({path.partition("/")[0] for path in paths}),
+        "copied": sorted({path.partition("/")[0] for path in paths} - _STAGE_ALONE),
         "compared_by": _files.compared_by(plan),
         "embedded": EMBEDDED if EMBEDDED in context else "",
         "read_by": [
@@ -89,6 +92,22 @@ def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]
         "variables": _variables(plan),
         "project": plan.project is not None,
     }  # fmt: skip
+
+
+def _stage(plan: BuildPlan) -> BaseImage | None:
+    """What the stage starts from that brings the interpreter; None where none is needed."""
+    if plan.interpreter.how == "compiled":
+        return plan.base  # Python is for the libraries that it was compiled with
+    has_to_fetch = plan.interpreter.url is not None  # conda's has no address
+    return plan.builder if has_to_fetch else None
+
+
+def _staged(plan: BuildPlan, context: Mapping[str, str]) -> list[str]:
+    """What that stage is shown, beside the script."""
+    texts = [each for each in (_files.CA, _files.PYTHON, _files.SYSTEM_PYTHON) if each in context]
+    of_python = [f"{WHEELS}/{each.filename}" for each in travelling_tools(plan) if not each.tool]
+    debs = [each for each in _files.carried(plan) if each == _files.DEBS_PYTHON]
+    return sorted([*texts, *of_python, *debs])
 
 
 def _variables(plan: BuildPlan) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from envsnap.errors import PlanError
 from envsnap.formats._conda import channels, nowhere, specs
-from envsnap.formats._files import proof
+from envsnap.formats._files import proof, unpacked
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.formats._without import ELSEWHERE, is_free_threaded, refuse_what_the_base_brings
@@ -34,6 +34,12 @@ _REQUIREMENT = re.compile(
 def conda(plan: BuildPlan) -> Mapping[str, str]:
     """The environment file, the manifest, and what compares an environment with it."""
     refuse_what_the_base_brings(plan, _TITLE)
+    odd = unpacked(plan)
+    if odd:
+        raise PlanError(
+            f"{_TITLE} cannot have {odd[0].name} {odd[0].version}: pip takes no such version",
+            hint=ELSEWHERE,
+        )
     if plan.offline:
         raise PlanError(
             f"{_TITLE} cannot do --offline: conda's channels are asked",

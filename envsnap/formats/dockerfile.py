@@ -17,7 +17,7 @@ from envsnap.formats._templates import render
 from envsnap.inside import VERIFIER
 from envsnap.plan import BuildPlan
 from envsnap.plan._layers import travelling_tools
-from envsnap.plan._model import CONDA, HOME, WHEELS
+from envsnap.plan._model import CONDA, HOME, WHEELS, Layer
 from envsnap.sections import Artifact
 
 _MOUNTS = "/mnt/envsnap"
@@ -67,7 +67,6 @@ def dockerfile(plan: BuildPlan) -> Mapping[str, str]:
 
 
 def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]:
-    fetcher = plan.builder or plan.base
     tools = _named(plan, tool=True)
     data = Data(plan, context)
     return {
@@ -75,9 +74,10 @@ def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]
         "plan": plan, "home": HOME, "kit": f"{_MOUNTS}/kit", "data": f"{_MOUNTS}/data",
         "built": "/opt/envsnap-built", "read_by": _files.READ_BY,
         "passwords": _files.PASSWORDS if _files.PASSWORDS in context else "",
-        "fetcher": fetcher.pinned,
         "kit_files": [_files.INSTALL, *VERIFIER],
-        "archive": _archive(plan),
+        "python_steps": _python_steps(plan), "python_from": _python_from(plan),
+        "tools_from": _tools_from(plan),
+        "sources_from": "python" if plan.interpreter.how == "compiled" else plan.base.pinned,
         "tool_steps": [
             Step(("tools",), (_files.PYTHON, _files.TOOLS, *tools), network=True, kit="copied")
         ] if _files.TOOLS in context else [],
@@ -90,12 +90,32 @@ def _values(plan: BuildPlan, context: Mapping[str, str]) -> Mapping[str, object]
     }  # fmt: skip
 
 
-def _archive(plan: BuildPlan) -> Step | None:
+def _python_from(plan: BuildPlan) -> str:
+    """What the stage that brings the interpreter starts from: it is compiled for its own base."""
+    is_compiled = plan.interpreter.how == "compiled"
+    return (plan.base if is_compiled else plan.builder or plan.base).pinned
+
+
+def _python_steps(plan: BuildPlan) -> list[Step]:
     """What brings the interpreter, where the base image has none."""
-    if plan.interpreter.how != "archive":
-        return None
+    if plan.interpreter.how not in {"archive", "compiled"}:
+        return []
+    found = []
+    if plan.system.compiler:
+        debs = (_files.DEBS_PYTHON,) if plan.offline else ()
+        files = (_files.SYSTEM_PYTHON, *debs)
+        found.append(Step(("system", "python"), files, network=not plan.offline, kit="alone"))
     files = (_files.PYTHON, *_named(plan, tool=False))
-    return Step(("python",), files, network=plan.interpreter.url is not None, kit="alone")
+    network = plan.interpreter.url is not None
+    return [*found, Step(("python",), files, network=network, kit="alone")]
+
+
+def _tools_from(plan: BuildPlan) -> str:
+    """Where the tools are fetched: by that Python, where nothing else has one of its own."""
+    is_compiled = plan.interpreter.how == "compiled"
+    if plan.interpreter.how == "archive" or (is_compiled and plan.builder is None):
+        return "python"
+    return (plan.builder or plan.base).pinned
 
 
 def _conda(plan: BuildPlan) -> Step | None:
@@ -118,7 +138,7 @@ def _steps(plan: BuildPlan, context: Mapping[str, str]) -> list[Step]:
         found.append(Step(("environment",), (_files.PYTHON,), kit="alone"))
     for name, layer in _files.named_layers(plan).items():
         texts = sorted(path for path in context if _is_of(path, name))
-        own = () if plan.installer.name == "uv" else (_files.PYTHON,)
+        own = _read_by_layer(plan, layer)
         network = any(each.url is not None for each in layer.wheels)
         files = (*texts, *own, *_travelling(layer.wheels))
         found.append(Step(("layer", name), files, network=network))
@@ -127,6 +147,13 @@ def _steps(plan: BuildPlan, context: Mapping[str, str]) -> list[Step]:
     if plan.project:
         found.append(Step(("project",), (_files.PROJECT,), kit="alone"))
     return found
+
+
+def _read_by_layer(plan: BuildPlan, layer: Layer) -> tuple[str, ...]:
+    """What a layer's step reads beside its own texts."""
+    if layer.unpacked:
+        return (_files.UNPACK,)
+    return () if plan.installer.name == "uv" else (_files.PYTHON,)
 
 
 def _is_of(path: str, layer: str) -> bool:

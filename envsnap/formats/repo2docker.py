@@ -12,25 +12,23 @@ import re
 from collections.abc import Mapping
 
 from envsnap.errors import PlanError
-from envsnap.facts import Looked
-from envsnap.facts.system_packages import package_of
 from envsnap.formats._conda import channels, nowhere, specs
-from envsnap.formats._files import CA, PROJECT, proof, requirements
+from envsnap.formats._files import CA, LOCK, PROJECT, UNPACK, UNPACKED, proof, requirements
 from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.formats._without import (
     ELSEWHERE,
     is_free_threaded,
     refuse_asked,
+    refuse_compiled,
     refuse_what_the_base_brings,
 )
 from envsnap.plan import BuildPlan
-from envsnap.plan._model import WHEELS, SystemPackage
+from envsnap.plan._model import WHEELS
 
 _SHOWN = 5
+_WHEELS = f"../{WHEELS}"
 _TITLE = "repo2docker"
-_SUITE = "noble"
-"""Ubuntu 24.04, which repo2docker builds on since 2026-01."""
 _APT = re.compile(r"\A[a-z0-9][a-z0-9+.-]{1,100}\Z")
 
 
@@ -38,19 +36,21 @@ _APT = re.compile(r"\A[a-z0-9][a-z0-9+.-]{1,100}\Z")
 def repo2docker(plan: BuildPlan) -> Mapping[str, str]:
     """The files of `binder/`. Everything lies there: repo2docker then reads nothing else."""
     _refuse(plan)
+    wanted = requirements(plan, _WHEELS)
     found = {
         "environment.yml": render(
             "environment.yml.j2", {"channels": channels(plan), "specs": _specs(plan)}
         ),
-        "postBuild": render("postBuild.j2", {"plan": plan, "ca": CA, "project": _project(plan)}),
-        **requirements(plan, f"../{WHEELS}"),
+        "postBuild": render("postBuild.j2", _values(plan, wanted)),
+        **wanted,
         **proof(plan),
     }  # fmt: skip
     if plan.variables:
         found["start"] = render("start.j2", {"plan": plan})
     if plan.ca_certificates:
         found[CA] = plan.ca_certificates
-    names = sorted({name for each in plan.system.image for name in _names(each)})
+    system = plan.system.image
+    names = sorted({name for each in system for name in each.in_binder or (each.name,)})
     if names:
         found["apt.txt"] = render("lines.j2", {"rows": [_checked(name) for name in names]})
     return {f"binder/{name}": text for name, text in found.items()}
@@ -61,6 +61,13 @@ def _specs(plan: BuildPlan) -> list[str]:
     known = {spec.partition("=")[0]: spec for spec in specs(plan)}
     first = [known.pop("python", f"python={plan.python}"), known.pop("pip", "pip")]
     return [*first, *known.values()]
+
+
+def _values(plan: BuildPlan, wanted: Mapping[str, str]) -> Mapping[str, object]:
+    return {
+        "plan": plan, "ca": CA, "project": _project(plan), "installed": LOCK in wanted,
+        "unpack": UNPACK, "unpacked": UNPACKED if UNPACKED in wanted else "", "wheels": _WHEELS,
+    }  # fmt: skip
 
 
 def _project(plan: BuildPlan) -> str:
@@ -75,6 +82,7 @@ def _refuse(plan: BuildPlan) -> None:
         PlanError: The image would not be the environment, or not as it was asked for.
     """
     refuse_what_the_base_brings(plan, _TITLE)
+    refuse_compiled(plan, _TITLE)
     refuse_asked(plan, _TITLE)
     if is_free_threaded(plan) and not any(each.name == "python" for each in plan.conda):
         raise PlanError(
@@ -89,12 +97,6 @@ def _refuse(plan: BuildPlan) -> None:
             f"repo2docker takes conda packages from channels alone, and none has {names}",
             hint="Build with Docker or Apptainer, whose recipes bring the archives: --docker",
         )
-
-
-def _names(package: SystemPackage) -> list[str]:
-    """What a package is called in repo2docker's own Ubuntu, by the libraries it is for."""
-    answers = [package_of(soname, _SUITE) for soname in package.provides]
-    return [each.value for each in answers if isinstance(each, Looked)] or [package.name]
 
 
 def _checked(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from envsnap.manifest import canonical_name
+from envsnap.probes.packages import is_valid_version
 from envsnap.sections import Artifact, Package, Reason, Unknown, Unlocked
 
 _NAME = re.compile(r"\A[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
@@ -100,8 +101,12 @@ def _why_not(package: Package) -> str | None:
 
 
 def can_be_asked(name: str, version: str) -> bool:
-    """Whether they are such as an index can have, and safe in a line of requirements."""
-    return bool(_NAME.match(name) and _VERSION.match(version))
+    """Whether they are such as an index can have, and safe in a line of requirements.
+
+    >>> [can_be_asked("odd", each) for each in ("1.1", "1.1build1", "1.1 --pre")]
+    [True, False, False]
+    """
+    return bool(_NAME.match(name) and _VERSION.match(version) and is_valid_version(version))
 
 
 def _known_file(package: Package) -> Artifact | None:

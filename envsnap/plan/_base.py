@@ -12,6 +12,7 @@ from envsnap.manifest import Manifest
 from envsnap.plan import _floor, _interpreter, _safe
 from envsnap.plan._alpine import alpine_candidates
 from envsnap.plan._candidate import Candidate, Setting, resolved, settle
+from envsnap.plan._compiled import unsuited
 from envsnap.plan._cuda import ROCM, Need, cuda_need
 from envsnap.plan._floor import DEBIAN, UBUNTU, has_enough
 from envsnap.plan._model import (
@@ -35,7 +36,7 @@ from envsnap.sections import (
 )
 
 _PATCHED = ("trixie", "bookworm", "bullseye")
-"""The releases of Debian that a relocatable Python is put on, the newest first."""
+"""The releases of Debian that a Python is put on which it has not, the newest first."""
 
 
 class Start(NamedTuple):
@@ -85,7 +86,7 @@ def start(wanted: Wanted, files: Sequence[Artifact], resolve: Resolve) -> Start:
         candidates = [
             named_candidate(_setting(wanted, wheels), asked, wheels, is_ngc=ngc is not None)
         ]
-        aside = _beside_asked(wanted, candidates[0], files)
+        aside = beside_asked(wanted, candidates[0], files)
     elif ngc is not None:
         where = "the plan"
         candidates = [ngc_candidate(ngc, wanted.python, own)]
@@ -147,7 +148,7 @@ def _refuse_tegra(manifest: Manifest, need: Need) -> None:
 
 
 def _slim_candidates(setting: Setting) -> list[Candidate]:
-    """Images of this very Python, the newest suite first; else Debian and a relocatable build."""
+    """Images of this very Python, the newest suite first; else Debian, which is given it."""
     python, floor = setting.python, setting.floor
     asked = (
         None
@@ -182,57 +183,62 @@ def _slim_candidates(setting: Setting) -> list[Candidate]:
 def _debian_candidates(
     setting: Setting, asked: facts.Answer[tuple[str, ...]] | None, *, must: bool
 ) -> list[Candidate]:
-    """Plain Debian with a relocatable Python.
+    """Plain Debian, and this Python unpacked or compiled for it.
 
     Raises:
         PlanError: It must be, and there is no such Python or no such Debian.
     """
     python, floor = setting.python, setting.floor
-    found = _interpreter.archive(python, setting.machine, setting.options)
+    found = _interpreter.bring(python, setting.machine, setting.options)
     suites = [each for each in _PATCHED if has_enough("debian", DEBIAN[each], floor)]
-    if not isinstance(found, _interpreter.Archived):
+    if isinstance(found, str):
         if not must:
             return []
         if isinstance(asked, (facts.Looked, facts.NewerThanFacts)) and floor is not None:
-            raise _no_glibc(setting, asked, archived=False)
+            raise _no_glibc(setting, asked, outside=False)
         raise _interpreter.no_python(python, setting.machine, _both(asked, found))
     if not suites:
         if not must or floor is None:
             return []
-        raise _no_glibc(setting, asked, archived=True)
+        raise _no_glibc(setting, asked, outside=True)
     interpreter, why_python = found
+    if interpreter.how == "compiled":
+        suites.sort(key=lambda each: unsuited(python.version, each))
     return [
         Candidate(
             reference=f"debian:{suites[0]}-slim", interpreter=interpreter,
-            reasons=(Why(f"base=debian:{suites[0]}-slim", _why_debian(setting, asked),
+            reasons=(Why(f"base=debian:{suites[0]}-slim", _why_debian(setting, asked, interpreter),
                          f"table python_images of {facts.date_of('python_images')}"),
                      *_floor_reason(setting), why_python),
         )
     ]  # fmt: skip
 
 
-def _why_debian(setting: Setting, asked: facts.Answer[tuple[str, ...]] | None) -> str:
+def _why_debian(
+    setting: Setting, asked: facts.Answer[tuple[str, ...]] | None, interpreter: Interpreter
+) -> str:
     version = setting.python.version
     if asked is None:
         return "images called python have no build without the GIL"
     if isinstance(asked, facts.NotInTable):
-        return f"{_interpreter.said(asked)}, and a relocatable build of it is published"
+        what = "its source" if interpreter.how == "compiled" else "a relocatable build of it"
+        return f"{_interpreter.said(asked)}, and {what} is published"
     if setting.floor is not None:
         return f"no image of Python {version} has glibc {setting.floor.version}"
     return f"the images of Python {version} are not there any more"
 
 
 def _no_glibc(
-    setting: Setting, asked: facts.Answer[tuple[str, ...]] | None, *, archived: bool
+    setting: Setting, asked: facts.Answer[tuple[str, ...]] | None, *, outside: bool
 ) -> PlanError:
     """The error that says that nothing has the glibc, and what is nearest.
 
-    `archived`: whether there is a relocatable build, which any Debian can take.
+    `outside`: whether there is a relocatable build or a source, which any Debian can take.
     """
     floor, version = setting.floor, setting.python.version
     needed = f"glibc {floor.version}, which {floor.who} needs" if floor is not None else "it"
-    suites = _PATCHED if archived or not isinstance(asked, facts.Looked) else asked.value
-    near = f"debian:{suites[0]}-slim" if archived else f"python:{version}-slim-{suites[0]}"
+    suites = _PATCHED if outside or not isinstance(asked, facts.Looked) else asked.value
+    near = f"debian:{suites[0]}-slim" if outside else f"python:{version}-slim-{suites[0]}"
     has = _floor.glibc_of("debian", DEBIAN[suites[0]])
     return PlanError(
         f"No image of Python {version} has {needed}; the nearest is {near} with glibc {has}",
@@ -240,9 +246,9 @@ def _no_glibc(
     )
 
 
-def _both(asked: facts.Answer[tuple[str, ...]] | None, found: object) -> str:
+def _both(asked: facts.Answer[tuple[str, ...]] | None, found: str) -> str:
     known = f"{_interpreter.said(asked)}; " if isinstance(asked, facts.NotInTable) else ""
-    return f"{known}{_interpreter.said(found)}"
+    return f"{known}{found}"
 
 
 def _floor_reason(setting: Setting) -> tuple[Why, ...]:
@@ -268,8 +274,8 @@ def _rocm_candidates(wanted: Wanted, setting: Setting, names: Sequence[str]) -> 
     gpu = wanted.manifest.section(Gpu)
     rocm = None if isinstance(gpu, Unknown) or isinstance(gpu.rocm, Unknown) else gpu.rocm
     release = rocm.release if rocm is not None and isinstance(rocm.release, str) else None
-    found = _interpreter.archive(wanted.python, wanted.machine, wanted.options)
-    if release is None or not isinstance(found, _interpreter.Archived):
+    found = _interpreter.bring(wanted.python, wanted.machine, wanted.options)
+    if release is None or isinstance(found, str):
         raise PlanError(
             f"{names[0]} is ROCm's, no package brings it, and no image with it is known",
             hint="Name one, as with --base-image rocm/dev-ubuntu-22.04:6.2.4-complete",
@@ -287,7 +293,7 @@ def _rocm_candidates(wanted: Wanted, setting: Setting, names: Sequence[str]) -> 
     ]  # fmt: skip
 
 
-def _beside_asked(wanted: Wanted, named: Candidate, files: Sequence[Artifact]) -> list[Why]:
+def beside_asked(wanted: Wanted, named: Candidate, files: Sequence[Artifact]) -> list[Why]:
     """What is said of CUDA where the user named the image."""
     if named.brings:
         return []

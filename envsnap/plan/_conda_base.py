@@ -8,12 +8,13 @@ from envsnap import facts
 from envsnap.errors import PlanError
 from envsnap.facts import installers, python_images
 from envsnap.plan import _floor, _safe
-from envsnap.plan._base import Start, Wanted, digest_reason
+from envsnap.plan._base import Start, Wanted, beside_asked, digest_reason
 from envsnap.plan._candidate import Candidate, Setting, settle
 from envsnap.plan._conda import UNPACKS_BY
 from envsnap.plan._cuda import cuda_need
-from envsnap.plan._floor import DEBIAN, Floor, has_enough, numbers
+from envsnap.plan._floor import DEBIAN, has_enough, numbers
 from envsnap.plan._model import PREFIX, BaseImage, Interpreter, Resolve, Why
+from envsnap.plan._named import named_candidate, refuse_gone, unsure
 from envsnap.plan._nvidia import cuda_candidates
 from envsnap.sections import Artifact
 
@@ -35,20 +36,23 @@ def conda_start(wanted: Wanted, files: Sequence[Artifact], resolve: Resolve) -> 
     sources = [each for each in files if not _safe.is_wheel(each)]
     need, aside = cuda_need(wanted.manifest, wanted.active, sources)
     if asked is not None:
-        candidates = [Candidate(asked, FROM_CONDA, (Why(f"base={asked}", "it was asked for",
-                                                        "--base-image"),))]  # fmt: skip
+        candidates = [_named(wanted, setting, asked, files)]
+        aside = beside_asked(wanted, candidates[0], files)
     elif need is not None:
         candidates = [_with_conda(each) for each in cuda_candidates(need, setting)]
     else:
         candidates = list(_unpackers(setting))
     where = "the plan" if asked is None else "--base-image"
     base, chosen, passed = settle(candidates, where, resolve, sure=asked is not None)
+    if asked is not None:
+        refuse_gone(base, setting)
     builder = None
     if not can_unpack(base):
         builder, _, _ = settle(list(_unpackers(setting)), "the plan", resolve)
     return Start(
         base=base, interpreter=FROM_CONDA, builder=builder, brings=chosen.brings, brought=(),
         reasons=(*chosen.reasons, *passed, digest_reason(base), *aside, *_by(builder)),
+        notes=() if asked is None else unsure(base, FROM_CONDA, setting.floor),
     )  # fmt: skip
 
 
@@ -78,13 +82,15 @@ def _setting(wanted: Wanted, files: Sequence[Artifact]) -> Setting:
     wheels = [each for each in files if _safe.is_wheel(each)]
     floor = _floor.glibc_floor(wanted.manifest, wheels)
     captured = _floor.captured_glibc(wanted.manifest)
-    if captured is not None and (floor is None or numbers(captured) > numbers(floor.version)):
-        likely = Floor(
-            captured, "conda, which chose its packages for that of the captured machine,"
-        )
-        if any(has_enough("debian", each, likely) for each in DEBIAN.values()):
-            floor = likely
-    return Setting(wanted.python, wanted.machine, wanted.options, floor, captured)
+    likely = _floor.of_conda(floor, captured)
+    return Setting(wanted.python, wanted.machine, wanted.options, likely, captured)
+
+
+def _named(wanted: Wanted, setting: Setting, asked: str, files: Sequence[Artifact]) -> Candidate:
+    """The image that the user named, refused where it surely cannot serve."""
+    wheels = [each for each in files if _safe.is_wheel(each)]
+    sure = setting._replace(floor=_floor.glibc_floor(wanted.manifest, wheels))
+    return named_candidate(sure, asked, wheels, conda=FROM_CONDA)
 
 
 def _with_conda(found: Candidate) -> Candidate:

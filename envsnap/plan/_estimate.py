@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from envsnap._typing import NamedTuple
+from envsnap._units import size_words, time_words
 from envsnap.plan import _safe
 from envsnap.plan._model import BuildPlan, Estimate, PlanOptions
 from envsnap.sections import Artifact, CondaArtifact, Fact, Reason, Unknown
@@ -25,8 +26,9 @@ _MEASURED = (
 )
 _INSTALLER = 18_000_000
 """The wheel of the uv that table installers names, for x86_64; it is not in the image."""
+SILENT = "the base image, whose registry did not say how large it is"
+"""What is said of a base image that is in no sum."""
 _LARGEST = 1 << 40
-_KILO, _TWO_DIGITS, _MINUTE, _HOUR = 1000, 10, 60, 3600
 
 
 class Sum(NamedTuple):
@@ -54,7 +56,7 @@ class Cost(NamedTuple):
     built: int
     """How many source archives are built: nobody knows how long that takes."""
     besides: tuple[str, ...] = ()
-    """What comes on top and is in no sum, in words: 'the base image'."""
+    """What comes on top and is in no sum, in words: 'system packages'."""
 
     @property
     def estimate(self) -> Estimate:
@@ -73,13 +75,12 @@ class Cost(NamedTuple):
 
         >>> Cost(Sum(1_200_000_000, 0, 40), Sum(3_400_000_000, 0, 40), 0).told()
         'about 1.2 GB to fetch, 3.4 GB unpacked, 2 minutes at 100 Mbit/s'
-        >>> Cost(Sum(0, 3, 3), Sum(0, 3, 3), 0, ("the base image",)).told()
-        'how much there is to fetch and to unpack is not known; the base image comes on top'
+        >>> Cost(Sum(0, 3, 3), Sum(0, 3, 3), 0, ("system packages",)).told()
+        'how much there is to fetch and to unpack is not known; without system packages'
         """
         *first, last = self.besides or ("",)
         both = f"{', '.join(first)} and {last}" if first else last
-        verb = "come" if first else "comes"
-        return self._of_files() + (f"; {both} {verb} on top" if last else "")
+        return self._of_files() + (f"; without {both}" if last else "")
 
     def _of_files(self) -> str:
         lacking = max(self.download.lacking, self.image.lacking)
@@ -127,11 +128,13 @@ def cost_of(
 def cost_of_plan(plan: BuildPlan, options: PlanOptions) -> Cost:
     """What a build of this plan costs, what installs included.
 
-    The base image and Python's archive count where `options.sizes` has them, by their digests.
+    The base image and Python's archive count where `options.sizes` has them, by their digests. A
+    base image that is a file, or that an engine without a network must have, is not fetched.
     """
     cost = cost_of((*plan.wheels, *plan.sources), plan.conda, options)
-    digest = plan.base.digest
-    asked = [("the base image", "" if isinstance(digest, Unknown) else digits(digest))]
+    digest, asked = plan.base.digest, []
+    if not plan.base.is_file and not plan.offline:
+        asked.append((SILENT, "" if isinstance(digest, Unknown) else digits(digest)))
     if plan.interpreter.url is not None and not plan.offline:
         asked.append(("Python's own archive", plan.interpreter.sha256 or ""))
     found = {name: options.sizes.get(sha256) for name, sha256 in asked}
@@ -140,6 +143,7 @@ def cost_of_plan(plan: BuildPlan, options: PlanOptions) -> Cost:
         fetched += _INSTALLER
     besides = [name for name, size in found.items() if size is None]
     besides += ["system packages"] if plan.system.image else []
+    besides += ["compiling Python"] if plan.interpreter.how == "compiled" else []
     download = cost.download._replace(known=cost.download.known + fetched)
     return cost._replace(download=download, besides=tuple(besides))
 
@@ -152,34 +156,6 @@ def digits(digest: str) -> str:
 def to_ask(files: Sequence[Artifact], sizes: Mapping[str, int]) -> tuple[Artifact, ...]:
     """The files with an address whose size is not known: their hosts can be asked for it."""
     return tuple(each for each in files if each.url is not None and _size(each, sizes) is None)
-
-
-def size_words(count: int) -> str:
-    """Bytes for people, in powers of a thousand.
-
-    >>> size_words(3_450_000_000), size_words(61_204_038), size_words(999)
-    ('3.5 GB', '61 MB', '999 B')
-    """
-    size, units = float(count), ["TB", "GB", "MB", "kB", "B"]
-    while size >= _KILO - 0.5 and len(units) > 1:
-        size /= _KILO
-        units.pop()
-    digits = 1 if size < _TWO_DIGITS and units[-1] != "B" else 0
-    return f"{size:.{digits}f} {units[-1]}"
-
-
-def time_words(seconds: int) -> str:
-    """A duration for people, as roughly as it is known.
-
-    >>> time_words(20), time_words(100), time_words(9000)
-    ('under a minute', '2 minutes', '2.5 hours')
-    """
-    if seconds >= 2 * _HOUR:
-        return f"{seconds / _HOUR:.1f} hours"
-    if seconds < _MINUTE:
-        return "under a minute"
-    minutes = round(seconds / _MINUTE)
-    return f"{minutes} minute" + ("" if minutes == 1 else "s")
 
 
 def _size(found: Artifact, sizes: Mapping[str, int]) -> int | None:

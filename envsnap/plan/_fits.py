@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import parse_wheel_filename
 
 from envsnap.errors import PlanError
 from envsnap.plan import _safe
@@ -29,7 +28,7 @@ def refuse_unfit(chosen: Sequence[Artifact], python: Python, machine: str) -> No
         each.filename
         for each in chosen
         if _safe.is_wheel(each)
-        and not any(_fits(tag, pairs, machine) for tag in parse_wheel_filename(each.filename)[3])
+        and not any(_fits(tag, pairs, machine) for tag in _safe.tags_of(each))
     ]
     if not wrong:
         return

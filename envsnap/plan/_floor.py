@@ -93,6 +93,18 @@ def captured_glibc(manifest: Manifest) -> str | None:
     return version if isinstance(version, str) and numbers(version) else None
 
 
+def of_conda(floor: Floor | None, captured: str | None) -> Floor | None:
+    """The glibc that conda's packages likely ask for, where that is more than what asks for sure.
+
+    It is that of the machine they were chosen for, where any release of Debian has so much.
+    """
+    if captured is None or (floor is not None and numbers(captured) <= numbers(floor.version)):
+        return floor
+    who = "conda, which chose its packages for that of the captured machine,"
+    likely = Floor(captured, who, is_sure=False)
+    return likely if any(has_enough("debian", each, likely) for each in DEBIAN.values()) else floor
+
+
 def numbers(version: str) -> tuple[int, ...]:
     """The numbers of a version, to be compared; none for a text that is no version."""
     return tuple(map(int, version.split("."))) if _VERSION.match(version) else ()

@@ -15,7 +15,7 @@ _SHOWN = 5
 _IN_A_WHEELHOUSE = "no index has its file, only a wheelhouse (--wheelhouse DIR)"
 _NOT_HERE = "its file is not in the wheelhouse, and --offline fetches nothing"
 _NOT_BUILT = "only its source is there, and what builds it would be fetched (--offline)"
-_ODD = "its version is none of PEP 440, and pip installs no such file"
+_ODD = "its version is none of PEP 440, and only a wheel of a wheelhouse installs it"
 
 
 def installs(
@@ -34,9 +34,9 @@ def installs(
     for package in active:
         name = canonical_name(package.name)
         found = artifacts.get(name)
-        if _safe.is_odd(package.version):
-            missing.append(LeftOut(package.name, package.version, _ODD))
-        elif found is None:
+        if found is not None and not _safe.is_wheel(found):
+            found = options.stand_ins.get(found.sha256, found)
+        if found is None:
             missing.append(
                 LeftOut(package.name, package.version, unlocked.get(name, "the lock lacks it"))
             )
@@ -52,6 +52,18 @@ def installs(
     return tuple(chosen), tuple(sorted(missing)), _reasons(chosen, missing)
 
 
+def unused_copies(packages: Sequence[Package]) -> tuple[str, ...]:
+    """What is to know of copies that other copies hide: an image has none of them."""
+    copies = [
+        f"{_safe.plain(each.name)} {_safe.plain(each.version)}"
+        for each in packages
+        if not each.active and each.conda is None
+    ]
+    more = f" and {len(copies) - _SHOWN} more" if len(copies) > _SHOWN else ""
+    told = f"Not in the image, for import never used them: {_listed(copies)}{more}"
+    return (told,) if copies else ()
+
+
 def _is_alone(found: Artifact, options: PlanOptions) -> bool:
     """Whether whoever builds gets the file from a wheelhouse alone."""
     return found.url is None or options.offline or found.sha256 in options.alone
@@ -59,6 +71,8 @@ def _is_alone(found: Artifact, options: PlanOptions) -> bool:
 
 def _lacking(found: Artifact, options: PlanOptions) -> str | None:
     """Why a file that the lock names cannot be installed; None where it can."""
+    if _safe.is_odd(found.version) and not _is_unpacked(found, options):
+        return _ODD
     if options.offline and not _safe.is_wheel(found):
         return _NOT_BUILT
     if not _is_alone(found, options) or found.sha256 in options.stored:
@@ -66,9 +80,16 @@ def _lacking(found: Artifact, options: PlanOptions) -> str | None:
     return _IN_A_WHEELHOUSE if found.url is None or not options.offline else _NOT_HERE
 
 
-def _checked(found: Artifact, where: str) -> Artifact | None:
-    """The artifact, once its form is right; None where pip could not install it."""
-    return None if _safe.is_odd(found.version) else _safe.artifact(found, where)
+def _checked(found: Artifact, where: str) -> Artifact:
+    """The artifact, once its form is right."""
+    is_odd = _safe.is_odd(found.version)
+    return (_safe.local_artifact if is_odd else _safe.artifact)(found, where)
+
+
+def _is_unpacked(found: Artifact, options: PlanOptions) -> bool:
+    """Whether our own program can install what no installer takes: a wheel that travels."""
+    travels = found.url is None and found.sha256 in options.stored
+    return travels and _safe.is_unpackable(found)
 
 
 def _missing(missing: Sequence[LeftOut]) -> PlanError:
@@ -96,8 +117,9 @@ def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why
     if carried:
         found.append(
             Why(f"{len(carried)} of them lie beside the recipe, in wheels/ ({_listed(carried)})",
-                "no index has them: they come from the wheelhouse", "lock")
+                "they come from the wheelhouse, and whoever builds asks no index for them", "lock")
         )  # fmt: skip
+    found += _unpacked(chosen)
     if sources:
         names = _listed([each.name for each in sources])
         found.append(
@@ -116,6 +138,14 @@ def _reasons(chosen: Sequence[Artifact], missing: Sequence[LeftOut]) -> list[Why
             )
         )
     return found
+
+
+def _unpacked(chosen: Sequence[Artifact]) -> list[Why]:
+    """What is said of the wheels that no installer takes."""
+    odd = [f"{each.name} {each.version}" for each in chosen if _safe.is_odd(each.version)]
+    because = "their versions are none of PEP 440, and no installer takes such a file"
+    said = f"{len(odd)} of them are unpacked by envsnap's own program ({_listed(odd)})"
+    return [Why(said, because, "lock")] if odd else []
 
 
 def _listed(names: Sequence[str]) -> str:

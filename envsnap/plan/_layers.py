@@ -10,7 +10,8 @@ from envsnap.facts import installers
 from envsnap.facts.machines import machine_of
 from envsnap.manifest import canonical_name
 from envsnap.plan._conda import UNPACKS_BY
-from envsnap.plan._model import OWN_PIP, BuildPlan, Installer, Layer, Why
+from envsnap.plan._model import IN_THE_IMAGE, OWN_PIP, BuildPlan, Installer, Interpreter, Layer, Why
+from envsnap.plan._safe import is_odd
 from envsnap.sections import MADE_HERE, Artifact
 
 ALONE = 50_000_000
@@ -31,13 +32,12 @@ def layers(wheels: Sequence[Artifact], sizes: Mapping[str, int]) -> tuple[Layer,
     first, and a build after a change of a small package repeats the last layers alone. `sizes` has
     the bytes of files whose size the lock does not know, by their SHA-256.
     """
-    local = [each for each in wheels if _is_local(each)]
-    known = [
-        (size, each)
-        for each in wheels
-        if not _is_local(each) and (size := _size(each, sizes)) is not None
-    ]
-    unknown = [each for each in wheels if not _is_local(each) and _size(each, sizes) is None]
+    odd = [each for each in wheels if is_odd(each.version)]
+    usual = [each for each in wheels if not is_odd(each.version)] if odd else wheels
+    local = [each for each in usual if _is_local(each)]
+    others = [each for each in usual if not _is_local(each)]
+    known = [(size, each) for each in others if (size := _size(each, sizes)) is not None]
+    unknown = [each for each in others if _size(each, sizes) is None]
     large = sorted(
         ((size, each) for size, each in known if size >= ALONE),
         key=lambda pair: (-pair[0], canonical_name(pair[1].name)),
@@ -54,15 +54,15 @@ def layers(wheels: Sequence[Artifact], sizes: Mapping[str, int]) -> tuple[Layer,
         *together.items(),
         ("local", local),
     ]
-    return tuple(Layer(name, _sorted(found)) for name, found in groups if found)
+    unpacked = (Layer("unpacked", _sorted(odd), unpacked=True),) if odd else ()
+    return (*(Layer(name, _sorted(found)) for name, found in groups if found), *unpacked)
 
 
-def installer(python: str) -> tuple[Installer, Why]:
+def installer(python: str, interpreter: Interpreter = IN_THE_IMAGE) -> tuple[Installer, Why]:
     """The program that unpacks the wheels for this Python, and why it is that one."""
     found = installers.uv_wheels(python)
     if not isinstance(found, facts.Looked):
-        return OWN_PIP, Why("the base image's own pip installs the wheels", str(found),
-                            f"table installers of {facts.date_of('installers')}")  # fmt: skip
+        return _pip(python, interpreter, str(found))
     version = found.value[0].version
     return (
         Installer("uv", version, tuple(each.sha256 for each in found.value)),
@@ -70,6 +70,19 @@ def installer(python: str) -> tuple[Installer, Why]:
             "it unpacks several at a time and checks every hash; its own wheels are known by "
             "their SHA-256", f"table installers of {facts.date_of('installers')}"),
     )  # fmt: skip
+
+
+def _pip(python: str, interpreter: Interpreter, because: str) -> tuple[Installer, Why]:
+    """The base image's own pip; one by its hash where Python is compiled, and has a dated one."""
+    table = f"table installers of {facts.date_of('installers')}"
+    found = installers.pip_wheels(python)
+    if interpreter.how != "compiled" or not isinstance(found, facts.Looked):
+        return OWN_PIP, Why("the base image's own pip installs the wheels", because, table)
+    version = found.value[0].version
+    return (
+        Installer("pip", version, tuple(each.sha256 for each in found.value)),
+        Why(f"pip {version} installs the wheels, and is not in the image", because, table),
+    )
 
 
 def layer_reason(found: Sequence[Layer]) -> Why:
@@ -123,7 +136,7 @@ def travelling_tools(plan: BuildPlan) -> tuple[Travels, ...]:
         found += [
             Travels(wheel.filename, wheel.sha256, tool=True)
             for wheel in each
-            if wheel.machine == machine and libc in wheel.libc
+            if wheel.machine in {machine, "any"} and libc in wheel.libc
         ][:1]
     return tuple(found)
 
@@ -133,6 +146,8 @@ def _tools(plan: BuildPlan) -> list[tuple[installers.Wheel, ...]]:
     asked = []
     if plan.installer.name == "uv":
         asked.append(installers.uv_wheels(plan.python))
+    elif plan.installer.version is not None:
+        asked.append(installers.pip_wheels(plan.python))
     if plan.unpacker is not None:
         asked.append(installers.rattler_wheels(UNPACKS_BY))
     return [each.value for each in asked if isinstance(each, facts.Looked)]

@@ -79,12 +79,13 @@ class BaseImage:
 class Interpreter:
     """How the exact Python comes into the image."""
 
-    how: Literal["image", "archive", "conda"]
-    """image: the base image has it; archive: a relocatable build, unpacked; conda: its package."""
+    how: Literal["image", "archive", "compiled", "conda"]
+    """image: the base image has it; archive: a relocatable build, unpacked; compiled: from its
+    source, in a stage of its own; conda: its package."""
     executable: str
     """Where it lies in the image: '/usr/local/bin/python3'."""
     filename: str | None = None
-    """The archive's file name; None for the others."""
+    """The file name of the archive or of the source; None for the others."""
     url: str | None = None
     """Where the archive is fetched; None where it travels with the recipe."""
     sha256: str | None = None
@@ -105,6 +106,8 @@ class SystemPackage(NamedTuple):
     """Who needs it: 'libGL.so.1, which opencv-python needs'."""
     provides: tuple[str, ...] = ()
     """The libraries that it is installed for, sorted: 'libGL.so.1'."""
+    in_binder: tuple[str, ...] = ()
+    """What the Ubuntu that repo2docker builds on calls it, where that is another name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,8 @@ class SystemPackages:
     """For the image itself, sorted by name."""
     builder: tuple[SystemPackage, ...] = ()
     """For the stage alone that builds sources: compilers and headers, sorted by name."""
+    compiler: tuple[SystemPackage, ...] = ()
+    """For the stage alone that compiles Python, sorted by name."""
     snapshot: str | None = None
     """The archive's state that is taken, '20260101T000000Z'; None for today's."""
 
@@ -126,6 +131,8 @@ class Layer(NamedTuple):
     """A plain word, unique in its plan: 'torch', 'rest'."""
     wheels: tuple[Artifact, ...]
     """Sorted by canonical name."""
+    unpacked: bool = False
+    """Whether our own program installs them: no other takes a version that is none of PEP 440."""
 
 
 class ProjectCode(NamedTuple):
@@ -204,6 +211,9 @@ class PlanOptions:
     """The SHA-256 of every file in the caller's wheelhouse, which can travel with the recipe."""
     alone: frozenset[str] = frozenset()
     """The SHA-256 of files that travel or are missing, though the lock has an address of them."""
+    stand_ins: Mapping[str, Artifact] = field(default_factory=dict)
+    """Wheels in the caller's wheelhouse that install what was installed from a source archive, by
+    the SHA-256 of that archive."""
     offline: bool = False
     """Everything travels with the recipe: no step of the build may use the network."""
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -247,6 +257,9 @@ class BuildPlan:
     """The manifest's own text, for the image to carry."""
     manifest_sha256: str
     reasons: tuple[Why, ...]
+    """Of the formats that start from `base`."""
+    others: Mapping[str, tuple[Why, ...]] = field(default_factory=dict)
+    """The reasons of each format that has no base image to choose, by its name."""
     notes: tuple[str, ...] = ()
     """What nobody knows before the build, in sentences."""
     interpreter: Interpreter = IN_THE_IMAGE

@@ -37,17 +37,27 @@ class Known(NamedTuple):
 
 
 def named_candidate(
-    setting: Setting, reference: str, wheels: Sequence[Artifact], *, is_ngc: bool
+    setting: Setting,
+    reference: str,
+    wheels: Sequence[Artifact],
+    *,
+    is_ngc: bool = False,
+    conda: Interpreter | None = None,
 ) -> Candidate:
     """The image that the user named, where it can serve. Only what its name tells is known of it.
 
+    `conda`: the Python that conda's packages bring, so that the image needs none.
+
     Raises:
-        PlanError: Its C library is surely none for these wheels, or it has no such Python.
+        PlanError: Its C library is surely none for these files, or it has no such Python.
     """
     known = _known(parsed(reference, _OPTION))
-    _refuse_libc(known, wheels, setting)
+    _refuse_libc(known, wheels, setting, conda=conda is not None)
     why = Why(f"base={reference}", "it was asked for", _OPTION)
     repository = known.base.repository
+    if conda is not None:
+        likely = _floor.of_conda(setting.floor, setting.captured_glibc)
+        return Candidate(reference, conda, (why, *_no_glibc(known, likely)), _brings(known.base))
     if is_ngc or repository.startswith("nvcr.io/nvidia/pytorch"):
         inside = Interpreter(how="image", executable="python3", system_site_packages=True)
         return Candidate(reference, inside, (why,), frozenset({"everything"}))
@@ -58,16 +68,21 @@ def named_candidate(
         )
     if not repository.startswith(_BARE):
         return Candidate(reference, IN_THE_IMAGE, (why, *_not_known(known, setting)))
-    found = _interpreter.archive(setting.python, setting.machine, setting.options)
-    if not isinstance(found, _interpreter.Archived):
+    found = _interpreter.bring(setting.python, setting.machine, setting.options)
+    if isinstance(found, str):
         raise _interpreter.no_python(
             setting.python, setting.machine,
-            f"{reference} has no Python of its own, and {_interpreter.said(found)}",
-            known=_interpreter.archives(setting.python, setting.machine),
+            f"{reference} has no Python of its own, and {found}",
+            known=_interpreter.outside(setting.python, setting.machine),
         )  # fmt: skip
-    is_cuda = repository.endswith("nvidia/cuda") and "-base-" not in reference
-    brings = FAMILIES if is_cuda else ROCM if "/rocm/" in repository else frozenset()
-    return Candidate(reference, found.interpreter, (why, found.why), brings)
+    return Candidate(reference, found.interpreter, (why, found.why), _brings(known.base))
+
+
+def _brings(base: BaseImage) -> frozenset[str]:
+    """The families of libraries that an image has by its name."""
+    if base.repository.endswith("nvidia/cuda") and "-base-" not in base.reference:
+        return FAMILIES
+    return ROCM if "/rocm/" in base.repository else frozenset()
 
 
 def refuse_gone(base: BaseImage, setting: Setting) -> None:
@@ -121,17 +136,31 @@ def _not_known(known: Known, setting: Setting) -> list[Why]:
                 "nothing tells which Python it has; the build stops where it is another",
                 _OPTION)
         )  # fmt: skip
-    floor = setting.floor
-    if known.libc is None and floor is not None:
-        found.append(
+    return [*found, *_no_glibc(known, setting.floor)]
+
+
+def _no_glibc(known: Known, floor: Floor | None) -> list[Why]:
+    """What is taken for granted of the C library of an image whose name does not tell it."""
+    reference = known.base.reference
+    if floor is None:
+        return []
+    if known.libc is None:
+        return [
             Why(f"{reference} is taken to have glibc {floor.version} or newer",
                 f"{floor.who} needs it, and nothing tells which C library the image has", _OPTION)
-        )  # fmt: skip
-    return found
+        ]  # fmt: skip
+    if known.glibc is None or floor.is_sure or numbers(known.glibc) >= numbers(floor.version):
+        return []
+    return [
+        Why(f"{reference} has glibc {known.glibc}, which is taken to do",
+            f"{floor.who} may need {floor.version}, and nothing tells whether it does", _OPTION)
+    ]  # fmt: skip
 
 
-def _refuse_libc(known: Known, wheels: Sequence[Artifact], setting: Setting) -> None:
-    """Refuse an image whose C library is surely none for these wheels.
+def _refuse_libc(
+    known: Known, wheels: Sequence[Artifact], setting: Setting, *, conda: bool
+) -> None:
+    """Refuse an image whose C library is surely none for these wheels, or for conda's packages.
 
     Raises:
         PlanError: It is musl and they are for glibc, or the other way, or its glibc is too old.
@@ -141,9 +170,10 @@ def _refuse_libc(known: Known, wheels: Sequence[Artifact], setting: Setting) -> 
     other: Literal["glibc", "musl"] = "glibc" if known.libc == "musl" else "musl"
     wheel = _floor.only_for(wheels, other)
     reference = known.base.reference
-    if wheel is not None:
+    if wheel is not None or (conda and other == "glibc"):
+        what = f"{wheel.filename} is" if wheel is not None else "conda's packages are"
         raise PlanError(
-            f"The C library of {reference} is {known.libc}, and {wheel.filename} is for {other}",
+            f"The C library of {reference} is {known.libc}, and {what} for {other}",
             hint=_nearest(setting, musl=other == "musl"),
         )
     floor = setting.floor

@@ -11,6 +11,7 @@ from envsnap.facts import nvidia_cuda_images
 from envsnap.facts.nvidia_cuda_images import Tag
 from envsnap.plan import _floor, _interpreter
 from envsnap.plan._candidate import Candidate, Setting
+from envsnap.plan._compiled import unsuited
 from envsnap.plan._cuda import FAMILIES, Need
 from envsnap.plan._floor import UBUNTU, numbers
 from envsnap.plan._model import Why
@@ -33,7 +34,7 @@ class _Fit(NamedTuple):
 
 
 def cuda_candidates(need: Need, where: Setting) -> list[Candidate]:
-    """The images of nvidia/cuda that serve, the nearest first; Python comes as an archive.
+    """The images of nvidia/cuda that serve, the nearest first; Python is brought from outside.
 
     Raises:
         PlanError: There is none; the message names the nearest that there is.
@@ -52,14 +53,16 @@ def cuda_candidates(need: Need, where: Setting) -> list[Candidate]:
     fits = sorted(_fits(need, need.cuda, where), key=lambda fit: fit.distance)
     if not fits:
         raise _none(need, need.cuda, where)
-    found = _interpreter.archive(where.python, where.machine, where.options)
-    if not isinstance(found, _interpreter.Archived):
+    found = _interpreter.bring(where.python, where.machine, where.options)
+    if isinstance(found, str):
         raise _interpreter.no_python(
             where.python, where.machine,
-            f"images nvidia/cuda have no Python of their own, and {_interpreter.said(found)}",
-            known=_interpreter.archives(where.python, where.machine),
+            f"images nvidia/cuda have no Python of their own, and {found}",
+            known=_interpreter.outside(where.python, where.machine),
         )  # fmt: skip
     interpreter, why_python = found
+    if interpreter.how == "compiled":
+        fits.sort(key=lambda fit: unsuited(where.python.version, _suite(fit.found.value)))
     return [
         Candidate(
             reference=f"nvidia/cuda:{fit.found.value.name}", interpreter=interpreter,

@@ -11,11 +11,13 @@ from envsnap.facts.machines import PLATFORMS, machine_named
 from envsnap.manifest import Manifest, encode, environment_id
 from envsnap.plan import _safe
 from envsnap.plan._base import Start, Wanted, own_of_the_base, start
+from envsnap.plan._compiled import asks_of, with_compiler
 from envsnap.plan._conda import CondaPart, conda_part
 from envsnap.plan._conda_base import conda_start
 from envsnap.plan._estimate import cost_of
+from envsnap.plan._explained import of_others
 from envsnap.plan._fits import refuse_unfit
-from envsnap.plan._install import installs
+from envsnap.plan._install import installs, unused_copies
 from envsnap.plan._labels import image_labels
 from envsnap.plan._layers import installer, layer_reason, layers
 from envsnap.plan._model import PREFIX, BuildPlan, LeftOut, PlanOptions, Resolve, Why
@@ -82,9 +84,12 @@ def _together(wanted: Wanted, begun: Start, contents: _Contents) -> BuildPlan:
     digest = hashlib.sha256(text.encode()).hexdigest()
     environment = _known_id(manifest)
     captured = _safe.time(manifest.captured.time, "captured.time")
-    system, why_system = system_packages_of(manifest, base, contents.chosen, options)
+    asks = asks_of(begun.interpreter, wanted.python.version, base)
+    system, why_system = system_packages_of(manifest, base, contents.chosen, options, more=asks)
+    system, why_compiler = with_compiler(system, begun.interpreter, wanted.python.version, base)
     layered = layers(wheels, options.sizes)
-    tool, why_tool = installer(wanted.python.version)
+    tool, why_tool = installer(wanted.python.version, begun.interpreter)
+    everybodys = (*why_variables, *_asked_reasons(options))
     return BuildPlan(
         base=base, python=wanted.python.version, platform=PLATFORMS[wanted.machine],
         wheels=wheels,
@@ -94,11 +99,12 @@ def _together(wanted: Wanted, begun: Start, contents: _Contents) -> BuildPlan:
         labels=image_labels(wanted, base, digest, environment), gpu=gpu,
         environment=environment, captured=captured, manifest=text, manifest_sha256=digest,
         reasons=(
-            *begun.reasons, *(conda.reasons or (_prefix_reason(begun),)), *why_system,
-            *contents.reasons,
-            layer_reason(layered), why_tool, *why_variables, *_asked_reasons(options),
+            *begun.reasons, *(conda.reasons or (_prefix_reason(begun),)), *why_compiler,
+            *why_system, *contents.reasons, layer_reason(layered), why_tool, *everybodys,
         ),
-        notes=begun.notes, interpreter=begun.interpreter, builder=begun.builder, system=system,
+        others=of_others(wanted.python.version, system.image, (*contents.reasons, *everybodys)),
+        notes=(*begun.notes, *unused_copies(_packages(manifest))),
+        interpreter=begun.interpreter, builder=begun.builder, system=system,
         layers=layered, installer=tool, conda=conda.packages, unpacker=conda.unpacker,
         project=options.project, secrets=options.secrets,
         ca_certificates=options.ca_certificates, offline=options.offline, embed=options.embed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from packaging.tags import Tag, parse_tag
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -23,6 +24,7 @@ from envsnap.sections import Artifact
 
 _NAME = re.compile(r"\A[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?\Z")
 _VERSION = re.compile(r"\A[A-Za-z0-9.!+_-]{1,100}\Z")
+_HARMLESS = re.compile(r"\A[A-Za-z0-9.!+_~-]{1,100}\Z")
 _URL = re.compile(r"\Ahttps?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~:/@!*+,=%-]+\Z")
 _FILE = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.!+-]{0,249}\Z")
 _SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
@@ -36,6 +38,7 @@ _TIME = re.compile(r"\A\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")
 _USER = re.compile(r"(?<=//)[^/@]*@")
 """Name and password in an address: they are in no message."""
 _LIMIT = 60
+_WHEEL_PARTS = (5, 6)
 
 
 def artifact(found: Artifact, where: str) -> Artifact:
@@ -71,7 +74,7 @@ def local_artifact(found: Artifact, where: str) -> Artifact:
 
 def is_odd(version: str) -> bool:
     """Whether a version is harmless and yet none that installers take, as Debian's `1.1build1`."""
-    if not _VERSION.match(version):
+    if not _HARMLESS.match(version):
         return False
     try:
         Version(version)
@@ -83,6 +86,18 @@ def is_odd(version: str) -> bool:
 def is_wheel(found: Artifact) -> bool:
     """Whether the file is a wheel; else it is a source archive."""
     return found.filename.endswith(".whl")
+
+
+def is_unpackable(found: Artifact) -> bool:
+    """Whether the file is a wheel of its package by its name, whatever the version."""
+    parts = found.filename.split("-")
+    is_its_own = canonicalize_name(parts[0]) == canonicalize_name(found.name)
+    return is_wheel(found) and is_its_own and len(parts) in _WHEEL_PARTS
+
+
+def tags_of(found: Artifact) -> frozenset[Tag]:
+    """The tags in a wheel's name, whatever the version."""
+    return parse_tag("-".join(found.filename[: -len(".whl")].rsplit("-", 3)[1:]))
 
 
 def _identity(filename: str, where: str) -> tuple[str, Version]:

@@ -23,6 +23,7 @@ from envsnap.plan import _safe
 from envsnap.plan._model import BaseImage, PlanOptions, SystemPackage, SystemPackages, Why
 from envsnap.plan._needs import GENERAL, Ask, asked, few
 from envsnap.plan._suite import Ground, ground_of, snapshot_of
+from envsnap.plan._system_versions import who_decides
 from envsnap.sections import Artifact, Package, Packages, Unknown
 
 _LISTED = 8
@@ -38,6 +39,8 @@ _ROCM = frozenset({
 })  # fmt: skip
 _ALTERNATIVES = frozenset({"libblas.so.3", "liblapack.so.3"})
 """Libraries that several packages have, with other digits: the captured one's is taken."""
+_BINDER = "noble"
+"""Ubuntu 24.04, which repo2docker builds on since 2026-01, whatever base image a plan has."""
 _LOOK = "envsnap capture --deep"
 
 
@@ -51,15 +54,23 @@ class _Placed(NamedTuple):
 
 
 def system_packages_of(
-    manifest: Manifest, base: BaseImage, chosen: Sequence[Artifact], options: PlanOptions
+    manifest: Manifest,
+    base: BaseImage,
+    chosen: Sequence[Artifact],
+    options: PlanOptions,
+    *,
+    more: Sequence[Ask] = (),
 ) -> tuple[SystemPackages, tuple[Why, ...]]:
     """The packages that the image and its builder get, and why.
+
+    `more` is what the image is asked for beside what its packages and runs ask for.
 
     Raises:
         PlanError: Something needs a library that cannot be placed, or the snapshot is none.
     """
     ground = ground_of(base)
     found = asked(manifest, chosen)
+    found = found._replace(asks=(*found.asks, *more))
     shown = {ask.name for ask in found.asks if ask.is_shown}
     placed = _placed([ask for ask in found.asks if ask.is_shown], ground, base)
     reasons = [] if found.was_looked else [_not_looked()]
@@ -73,8 +84,10 @@ def system_packages_of(
     if options.snapshot is not None:
         snapshot, why_snapshot = snapshot_of(options.snapshot, ground)
         reasons.append(why_snapshot)
-    reasons += [*_reasons(image, placed.packages, ground), *why_builder]
-    return SystemPackages(image=image, builder=builder, snapshot=snapshot), tuple(reasons)
+    system = SystemPackages(image=image, builder=builder, snapshot=snapshot)
+    versions = who_decides(system, offline=options.offline)
+    reasons += [*_reasons(image, placed.packages, ground), *versions, *why_builder]
+    return system, tuple(reasons)
 
 
 def _perhaps(asks: Sequence[Ask]) -> list[Why]:
@@ -108,8 +121,7 @@ def _packages_of(ask: Ask, ground: Ground) -> Sequence[str] | None:
         return ()
     if ground.suite is None:
         return None
-    by = system_packages.package_of if ask.kind == "library" else system_packages.package_of_program
-    answer = by(ask.name, ground.suite)
+    answer = _asked_of(ask, ground.suite)
     if isinstance(answer, facts.Looked):
         name = answer.value
         if ask.name in _ALTERNATIVES and system_packages.has(ask.owner or "", ground.suite):
@@ -188,10 +200,10 @@ def refuse_without_archives(found: SystemPackages) -> None:
     Raises:
         PlanError: There are packages to install, and nothing to install them from.
     """
-    if found.image:
+    wanted = found.image or found.compiler
+    if wanted:
         raise PlanError(
-            f"{_named(found.image)} cannot be installed without a network "
-            f"({found.image[0].because})",
+            f"{_named(wanted)} cannot be installed without a network ({wanted[0].because})",
             hint="Bring them along where there is one: envsnap build --fetch -o DIR; or name an "
             "image that has them: --base-image IMAGE",
         )
@@ -252,9 +264,23 @@ def _listed(packages: Mapping[str, Sequence[Ask]]) -> tuple[SystemPackage, ...]:
         SystemPackage(
             name, "; ".join(dict.fromkeys(ask.because() for ask in asks[:2])),
             tuple(sorted({ask.name for ask in asks if ask.kind == "library"})),
+            _in_binder(name, asks),
         )
         for name, asks in sorted(packages.items())
     )  # fmt: skip
+
+
+def _in_binder(name: str, asks: Sequence[Ask]) -> tuple[str, ...]:
+    """The packages that have the same in repo2docker's own Ubuntu; none where the name is one."""
+    answers = [_asked_of(ask, _BINDER) for ask in asks]
+    found = {each.value for each in answers if isinstance(each, facts.Looked)}
+    return () if name == _HEADERS or found == {name} else tuple(sorted(found))
+
+
+def _asked_of(ask: Ask, suite: str) -> facts.Answer[str]:
+    if ask.kind == "library":
+        return system_packages.package_of(ask.name, suite)
+    return system_packages.package_of_program(ask.name, suite)
 
 
 def _reasons(

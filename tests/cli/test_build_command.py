@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DIGEST = "sha256:" + "ab" * 32
-BASE = f"registry.example/python:3.11.7@{DIGEST}"
+BASE = f"127.0.0.1:9/python:3.11.7@{DIGEST}"
 FORMATS = "The formats are: apptainer, conda, devcontainer, dockerfile, repo2docker, slurm"
 FILL = (
     "Fill one where there is a network, envsnap lock --wheelhouse DIR, and name it: "
@@ -29,7 +29,8 @@ FILL = (
 NAME = f"envsnap-{environment_id(made.manifest())}"
 COST = """\
 To build it: at least 18 MB to fetch, 16 kB unpacked, under a minute at 100
-  Mbit/s: 1 source archive to build; the base image comes on top
+  Mbit/s: 1 source archive to build; without the base image, whose registry did
+  not say how large it is
 """
 STRANGE = f"""\
 note: It is not known which Python and which glibc
@@ -71,6 +72,7 @@ def test_recipes_are_written_and_the_next_line_is_the_answer(
     )
     assert err == (
         "The image's files come from: files.example (4)\n"
+        f"Talks to: 127.0.0.1:9 (size of\n  {BASE})\n"
         "Wrote Dockerfile, Apptainer definition, repo2docker folder into envsnap-build/:\n"
         "  Python 3.11.7, 4 packages, linux/amd64\n"
         f"{COST}{STRANGE}Next, build it:\n"
@@ -193,7 +195,7 @@ def test_who_is_asked_by_the_engine_is_said_before(
     at = said.index("Building x.sif ...")
     assert said[at : at + 2] == [
         "Building x.sif ...",
-        "Talks to: registry.example, files.example (4), pip's default index",
+        "Talks to: 127.0.0.1:9, files.example (4), pip's default index",
     ]
 
 
@@ -358,11 +360,10 @@ def test_the_files_that_a_definition_may_read_are_bound_by_their_names(
 
 
 @pytest.mark.usefixtures("unlocked")
-def test_offline_a_manifest_without_a_lock_is_not_locked(
+def test_offline_a_manifest_without_a_lock_needs_a_wheelhouse_that_is_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["build", "--docker", "--offline", "--wheelhouse", "wh"]) == 6
+    assert main(["build", "--docker", "--offline", "--wheelhouse", "wh"]) == 7
     assert capsys.readouterr().err == (
-        "error: envsnap.lock.json has no lock yet, and --offline asks no index for one\n"
-        "hint: Lock it where there is a network: envsnap lock --wheelhouse DIR\n"
+        "error: No wheelhouse.json in wh\nhint: Fill it: envsnap lock --wheelhouse wh\n"
     )

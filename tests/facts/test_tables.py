@@ -70,6 +70,7 @@ def test_the_tables_are_the_ones_that_have_a_module() -> None:
         "principles",
         "python_builds",
         "python_images",
+        "python_sources",
         "system_packages",
         "torch_cuda",
     ]
@@ -145,7 +146,7 @@ def test_a_table_has_one_row_a_line(name: str) -> None:
 def test_all_tables_together_are_small() -> None:
     sizes = {name: (FOLDER / f"{name}.json").stat().st_size for name in TABLES}
     assert sizes.pop("system_packages") < 1_000_000  # six releases, 55,000 libraries
-    assert sum(sizes.values()) < 500_000
+    assert sum(sizes.values()) < 550_000
 
 
 def test_the_date_of_a_table_is_the_day_of_its_facts() -> None:

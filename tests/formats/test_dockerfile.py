@@ -95,6 +95,7 @@ def test_what_the_project_and_the_system_need_is_in_the_context() -> None:
         )
     )
     assert files["system.txt"] == (
+        "# Versions: those that the archive had on this day.\n"
         "snapshot 20260101T000000Z\npackage libgl1\n"
         "# libGL.so.1, which opencv-python needs?RUN id\n"
     )

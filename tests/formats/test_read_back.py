@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,30 +20,24 @@ from envsnap.errors import PlanError
 from envsnap.formats import formats
 from envsnap.formats._conda import channels
 from envsnap.formats.apptainer import based_on, bootstrap
-from envsnap.lint import lint
 from envsnap.lint._definition import definition
 from envsnap.lint._dockerfile import dockerfile, settings_of
 from envsnap.lint._files import Beside
-from envsnap.plan import BatchJob, BuildPlan, LeftOut, PlanOptions, Secret, plan
+from envsnap.plan import BatchJob, LeftOut, Secret
 from envsnap.plan._model import (
     FILES,
     BaseImage,
-    Interpreter,
-    Layer,
-    ProjectCode,
     SystemPackage,
     SystemPackages,
     Why,
 )
-from envsnap.sections import Artifact, CondaArtifact, replace
+from envsnap.sections import CondaArtifact, replace
 from tests import made
-from tests.formats.test_golden import digest
-from tests.linters import SHELLCHECK
+from tests.formats.reading import NAMES, planned, rendered, yaml_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = sorted(formats())
 SPECIAL = st.text(
     st.sampled_from("aZ0 \t\n\r%{}$`'\"\\#;&|<>()[]*?!~^=:@,/.-_+\u2028\x00\x1b\N{SNOWMAN}"),
     max_size=12,
@@ -54,19 +48,6 @@ TRICKS = st.sampled_from((
     "https://a.example/x#sha256=0", "${localEnv:HOME}", "- pip:", "\n  - x", "*", "&a", "!x",
 ))  # fmt: skip
 HOSTILE = st.one_of(SPECIAL, TRICKS)
-
-
-def planned(**changes: object) -> BuildPlan:
-    found = plan(made.manifest(), PlanOptions(), digest)
-    return BuildPlan(**{**vars(found), **changes})
-
-
-def rendered(name: str, **changes: object) -> Mapping[str, str] | None:
-    """What a format writes; None where it refuses."""
-    try:
-        return formats()[name].render(planned(**changes))
-    except PlanError:
-        return None
 
 
 def usual_shape(files: Mapping[str, str]) -> None:
@@ -171,13 +152,6 @@ def test_an_image_is_one_value_of_the_batch_script_or_refused(text: str) -> None
     assert done.stdout.decode() == text
 
 
-def yaml_of(text: str) -> dict[str, object]:
-    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: the extra conda")
-    loaded = yaml.safe_load(text)
-    assert isinstance(loaded, dict)
-    return loaded
-
-
 def conda_package(**changes: object) -> CondaArtifact:
     found = CondaArtifact(
         name="zlib", version="1.3.1", build="h4ab18f5_1", subdir="linux-64",
@@ -256,6 +230,7 @@ def test_a_system_package_has_the_name_that_repo2dockers_ubuntu_gives_it() -> No
             SystemPackage(
                 "libgl1-mesa-glx", "they need it",
                 ("libGL.so.1", "libGLX.so.0", "libgthread-2.0.so.0"),
+                ("libgl1", "libglib2.0-0t64", "libglx0"),
             ),
             SystemPackage("git", "libX11.so.6 is only a word here"),
         )
@@ -287,111 +262,6 @@ def test_a_devcontainer_without_a_network_says_so_to_the_builder() -> None:
     assert document["build"]["options"] == ["--platform=linux/amd64", "--network=none"]
 
 
-def many(count: int) -> tuple[Artifact, ...]:
-    return tuple(
-        replace(
-            made.ARTIFACTS[1], name=f"package-{number}", version="1.0",
-            filename=f"package_{number}-1.0-py3-none-any.whl",
-            url=f"{made.FILES}/package_{number}-1.0-py3-none-any.whl",
-        )
-        for number in range(count)
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("travelling", [False, True])
-def test_five_thousand_packages_fit(name: str, tmp_path: Path, travelling: bool) -> None:  # noqa: FBT001
-    wheels = tuple(replace(each, url=None) for each in many(5000)) if travelling else many(5000)
-    large = planned(
-        wheels=wheels, sources=(), layers=(Layer("rest", wheels),), embed=travelling,
-    )  # fmt: skip
-    files = formats()[name].render(large)
-    if name == "apptainer":
-        parsed = definition(files["envsnap.def"], Beside("."))
-        assert max(each.size for each in parsed.sections) < 48 * 1024
-    if name == "dockerfile":
-        assert len(files["Dockerfile"]) < 64 * 1024
-    if name == "conda":
-        (below,) = [
-            each
-            for each in yaml_of(files["environment.yml"])["dependencies"]  # type: ignore[attr-defined]
-            if isinstance(each, dict)
-        ]
-        assert len(below["pip"]) == 5000
-    assert own_problems(tmp_path, files) == []
-
-
-def own_problems(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """What lint says of a context of ours."""
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    recipes = [path for path in ("Dockerfile", "envsnap.def", "binder") if (folder / path).exists()]
-    if not recipes:
-        return []
-    return [f"{each.line}: {each.code} {each.message}" for each in lint([str(folder)]).problems]
-
-
-ARCHIVE = Interpreter(
-    how="archive", executable="/opt/python/bin/python3", filename="cpython.tar.gz",
-    url="https://files.example/cpython.tar.gz", sha256="ab" * 32,
-)  # fmt: skip
-CHANGES: tuple[Mapping[str, object], ...] = (
-    {},
-    {"embed": True, "offline": True},
-    {"secrets": (Secret("netrc", "/root/.netrc"), Secret("pip.conf", "/etc/pip.conf"))},
-    {"ca_certificates": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"},
-    {"project": ProjectCode("paper", "a" * 40, "ab" * 32)},
-    {"left_out": (LeftOut("a", "1", "because"),), "gpu": False},
-    {"system": SystemPackages(
-        image=(SystemPackage("libgl1", "libGL.so.1, which x needs"),),
-        builder=(SystemPackage("gcc", "antlr4 is built"),),
-    )},
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("changes", CHANGES, ids=lambda each: "-".join(each) or "usual")
-def test_what_we_write_has_no_trap_in_it(
-    name: str, changes: Mapping[str, object], tmp_path: Path
-) -> None:
-    files = rendered(name, **changes)
-    asked = {"offline", "secrets"} & changes.keys()
-    if files is None and asked and name in {"repo2docker", "conda"}:  # they cannot do it
-        return
-    assert files is not None
-    assert own_problems(tmp_path, files) == []
-
-
-def test_all_formats_lie_in_one_folder_without_a_trap(tmp_path: Path) -> None:
-    files: dict[str, str] = {}
-    for name in NAMES:
-        for path, text in formats()[name].render(planned()).items():
-            assert files.setdefault(path, text) == text
-    assert own_problems(tmp_path, files) == []
-
-
-def test_an_interpreter_that_the_base_cannot_fetch_comes_from_a_stage_before(
-    tmp_path: Path,
-) -> None:
-    fetcher = BaseImage(
-        reference="python:3.12-slim", repository="docker.io/library/python", tag="3.12-slim",
-        digest="sha256:" + "cd" * 32,
-    )  # fmt: skip
-    files = formats()["apptainer"].render(planned(interpreter=ARCHIVE, builder=fetcher))
-    parsed = definition(files["envsnap.def"], Beside("."))
-    assert [[(each.key, each.value) for each in stage.headers] for stage in parsed.stages] == [
-        [("bootstrap", "docker"), ("from", "docker.io/library/python@sha256:" + "cd" * 32),
-         ("stage", "python")],
-        [("bootstrap", "docker"), ("from", "docker.io/library/python@sha256:" + "ab" * 32),
-         ("stage", "image")],
-    ]  # fmt: skip
-    assert [(each.name, each.arguments) for each in parsed.stages[1].sections][:2] == [
-        ("files", ("from", "python")), ("files", ()),
-    ]  # fmt: skip
-    assert own_problems(tmp_path, files) == []
-
-
 @pytest.mark.parametrize("agent", FILES)
 def test_a_definition_starts_from_a_file(agent: str) -> None:
     text = formats()["apptainer"].render(based_on(planned(), f"{agent}:base.tar"))["envsnap.def"]
@@ -407,36 +277,3 @@ def test_a_base_is_one_word_or_refused(text: str) -> None:
         except PlanError:
             continue
         assert re.fullmatch(r"[\w./:@!+~=-]+", found[1], re.ASCII)
-
-
-SHELLS: tuple[tuple[str, str, Callable[[Mapping[str, str]], str]], ...] = (
-    ("slurm", "bash", lambda files: files["job.sbatch"]),
-    ("repo2docker", "sh", lambda files: files["binder/postBuild"]),
-    ("repo2docker", "sh", lambda files: files["binder/start"]),
-    ("apptainer", "sh", lambda files: files["install.sh"]),
-    ("apptainer", "sh", lambda files: next(
-        each.body for each in definition(files["envsnap.def"], Beside(".")).sections
-        if each.name == "post"
-    )),
-)  # fmt: skip
-
-
-@pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not on PATH")
-@pytest.mark.parametrize(("name", "shell", "script"), SHELLS)
-@pytest.mark.parametrize("changes", CHANGES, ids=lambda each: "-".join(each) or "usual")
-def test_shellcheck_has_nothing_to_say(
-    name: str,
-    shell: str,
-    script: Callable[[Mapping[str, str]], str],
-    changes: Mapping[str, object],
-) -> None:
-    files = rendered(name, **changes)
-    if files is None and name == "repo2docker":  # it refuses what it cannot do
-        return
-    assert files is not None
-    text = script(files)
-    done = subprocess.run(
-        [SHELLCHECK, "-s", shell, "-S", "style", "-e", "SC1091", "-"],
-        input=text, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout == ""

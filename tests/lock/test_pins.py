@@ -92,6 +92,7 @@ def test_a_local_archive_with_a_hash_is_looked_for_on_the_index() -> None:
         ("demo; x", "1.0", "yes"),
         ("demo", "1.0\n--index-url=https://evil.example", "yes"),
         ("demo", "2004d", "no"),
+        ("demo", "1.1build1", "yes"),
     ],
 )
 def test_a_name_or_version_that_no_index_has_never_reaches_the_locker(

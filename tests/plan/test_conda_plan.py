@@ -160,6 +160,71 @@ def test_another_base_image_is_taken_and_another_unpacks() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("alpine:3.19", "The C library of alpine:3.19 is musl, and conda's packages are for glibc"),
+        (
+            "lab/own:1-alpine",
+            "The C library of lab/own:1-alpine is musl, and conda's packages are for glibc",
+        ),
+    ],
+)
+def test_an_image_with_another_c_library_is_refused_for_conda_too(image: str, message: str) -> None:
+    assert refusal(base_image=image) == (
+        message, "Name another, as --base-image python:3.11.7-slim-bookworm; or leave it out",
+    )  # fmt: skip
+
+
+def test_a_tag_that_is_gone_is_refused_for_conda_too() -> None:
+    def answer(reference: str) -> Fact[str]:
+        if reference == "debian:nosuch":
+            return Unknown(Reason.NOT_RECORDED, "the registry answers 404 for it")
+        return digest(reference)
+
+    with pytest.raises(PlanError) as caught:
+        plan(environment(*ARCHIVES), PlanOptions(base_image="debian:nosuch"), answer)
+    assert caught.value.message == (
+        "There is no image debian:nosuch: the registry answers 404 for it"
+    )
+
+
+def taken_for_granted(image: str) -> tuple[list[str], tuple[str, ...]]:
+    """What --explain says of an image that the user named, and the notes."""
+    found = planned(base_image=image)
+    said = [f"{each.decision}: {each.because}" for each in found.reasons
+            if each.source == "--base-image"]  # fmt: skip
+    return said, found.notes
+
+
+def test_of_an_image_that_no_table_knows_the_glibc_is_not_known_and_python_is_condas() -> None:
+    assert taken_for_granted("lab/own:1") == (
+        [
+            "base=lab/own:1: it was asked for",
+            (
+                "lab/own:1 is taken to have glibc 2.36 or newer: conda, which chose its packages "
+                "for that of the captured machine, needs it, and nothing tells which C library the "
+                "image has"
+            ),
+        ],
+        ("It is not known which glibc lab/own:1 has: the build stops where it will not do",),
+    )
+
+
+def test_an_older_glibc_than_the_captured_machines_is_taken_and_said() -> None:
+    assert taken_for_granted("debian:bullseye-slim") == (
+        [
+            "base=debian:bullseye-slim: it was asked for",
+            (
+                "debian:bullseye-slim has glibc 2.31, which is taken to do: conda, which chose its "
+                "packages for that of the captured machine, may need 2.36, and nothing tells "
+                "whether it does"
+            ),
+        ],
+        (),
+    )
+
+
 def test_a_lock_without_archives_is_refused_with_the_command_that_mends_it() -> None:
     message, hint = refusal(environment())
     assert message == (

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envsnap._units import size_words, time_words
 from envsnap.plan import PlanOptions, plan
 from envsnap.plan._estimate import (
+    SILENT,
     UNPACKED,
     Cost,
     Sum,
     cost_of,
     cost_of_plan,
     digits,
-    size_words,
-    time_words,
     to_ask,
 )
 from envsnap.plan._model import Estimate
@@ -138,7 +138,7 @@ def test_the_base_image_is_in_the_sum_where_its_size_is_known_and_said_where_not
     found = plan(manifest_of({"packages": ["idna==3.7"], "gpu": "none"}), PlanOptions(), ASK)
     assert cost_of_plan(found, PlanOptions()).told() == (
         "about 18 MB to fetch, 3.5 kB unpacked, under a minute at 100 Mbit/s; "
-        "the base image comes on top"
+        "without the base image, whose registry did not say how large it is"
     )
     known = PlanOptions(sizes={digits(DIGEST): 50_000_000})
     assert cost_of_plan(found, known).told() == (
@@ -152,20 +152,29 @@ def test_pythons_own_archive_and_system_packages_are_said() -> None:
     found = plan(manifest, PlanOptions(), ASK)
     assert found.interpreter.sha256 is not None
     assert cost_of_plan(found, PlanOptions()).besides == (
-        "the base image", "Python's own archive", "system packages",
+        SILENT, "Python's own archive", "system packages",
     )  # fmt: skip
     stored = PlanOptions(stored=frozenset({found.interpreter.sha256}))
     assert cost_of_plan(plan(manifest, stored, ASK), stored).besides == (
-        "the base image", "system packages",
+        SILENT, "system packages",
     )  # fmt: skip
 
 
-def test_what_comes_on_top_is_one_sentence() -> None:
+def test_a_base_image_that_is_not_fetched_is_not_missing_from_the_sum() -> None:
+    manifest = manifest_of({"packages": ["idna==3.7"], "gpu": "none"})
+    of_file = PlanOptions(base_image="oci-archive:base.tar")
+    idna = manifest.lock.artifacts[0].sha256 if manifest.lock is not None else ""
+    offline = PlanOptions(offline=True, stored=frozenset({idna}))
+    found = [cost_of_plan(plan(manifest, each, ASK), each).besides for each in (of_file, offline)]
+    assert found == [(), ()]
+
+
+def test_what_is_in_no_sum_is_one_sentence() -> None:
     nothing = Sum(0, 0, 0)
     said = [
         Cost(nothing, nothing, 0, besides).told().partition("; ")[2]
-        for besides in ((), ("the base image",), ("the base image", "system packages"))
+        for besides in ((), ("Python's own archive",), ("Python's own archive", "system packages"))
     ]
     assert said == [
-        "", "the base image comes on top", "the base image and system packages come on top",
+        "", "without Python's own archive", "without Python's own archive and system packages",
     ]  # fmt: skip

@@ -1,46 +1,20 @@
+"""What an image is planned of, and the reasons that are given."""
+
 from __future__ import annotations
 
-import pytest
-
 from envsnap import __version__
-from envsnap.errors import PlanError
 from envsnap.manifest import Manifest
-from envsnap.plan import BuildPlan, PlanOptions, plan
+from envsnap.plan import PlanOptions, plan
 from envsnap.sections import (
     Cuda,
     Fact,
     Os,
-    Python,
     Reason,
     Unknown,
-    Unlocked,
     replace,
 )
 from tests import made
-
-DIGEST = "sha256:" + "ab" * 32
-
-
-def digest(_reference: str) -> Fact[str]:
-    return DIGEST
-
-
-def no_registry(reference: str) -> Fact[str]:
-    return Unknown(Reason.TOOL_MISSING, f"nobody answers for {reference}")
-
-
-def planned(
-    manifest: Manifest | None = None, *, base_image: str | None = None, allow_missing: bool = False
-) -> BuildPlan:
-    options = PlanOptions(base_image=base_image, allow_missing=allow_missing)
-    return plan(manifest or made.manifest(), options, digest)
-
-
-def refusal(manifest: Manifest | None, *, base_image: str | None = None) -> tuple[str, str | None]:
-    with pytest.raises(PlanError) as caught:
-        planned(manifest, base_image=base_image)
-    assert caught.value.exit_code == 6
-    return caught.value.message, caught.value.hint
+from tests.plan.planning import DIGEST, digest, no_registry, planned, refusal
 
 
 def test_the_base_image_has_the_captured_python_to_the_patch() -> None:
@@ -82,17 +56,6 @@ def test_a_base_image_by_digest_keeps_its_digest() -> None:
     base = planned(base_image=f"python:3.11.7@{other}").base
     assert base.pinned == f"python:3.11.7@{other}"
     assert base.full == f"docker.io/library/python@{other}"
-
-
-@pytest.mark.parametrize(
-    "reference", ["python:3.11 AS x", "-v", "PYTHON", "a\nb", "x@sha256:12", ""]
-)
-def test_a_base_image_that_is_no_reference_is_refused(reference: str) -> None:
-    message, _ = refusal(None, base_image=reference)
-    assert message == (
-        "Expected an image such as python:3.11.9-slim-bookworm, "
-        f"not {reference!a}, in '--base-image'"
-    )
 
 
 def test_wheels_and_source_archives_are_told_apart() -> None:
@@ -159,63 +122,6 @@ def test_labels_name_the_manifest_the_base_and_the_time_of_capture() -> None:
     }
 
 
-def test_no_lock_is_no_plan() -> None:
-    assert refusal(made.manifest().with_lock(None)) == (
-        "The manifest has no lock, which names the file of every package",
-        "Make one: envsnap lock",
-    )
-
-
-def test_the_lock_of_another_environment_is_no_plan() -> None:
-    manifest = made.manifest()
-    assert manifest.lock is not None
-    other = manifest.with_lock(replace(manifest.lock, environment="0123456789ab"))
-    message, hint = refusal(other)
-    assert message.startswith(
-        "The lock is of environment '0123456789ab', not of the manifest's own, "
-    )
-    assert hint == "Make one: envsnap lock"
-
-
-def missing_two() -> Manifest:
-    packages = (
-        *made.PACKAGES,
-        made.package("mine", "0.1", origin=made.origin("editable")),
-        made.package("theirs", "2.0"),
-    )
-    unlocked = (
-        Unlocked(name="mine", version="0.1", why="it is an editable project on this machine"),
-    )
-    return made.manifest(packages, unlocked=unlocked)
-
-
-def test_packages_without_a_file_are_named_with_the_reason() -> None:
-    assert refusal(missing_two()) == (
-        (
-            "2 packages cannot be installed in an image:\n"
-            "  mine 0.1: it is an editable project on this machine\n"
-            "  theirs 2.0: the lock lacks it"
-        ),
-        (
-            "Where the environment still is, make their files (envsnap lock --wheelhouse DIR) and "
-            "build with --wheelhouse DIR; or leave them out with --allow-missing"
-        ),
-    )
-
-
-def test_packages_without_a_file_are_left_out_where_that_is_allowed() -> None:
-    assert planned(missing_two(), allow_missing=True).left_out == (
-        ("mine", "0.1", "it is an editable project on this machine", False),
-        ("theirs", "2.0", "the lock lacks it", False),
-    )
-
-
-def test_a_lock_with_another_version_is_no_lock_of_the_package() -> None:
-    artifacts = (*made.ARTIFACTS[:1], made.artifact("idna", "3.6", "idna-3.6-py3-none-any.whl"))
-    message, _ = refusal(made.manifest(made.PACKAGES[:2], artifacts))
-    assert message == "1 package cannot be installed in an image:\n  idna 3.7: the lock has 3.6"
-
-
 def test_source_that_needs_a_compiler_is_built_in_a_stage_of_its_own() -> None:
     packages = (made.package("lxml", "5.0.0", tags=("cp311-cp311-linux_x86_64",)),)
     artifacts = (made.artifact("lxml", "5.0.0", "lxml-5.0.0.tar.gz"),)
@@ -224,55 +130,6 @@ def test_source_that_needs_a_compiler_is_built_in_a_stage_of_its_own() -> None:
     assert "build-essential" in {each.name for each in found.system.builder}
     (why,) = [each for each in found.reasons if "built from source" in each.decision]
     assert why.decision == "1 of them are built from source, in a stage of its own (lxml)"
-
-
-@pytest.mark.parametrize(
-    ("python", "message"),
-    [
-        (made.python(implementation="pypy"), "No image is planned for 'pypy': only CPython is"),
-        (
-            made.python(version="2.7.18"),
-            "No image is planned for Python 2.7.18: 3.6 is the oldest that is",
-        ),
-        (
-            made.python(free_threaded=True),
-            (
-                "There is no image of Python 3.11.7t: a relocatable build of Python 3.11.7t for "
-                "x86_64 is not in the table 'python_builds'; the nearest to be had: 3.13.12t"
-            ),
-        ),
-        (
-            made.python(debug=True),
-            "This Python was built for debugging, and no published image has such a build",
-        ),
-        (
-            made.python(platform="macosx-14.0-arm64"),
-            "This environment is for 'macosx-14.0-arm64'; its packages are not those of Linux",
-        ),
-        (
-            made.python(architecture="riscv64"),
-            (
-                "No image is planned for the architecture 'riscv64', "
-                "only for x86_64, aarch64, ppc64le, s390x"
-            ),
-        ),
-        (
-            made.python(version="3.11.7; rm -rf /"),
-            (
-                "Expected a Python version to the patch, not '3.11.7; rm -rf /', "
-                "in 'sections.python.version'"
-            ),
-        ),
-    ],
-)  # fmt: skip
-def test_a_python_that_no_image_has_is_no_plan(python: Python, message: str) -> None:
-    assert refusal(made.manifest(python=python))[0] == message
-
-
-def test_a_python_that_never_was_is_no_plan() -> None:
-    message, hint = refusal(made.manifest(python=made.python(version="3.7.99")))
-    assert message.startswith("There is no image of Python 3.7.99: ")
-    assert hint == "Name an image that has this Python with --base-image"
 
 
 def with_wheel(tag: str, **sections: object) -> Manifest:
@@ -348,36 +205,6 @@ def test_a_base_image_may_have_a_python_that_nothing_else_has() -> None:
         assert found.interpreter.how == "image"
 
 
-def test_another_architecture_is_not_emulated() -> None:
-    arm = made.python(architecture="aarch64", platform="linux-aarch64")
-    manifest = made.manifest(python=arm)
-    with pytest.raises(PlanError) as caught:
-        plan(manifest, PlanOptions(machine="x86_64"), digest)
-    assert caught.value.message == (
-        "This environment is for aarch64 and this machine is x86_64: the image would be built by "
-        "emulation, many times slower"
-    )
-    assert caught.value.hint == (
-        "Build on a machine that is aarch64; or write the recipe alone, without --image, and "
-        "build it as you choose: docker buildx build --platform linux/arm64 DIR"
-    )
-    for machine in ("aarch64", "arm64", None):
-        assert plan(manifest, PlanOptions(machine=machine), digest).platform == "linux/arm64"
-
-
-def test_where_every_image_that_fits_is_gone_the_plan_says_which_were_asked_for() -> None:
-    def gone(reference: str) -> Fact[str]:
-        return Unknown(Reason.NOT_RECORDED, f"it answers 404 for {reference}")
-
-    with pytest.raises(PlanError) as caught:
-        plan(made.manifest(), PlanOptions(), gone)
-    assert caught.value.message == (
-        "None of the images that fit is there: python:3.11.7-slim-bookworm, "
-        "python:3.11.7-slim-bullseye, debian:trixie-slim "
-        "(the tag is gone: it answers 404 for debian:trixie-slim)"
-    )
-
-
 def test_an_image_that_was_asked_for_is_taken_whatever_a_registry_says() -> None:
     def gone(reference: str) -> Fact[str]:
         return Unknown(Reason.NOT_RECORDED, f"it answers 404 for {reference}")
@@ -403,66 +230,6 @@ def test_what_ngc_brings_is_neither_installed_nor_missing() -> None:
         ("torch", torch.version, "the base image nvcr.io/nvidia/pytorch:25.10-py3 brings it", True),
     )
     assert [each.name for each in found.wheels] == ["idna", "numpy", "pysocks"]
-
-
-def test_packages_of_two_ngc_images_are_no_plan() -> None:
-    packages = (
-        made.package("torch", "2.9.0a0+145a3a7bda.nv25.10"),
-        made.package("tensorflow", "2.17.0+nv25.01"),
-    )
-    assert refusal(made.manifest(packages, ()))[0] == (
-        "The environment has packages of two NGC images: nvcr.io/nvidia/pytorch:25.10-py3 and "
-        "nvcr.io/nvidia/tensorflow:25.01-tf2-py3"
-    )
-
-
-@pytest.mark.parametrize(("section", "name"), [("python", "Python"), ("packages", "packages")])
-def test_a_manifest_that_does_not_know_its_environment_is_no_plan(section: str, name: str) -> None:
-    manifest = made.manifest()
-    broken = {**manifest.sections, section: Unknown(Reason.CRASHED, "it fell over")}
-    assert refusal(replace(manifest, sections=broken))[0] == (
-        f"The manifest does not know its {name} (crashed: it fell over)"
-    )
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("name", "numpy; rm -rf /", "Expected the name of a distribution, not 'numpy; rm -rf /'"),
-        ("name", "numpy\n", "Expected the name of a distribution, not 'numpy\\n'"),
-        ("version", "1.0 && true", "Expected a version, not '1.0 && true'"),
-        ("sha256", "AB" * 32, "Expected 64 hex digits, not '" + "AB" * 28),
-        ("filename", "idna 3.7.whl", "Expected the name of a wheel or source archive, not"),
-        ("url", "file:///etc/passwd", "Expected a plain http or https address, not 'file:///etc/passwd'"),
-        ("url", "https://me:pw@files.example/x.whl", "Expected a plain http or https address, not"),
-        ("url", 'https://files.example/x"y', "Expected a plain http or https address, not"),
-        ("url", "https://files.example/$(id)", "Expected a plain http or https address, not"),
-        ("url", "https://files.example/{{x}}", "Expected a plain http or https address, not"),
-        (
-            "url",
-            "https://files.example/other.whl",
-            "Expected an address that ends in idna-3.7-py3-none-any.whl, not",
-        ),
-    ],
-)  # fmt: skip
-def test_a_hostile_artifact_is_refused_by_its_path(field: str, value: str, message: str) -> None:
-    bad = replace(made.ARTIFACTS[1], **{field: value})
-    said, _ = refusal(made.manifest(artifacts=(made.ARTIFACTS[0], bad)))
-    assert said.startswith(message)
-    assert said.endswith(f"in 'lock.artifacts[1].{field}'")
-
-
-def test_a_file_of_another_package_is_refused() -> None:
-    file = "evil-3.7-py3-none-any.whl"
-    bad = replace(made.ARTIFACTS[1], filename=file, url=f"{made.FILES}/{file}")
-    assert refusal(made.manifest(artifacts=(bad,)))[0] == (
-        f"Expected a file of idna 3.7, not '{file}', in 'lock.artifacts[0].filename'"
-    )
-
-
-def test_one_package_twice_in_the_lock_is_refused() -> None:
-    twice = (*made.ARTIFACTS, replace(made.ARTIFACTS[1], name="IDNA"))
-    assert refusal(made.manifest(artifacts=twice))[0] == "IDNA stands twice in 'lock.artifacts'"
 
 
 def test_the_plan_of_one_manifest_is_always_the_same() -> None:

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Makes the environment of an image, step by step:  sh install.sh STEP [ARG]
 #
-#   system [builder]  packages of the distribution, of system.txt or system-builder.txt
-#   python            the interpreter's archive, of python.txt, into /opt/python
+#   system [STAGE]    packages of the distribution, of system.txt; or of system-STAGE.txt, for the
+#                     stage `builder`, which builds sources, or `python`, which compiles Python
+#   python            the interpreter's archive, of python.txt, into /opt/python: unpacked or compiled
 #   tools             the programs that unpack packages, of tools.lock; they do not stay
 #   conda             the archives of conda/conda.json, unpacked into the environment and compared
 #   environment       the virtual environment, empty, without pip; none where conda has made one
@@ -32,6 +33,7 @@ tools=$here/tools
 built=${ENVSNAP_BUILT:-/opt/envsnap-built}
 cache=$prefix/.envsnap-cache
 work=
+source=
 
 export LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1 DEBIAN_FRONTEND=noninteractive
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1
@@ -47,7 +49,7 @@ die() {
 say() { printf 'envsnap: %s\n' "$*"; }
 
 # What a step leaves behind is neither a cache nor a trusted certificate.
-tidy() { rm -rf "$cache" ${work:+"$work"}; }
+tidy() { rm -rf "$cache" ${work:+"$work"} ${source:+"$source"}; }
 trap tidy EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -119,8 +121,9 @@ system() {
     packages=$(value_of package "$list")
     [ -n "$packages" ] || return 0
     say 'installing packages of the distribution'
-    if [ -d "$data/debs" ]; then
-        dpkg --install "$data"/debs/*.deb
+    debs=$data/debs${1:+-$1}
+    if [ -d "$debs" ]; then
+        dpkg --install "$debs"/*.deb
     else
         command -v apt-get >/dev/null || die 'this base image has no apt-get to install packages with'
         need_work
@@ -183,8 +186,54 @@ python() {
         fetch "$(value_of url "$data/python.txt")" "$archive"
     fi
     same_bytes "$(value_of sha256 "$data/python.txt")" "$archive"
+    if [ "$(value_of compiled "$data/python.txt")" = yes ]; then
+        compile "$archive"
+        return 0
+    fi
     mkdir -p /opt/python
     tar -xf "$archive" -C /opt/python --strip-components=1 --no-same-owner
+}
+
+# In a folder of a fixed name and with the date of its release: the same source gives the same
+# bytes. Optimizing by a profile and at link time takes many times longer, and changes no result.
+compile() {
+    say 'compiling Python, which takes minutes'
+    mkdir /opt/python.src
+    source=/opt/python.src
+    tar -xf "$1" -C "$source" --strip-components=1 --no-same-owner
+    set -- --prefix=/opt/python --enable-loadable-sqlite-extensions --with-ensurepip=no
+    case $(interpreter) in *t) set -- "$@" --disable-gil ;; esac
+    # Before 3.7.4 its memory is less aligned than its code says, which newer compilers rely on.
+    if ! grep -q 'ALIGNMENT  *16' "$source/Objects/obmalloc.c"; then
+        set -- "$@" CFLAGS=-fno-tree-slp-vectorize
+    fi
+    (
+        cd "$source" && SOURCE_DATE_EPOCH=$(stat -c %Y Include/patchlevel.h) &&
+            export SOURCE_DATE_EPOCH && ./configure "$@" && make -j "$(nproc)" && make install
+    ) >"$work/compile.log" 2>&1 || {
+        tail -n 40 "$work/compile.log" >&2
+        die 'Python could not be compiled: the lines above are the last of it'
+    }
+    # Its tests, its archive for linking, bytecode; and NIS, whose library the image lacks.
+    find /opt/python -depth \( -type d \( -name test -o -name tests -o -name idle_test \
+        -o -name __pycache__ \) -o -type f \( -name 'libpython*.a' -o -name 'nis.*.so' \) \) \
+        -exec rm -rf {} +
+    find /opt/python -type f \( -name '*.so' -o -path '*/bin/python3.*[0-9t]' \) -exec strip {} +
+    whole_python
+}
+
+# What a Python is compiled without where a library or its headers are missing, or too new for it.
+whole_python() {
+    "$(interpreter)" -I -B -c 'import importlib, sys
+lost = []
+for name in "ssl sqlite3 zlib bz2 lzma ctypes readline curses hashlib".split():
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        lost.append("%s (%s)" % (name, error))
+if lost:
+    sys.exit("install.sh: this Python was compiled without " + ", ".join(lost))' ||
+        die 'the Python that was compiled is not whole'
 }
 
 fetch() {
@@ -206,10 +255,29 @@ tools() {
     say 'fetching what installs the packages'
     trust
     set -- --no-deps --require-hashes --only-binary :all: --target "$tools"
-    for each in "$data"/wheels/uv-*.whl "$data"/wheels/py_rattler-*.whl; do
+    # The environment may have a pip of its own among the wheels, and that is another.
+    pip=$(sed -n 's/^pip==\([0-9.]*\).*/\1/p' "$data/tools.lock")
+    for each in "$data"/wheels/uv-*.whl "$data/wheels/pip-$pip"-*.whl "$data"/wheels/py_rattler-*.whl; do
         if [ -f "$each" ]; then set -- "$@" --no-index --find-links "$data/wheels"; break; fi
     done
-    "$(maker)" -m pip install -q "$@" -r "$data/tools.lock"
+    need_work
+    found=$(maker)
+    PYTHONPATH=$(pip_of "$found") "$found" -m pip install -q "$@" -r "$data/tools.lock"
+}
+
+# The folder that has pip for an interpreter. A compiled one has it packed in its library alone.
+pip_of() {
+    if [ -d "$tools/pip" ]; then
+        printf '%s\n' "$tools"
+        return 0
+    fi
+    "$1" -c 'import os, pip; print(os.path.dirname(os.path.dirname(pip.__file__)))' 2>/dev/null ||
+        "$1" -I -B -c 'import ensurepip, glob, os, sys, zipfile
+found = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+if not found:
+    sys.exit("install.sh: this Python has no pip")
+zipfile.ZipFile(found[0]).extractall(sys.argv[1])
+print(sys.argv[1])' "$work/pip"
 }
 
 # The Python that makes what is not there yet: where conda brings the interpreter, the base image's.
@@ -242,6 +310,8 @@ conda() {
 environment() {
     if [ -d "$prefix/conda-meta" ]; then return 0; fi
     say 'making the environment'
+    # What it was compiled with must be in this image, too.
+    if [ "$(value_of compiled "$data/python.txt")" = yes ]; then whole_python; fi
     set -- --without-pip
     if [ "$(value_of system-site-packages "$data/python.txt")" = yes ]; then
         set -- "$@" --system-site-packages
@@ -268,14 +338,18 @@ install() {
         rm -f "$prefix/.lock"
         return 0
     fi
-    # The base image's own pip, run by the environment's Python, which has none.
-    PYTHONPATH=$("$(interpreter)" -c 'import os, pip; print(os.path.dirname(os.path.dirname(pip.__file__)))') \
-        "$prefix/bin/python" -m pip install --no-deps --no-index --ignore-installed "$@"
+    # That of tools.lock or the base image's own, run by the environment's Python, which has none.
+    need_work
+    PYTHONPATH=$(pip_of "$(interpreter)") "$prefix/bin/python" -m pip install \
+        --no-deps --no-index --ignore-installed "$@"
 }
 
 layer() {
     say "installing layer $1"
-    if [ -f "$data/layers/pylock.$1.toml" ]; then
+    if [ -f "$data/layers/$1.txt" ]; then
+        # Their versions are none that an installer knows.
+        "$prefix/bin/python" -I -B "$data/unpack.py" "$data/layers/$1.txt" "$data/wheels"
+    elif [ -f "$data/layers/pylock.$1.toml" ]; then
         install -r "$data/layers/pylock.$1.toml"
     else
         install --require-hashes --find-links "$data/layers/$1.html" -r "$data/layers/$1.lock"
@@ -305,8 +379,10 @@ sources() {
     trust
     passwords
     if [ ! -x "$tools/bin/uv" ]; then
-        "$(interpreter)" -m pip wheel --use-pep517 --no-deps --require-hashes -w "$built" \
-            --find-links "$data/artifacts.html" -r "$data/requirements-source.lock"
+        need_work
+        PYTHONPATH=$(pip_of "$(interpreter)") "$(interpreter)" -m pip wheel --use-pep517 \
+            --no-deps --require-hashes -w "$built" --find-links "$data/artifacts.html" \
+            -r "$data/requirements-source.lock"
         return 0
     fi
     need_work
@@ -363,6 +439,8 @@ finish() {
         mkdir -p "$home"
         cp "$data/envsnap.lock.json" "$home/manifest.json"
         for each in "$here"/*.py "$data/left-out.txt"; do
+            # Those of the steps are none of the verifier's, and no image keeps them.
+            case $each in */unpack.py | */passwords.py) continue ;; esac
             if [ -f "$each" ]; then cp "$each" "$home/"; fi
         done
     fi
