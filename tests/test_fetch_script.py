@@ -2,105 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import re
 import shutil
-import signal
 import subprocess
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from envsnap.formats._halves import Contents, build_script, readme
+from envsnap.formats._halves import readme
 from envsnap.plan import BatchJob, PlanOptions, plan
 from envsnap.sections import Reason, Unknown
 from tests import made
+from tests.fetched import CONTENTS, SHELLS, Site, fill, site_at
 from tests.linters import SHELLCHECK
-
-SHELLS = [each for each in ("dash", "bash", "busybox") if shutil.which(each)]
-CONTENTS = Contents(files=6, size=4 << 20, base=1 << 20, formats=("apptainer",))
-APPTAINER = """\
-#!/bin/sh
-case $1 in
-    --version) echo "${FAKE_VERSION:-apptainer version 1.4.5}" ;;
-    build)
-        case $2 in --help) exit 0 ;; esac
-        echo "in $PWD" >&2
-        echo "building in $APPTAINER_TMPDIR, $APPTAINER_CACHEDIR" >&2
-        shift $(($# - 2))
-        if [ -n "${FAKE_SLEEP:-}" ]; then echo "$1" >"$FAKE_SLEEP"; : >"$1"; sleep 60; fi
-        [ -z "${FAKE_FAULT:-}" ] || { echo "$FAKE_FAULT" >&2; exit 255; }
-        cp envsnap.def "$1" ;;
-    sif) echo "$@" >>"$FAKE_LOG" ;;
-    test) echo "Python and 4 packages are those of the manifest"; exit "${FAKE_TEST:-0}" ;;
-esac
-"""
-
-
-@dataclass
-class Site:
-    """A folder that was fetched, and a machine to build on."""
-
-    root: Path
-    shell: str
-
-    @property
-    def context(self) -> Path:
-        return self.root / "a context"
-
-    def start(self, *words: str, script: Path | None = None, **more: str) -> subprocess.Popen[str]:
-        argv = [self.shell, *(["sh"] if self.shell == "busybox" else [])]
-        variables = {
-            "PATH": f"{self.root / 'bin'}:/usr/bin:/bin", "HOME": str(self.root / "home"),
-            "ENVSNAP_WORKDIR": str(self.root / "work"), "FAKE_LOG": str(self.root / "log"), **more,
-        }  # fmt: skip
-        return subprocess.Popen(
-            [*argv, str(script or self.context / "build.sh"), *words], cwd=self.root / "here",
-            env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def run(self, *words: str, script: Path | None = None, **more: str) -> tuple[int, str, str]:
-        """Exit status, what it printed, and what it said, with the folder called ROOT."""
-        child = self.start(*words, script=script, **more)
-        out, err = child.communicate(timeout=60)
-        return child.returncode, self.plain(out), self.plain(err)
-
-    def plain(self, text: str) -> str:
-        text = text.replace(str(self.root), "ROOT")
-        return re.sub(r"envsnap-build\.\w+", "WORK", text)
-
-    def left(self) -> list[str]:
-        """What lies in the working folder, in the present one, and of parts anywhere."""
-        parts = [str(each) for each in self.root.rglob("*.part.*")]
-        return [*os.listdir(self.root / "work"), *os.listdir(self.root / "here"), *parts]
 
 
 @pytest.fixture(params=SHELLS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    found = Site(tmp_path, request.param)
-    for name in ("bin", "home", "work", "here", "a context"):
-        (tmp_path / name).mkdir()
-    for name, text in (("apptainer", APPTAINER), ("unshare", "#!/bin/sh\nexit 0\n")):
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
-    fill(found.context, CONTENTS)
-    return found
-
-
-def fill(context: Path, contents: Contents, job: BatchJob = BatchJob()) -> None:  # noqa: B008 - frozen
-    options = PlanOptions(job=job)
-    planned = plan(made.manifest(), options, lambda _: Unknown(Reason.NOT_ASKED, "not asked"))
-    files = {**build_script(planned, contents), "envsnap.def": "Bootstrap: oci-archive\n"}
-    files |= {"base.tar": "the base", "envsnap.lock.json": "{}"}
-    sums = ""
-    for name in sorted(files):
-        (context / name).write_text(files[name])
-        sums += f"{hashlib.sha256(files[name].encode()).hexdigest()}  {name}\n"
-    (context / "SHA256SUMS").write_text(sums)
+    return site_at(tmp_path, request.param)
 
 
 def test_the_image_is_built_in_the_working_folder_compared_and_named(site: Site) -> None:
@@ -181,25 +101,6 @@ def test_a_place_where_even_root_cannot_write_is_told_before_the_build(site: Sit
     assert site.left() == []
 
 
-def test_what_a_killed_run_has_left_is_removed_by_the_next(site: Site) -> None:
-    mark = site.root / "mark"
-    child = site.start(FAKE_SLEEP=str(mark))
-    deadline = time.monotonic() + 20
-    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    (work,) = (site.root / "work").iterdir()
-    assert site.run()[0] == 0  # the other is at work: nothing of it is touched
-    assert work.is_dir()
-    group = int((work / "child").read_text())
-    child.kill()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
-    child.communicate(timeout=30)
-    assert any(".sif.part." in each for each in site.left())
-    assert site.run()[0] == 0
-    assert site.left() == ["envsnap.sif"]
-
-
 def test_a_file_that_was_changed_is_named(site: Site) -> None:
     (site.context / "base.tar").write_text("another base")
     (site.context / "envsnap.lock.json").unlink()
@@ -264,18 +165,18 @@ def test_an_image_of_before_stays_where_the_new_one_fails(site: Site) -> None:
     assert (site.root / "here" / "envsnap.sif").read_text() == "before"
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_nothing_is_left_of_what_was_interrupted(
-    site: Site, number: signal.Signals, status: int
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("apptainer version 1.4.5", 0), ("singularity-ce version 4.1.5", 1)],
+)
+def test_singularity_is_told_what_apptainer_does_by_itself(
+    site: Site, version: str, told: int
 ) -> None:
-    mark = site.root / "mark"
-    child = site.start(FAKE_SLEEP=str(mark))
-    deadline = time.monotonic() + 20
-    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child.send_signal(number)
-    child.communicate(timeout=30)
-    assert (child.returncode, site.left()) == (status, [])
+    if os.getuid() == 0:
+        (site.root / "bin" / "id").write_text("#!/bin/sh\necho 1000\n")
+        (site.root / "bin" / "id").chmod(0o755)
+    status, _, err = site.run(FAKE_VERSION=version)
+    assert (status, err.count("with --fakeroot")) == (0, told)
 
 
 def test_the_home_folder_is_never_worked_in(site: Site) -> None:

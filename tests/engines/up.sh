@@ -4,7 +4,7 @@
 set -euo pipefail
 
 state=${ENVSNAP_ENGINES:-/var/tmp/envsnap-engines}
-pythons=${ENVSNAP_ENGINES_PYTHONS:-3.11.7}
+pythons=${ENVSNAP_ENGINES_PYTHONS:-3.11.7 3.8.18 3.13.0}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 registry=127.0.0.1:5000
 bookworm=$state/bookworm
@@ -264,9 +264,10 @@ python_dockerfile() { # python_dockerfile FOLDER-OR-NOTHING VERSION
     [ -n "$1" ] || packages='netbase tzdata python3 python3-venv python3-pip'
     cat <<DOCKERFILE
 FROM debian:bookworm-slim
-ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 PYTHON_VERSION=$2
+ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
 ENV SSL_CERT_FILE=$bundle REQUESTS_CA_BUNDLE=$bundle PIP_CERT=$bundle
 RUN apt-get update && apt-get install -y --no-install-recommends $packages && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
+ENV PYTHON_VERSION=$2
 COPY local /usr/local
 DOCKERFILE
     if [ -n "$1" ]; then
@@ -292,6 +293,18 @@ apptainer_here() {
     mkdir -p "$trixie/etc/containers"
     registries_conf >"$trixie/etc/containers/registries.conf"
     quietly apptainer "$here/apptainer" --version
+}
+
+# Slurm and Environment Modules, as a cluster has them, in the root folder that has Apptainer; tests/engines/slurm starts them.
+slurm_here() {
+    [ ! -x "$trixie/usr/sbin/slurmd" ] || return 0
+    say "slurm in $trixie"
+    cp -L /etc/resolv.conf "$trixie/etc/resolv.conf"
+    printf '#!/bin/sh\nexit 101\n' >"$trixie/usr/sbin/policy-rc.d"
+    chmod 755 "$trixie/usr/sbin/policy-rc.d"
+    quietly slurm-install chroot "$trixie" sh -c 'export DEBIAN_FRONTEND=noninteractive
+        apt-get -q update && apt-get -q install -y --no-install-recommends slurmctld slurmd munge environment-modules iproute2 libffi8 systemd-standalone-sysusers && apt-get clean'
+    quietly slurm "$here/slurm" -- sinfo
 }
 
 # Files that name Docker Hub are answered by the loopback registry, over http, unmodified.
@@ -375,6 +388,7 @@ main() {
     printf '%s\n' "${images[@]}" >"$state/images"
     podman_here
     apptainer_here
+    slurm_here
     repo2docker_here
     say "images: ${images[*]}"
     say "docker $(docker info --format '{{.ServerVersion}}'), $("$here/apptainer" --version), repo2docker $("$here/repo2docker" --version)"

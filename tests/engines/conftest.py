@@ -1,0 +1,57 @@
+"""What several modules build from is fetched once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsnap.cli import main
+from tests.engines.halves import interpreter, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def login(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A login node: a captured and locked environment, a home folder, a folder to work in."""
+    folder = tmp_path_factory.mktemp("login")
+    for name in ("home", "work", "images"):
+        (folder / name).mkdir()
+    (folder / "home" / "data").write_bytes(b"mine")
+    python = folder / ".venv" / "bin" / "python"
+    subprocess.run(
+        [interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])], check=True
+    )
+    wanted = ["idna==3.7", "markupsafe==2.1.5"]
+    line = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        str(python),
+        "--no-deps",
+        *wanted,
+    ]
+    subprocess.run(line, check=True)
+    manifest = str(folder / "envsnap.lock.json")
+    assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
+    assert main(["lock", manifest, "-q"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def context(login: Path) -> Path:
+    """The folder, fetched."""
+    folder = login / "a context"
+    child = start(login, folder)
+    out, err = child.communicate(timeout=300)
+    assert child.returncode == 0, err
+    assert out.splitlines()[-1] == "Writing the recipe ..."
+    return folder
