@@ -98,7 +98,7 @@ def _fact(expression: OfFact, of: Kind, manifest: Manifest) -> Answer:
         at = known[results.index(None)]
         reason = Unknown(Reason.UNPARSABLE, f"{_word(at.value)} is no version")
         return Answer(holds=None, seen=seen, path=at.path, unknown=reason)
-    return Answer(holds=bool(known), seen=seen if known else "there is none")
+    return Answer(holds=bool(known), seen=seen if known else "none")
 
 
 def _places(name: str, of: Kind, manifest: Manifest) -> Iterator[_Seen]:

@@ -35,7 +35,7 @@ TWO = machine(gpu=gpu(device(), T4))
     [
         ("gpu.compute_capability >= 8.0", machine(), (True, "8.0")),
         ("gpu.compute_capability >= 8.0", TWO, (False, "7.5")),
-        ("gpu.compute_capability >= 8.0", machine(gpu=gpu()), (False, "there is none")),
+        ("gpu.compute_capability >= 8.0", machine(gpu=gpu()), (False, "none")),
         ("gpu.compute_capability >= 8.0", machine(gpu=gpu(AMD)), (False, "none")),
         ("gpu.compute_capability >= 10.0", machine(), (False, "8.0")),
         ("gpu.memory >= 20 GiB", machine(), (True, "40960 MiB")),
