@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +35,8 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / ".venv" / "bin" / "python"
     said(interpreter(), "-m", "venv", "--without-pip", str(python.parents[1]))
     wanted = ("idna==3.7", "markupsafe==2.1.5")
-    said("uv", "pip", "install", "-q", "--python", str(python), "--no-deps", *wanted)
+    uv = (sys.executable, "-m", "uv")
+    said(*uv, "pip", "install", "-q", "--python", str(python), "--no-deps", *wanted)
     manifest, archive = str(folder / "m.json"), str(folder / "base-image.tar")
     assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
     said("docker", "pull", "-q", BASE)
