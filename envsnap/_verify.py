@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 Listen = Callable[[str], None]
 """Gets a line that says what is being read."""
-ALLOWED = ("bytecode", "content", "outside", "project", "setting", "start", "system", "verifier")
+ALLOWED = (
+    "bytecode", "content", "outside", "program", "project", "setting", "start", "system",
+    "verifier",
+)  # fmt: skip
 """What may be accepted as not proved."""
 _INSIDE = "/opt/envsnap/manifest.json"
 _WHEELS = "/opt/envsnap/wheels"

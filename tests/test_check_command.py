@@ -161,7 +161,7 @@ def test_the_project_leaves_rules_out_with_a_reason(
          "error: pyproject.toml: tool.envsnap.ignore.CPU001 has no reason"),
         ('[tool.envsnap]\nignore = ["CPU001"]\n',
          "error: pyproject.toml: tool.envsnap.ignore is no table"),
-        ("[tool\n", "error: pyproject.toml is no TOML: "),
+        ("[tool.envsnap\n", "error: pyproject.toml is no TOML: "),
     ],
 )  # fmt: skip
 def test_leaving_a_rule_out_needs_a_reason(

@@ -145,12 +145,13 @@ def _verified(args: argparse.Namespace, image: Image, options: VerifyOptions) ->
 
 def _kept_versions(wanted: Manifest, against: str) -> Versions | None:
     """The system packages that a build of this manifest got, by the build.json beside it."""
-    from envsnap._build import OUTPUT, earlier_versions
+    from envsnap._build import OUTPUT
+    from envsnap._record import image_versions
     from envsnap.manifest import environment_id
 
     named, folder = str(environment_id(wanted)), os.path.dirname(against)
     places = (folder or os.curdir, os.path.join(folder, OUTPUT))
-    found = (earlier_versions(each, named) for each in places)
+    found = (image_versions(each, named) for each in places)
     return next((each for each in found if each is not None), None)
 
 

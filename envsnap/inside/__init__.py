@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from envsnap._typing import Any
 
 VERIFIER = (
-    "verify.py", "around.py", "compared.py", "conda_files.py", "content.py", "hashed.py",
-    "named.py",
+    "verify.py", "around.py", "compared.py", "conda_files.py", "content.py", "entry_points.py",
+    "hashed.py", "named.py",
 )  # fmt: skip
 """The files of the verifier that images carry: the program, and what it imports from beside it."""
 

@@ -7,9 +7,10 @@ say. Values in, values out. Syntax for Python 3.6 and newer, standard library on
 import re
 
 if __package__:
-    from envsnap.inside import content
+    from envsnap.inside import content, entry_points
 else:  # beside this file, wherever that is
     import content  # type: ignore[import-not-found, no-redef]
+    import entry_points  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -237,27 +238,17 @@ def host_facts(manifest: "Json") -> "list[tuple[str, str]]":
     return [(what, value) for what, value in found if isinstance(value, str)]
 
 
-def scripts(entry_points: bytes) -> "list[str]":
+def scripts(points: bytes) -> "list[str]":
     """The names of the programs that installers write for an entry_points.txt."""
-    names = content.wrappers_of(entry_points)
-    return [name.decode("utf-8", "surrogateescape") for name in names]
+    return [name.decode("utf-8", "surrogateescape") for name in content.scripts_of(points)]
 
 
 def script_fault(path: str, head: bytes, folder: str) -> "Fault | None":
-    """What is wrong with the start of a program that an installer wrote; `folder` holds Python.
-
-    A path too long for the kernel, or one with a space, is handed to /bin/sh on the second line.
-    """
-    first, _, rest = head.partition(b"\n")
-    second = rest.partition(b"\n")[0]
-    start = first[2:].strip() if first[:2] == b"#!" else b""
-    if start == b"/bin/sh" and second.startswith(b"'''exec' "):
-        start = second[len(b"'''exec' ") :].partition(b' "$0"')[0].strip(b"\"' ")
-    own = folder.encode("utf-8", "surrogateescape") + b"/python"
-    if start.startswith(own) and b"/" not in start[len(own) :]:
+    """What is wrong with the start of a program that an installer wrote; `folder` holds Python."""
+    if entry_points.interpreter(head, folder) is not None:
         return None
-    shown = first[:120].decode("utf-8", "backslashreplace")
-    return Fault("script", path, found=repr(shown))
+    shown = b"\n".join(head.split(b"\n", 2)[: 2 if head.startswith(b"#!/bin/sh\n") else 1])
+    return Fault("script", path, found=repr(shown[:120].decode("utf-8", "backslashreplace")))
 
 
 def setting_faults(config: "bytes | None", *, shared: bool = False) -> "list[Fault]":

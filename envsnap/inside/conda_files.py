@@ -3,12 +3,15 @@
 Beside `verify`. What conda-meta states of a package's files is compared with the files, and what it
 states with the manifest. Syntax for Python 3.6 and newer, standard library only.
 
-The digest of a package, known as envsnap-conda-1: SHA-256 over the lines `path NUL sha256-hex LF`,
-sorted as bytes, of the files that its archive holds, each hashed as it is in there: without the
-environment's folder, which an installer writes into some. Of a symbolic link stands the word `link`
-for the hash. The path is relative to the environment's folder. Left out: what installers make of a
-noarch package, its bytecode and the programs of its entry points. A file without a hash makes the
-digest absent. Equal digests mean equal archives, as far as they become files.
+The digest of a package, known as envsnap-conda-1: SHA-256 over one line for each file or symbolic
+link of its archive, sorted as bytes: `path NUL kind NUL sha256 NUL mode NUL placeholder LF`. The
+path is relative to the environment's folder; the kind is `file` or `link`. The hash, in hex, is
+that of the file as it is in the archive, without the environment's folder, which an installer
+writes into some; of a link, that of the file it leads to, and empty where none is stated. Mode
+(`text` or `binary`) and placeholder say what stands there in the folder's place; both are empty for
+all other files. Left out: what installers make of a noarch package, its bytecode and the programs
+of its entry points. A file without a hash makes the digest absent. Equal digests mean equal
+archives, as far as they become files.
 """
 
 import base64
@@ -48,6 +51,7 @@ _GENERATED = {
     "windows_python_entrypoint_script": "program",
     "windows_python_entrypoint_exe": "program",
 }
+_IN_DIGEST = ("file", "link")
 WITNESS = "conda-meta in the image is the only witness of its files"
 _NO_HASHES = "conda-meta has no hash of each of its files"
 _NO_META = "there is no conda-meta"
@@ -82,9 +86,9 @@ class CondaPackage:
         """envsnap-conda-1, as it states it; None where it has no hash of each file."""
         paths = (said.get("paths_data") or {}).get("paths", ())
         self.links = [str(each["_path"]) for each in paths if each.get("path_type") == "softlink"]
-        found = (_PROVIDES.search(str(each["_path"])) for each in paths)
+        found = [_PROVIDES.search(each.path) for each in self.files if each.kind in _IN_DIGEST]
         self.provides = {compared.canonical(each.group(1)) for each in found if each}
-        """The distributions that it brings, by their canonical names."""
+        """The distributions that it brings, by canonical name: of what the digest is over."""
         self.rows = [
             (os.fsencode(str(each["_path"])), _row(each))
             for each in paths
@@ -122,20 +126,18 @@ def digest_of(files: "Iterable[Placed]") -> "str | None":
     """envsnap-conda-1 of these files; None where there is none, or one has no hash or name.
 
     >>> digest_of([Placed("share/toy.txt", "file", 64 * "0", "", "", "share/toy.txt")])
-    'f275f35ce48ac9aa5feef0756a988d8e5c71e32678decbb13ba43ad168fae9fe'
+    '3c8507e5719ff33bda44651edd347318bd0c497abe596740a2af097d6567d17a'
     """
     lines = []
     for each in files:
-        if each.kind not in ("file", "link"):
+        if each.kind not in _IN_DIGEST:
             continue
-        known = "link" if each.kind == "link" else each.sha256
-        if (
-            not each.path
-            or _LINE_ENDS.search(each.path)
-            or not (known == "link" or _HEX.match(known))
-        ):
+        mode = each.mode if each.placeholder else ""
+        is_hashed = _HEX.match(each.sha256) or (each.kind == "link" and not each.sha256)
+        if not each.path or not is_hashed or _LINE_ENDS.search(each.path + each.placeholder):
             return None
-        lines.append(("%s\0%s\n" % (each.path, known)).encode("utf-8", "surrogateescape"))
+        words = [each.path, each.kind, each.sha256, mode, each.placeholder]
+        lines.append(("\0".join(words) + "\n").encode("utf-8", "surrogateescape"))
     return hashlib.sha256(b"".join(sorted(lines))).hexdigest() if lines else None
 
 

@@ -326,15 +326,15 @@ def from_prefix(path: bytes) -> bytes:
     return b"/".join(parts)
 
 
-def wrappers_of(entry_points: bytes) -> "list[bytes]":
-    """The names of the scripts that installers write for an entry_points.txt."""
-    names, section = [], b""
+def scripts_of(entry_points: bytes) -> "dict[bytes, bytes]":
+    """The scripts that installers write for an entry_points.txt, each with what it calls."""
+    found, section = {}, b""
     for line in map(bytes.strip, entry_points.splitlines()):
         if line[:1] == b"[":
             section = line.strip(b"[] \t")
-        elif section in (b"console_scripts", b"gui_scripts") and line[:1] not in (b"#", b";"):
-            names.append(line.partition(b"=")[0].strip())
-    return names
+        elif section in (b"console_scripts", b"gui_scripts") and line[:1] not in (b"", b"#", b";"):
+            found[line.partition(b"=")[0].strip()] = line.partition(b"=")[2].strip()
+    return found
 
 
 def of_file(path: bytes, limit: int = RECORD_LIMIT) -> Stated:
@@ -354,7 +354,7 @@ def of_file(path: bytes, limit: int = RECORD_LIMIT) -> Stated:
 def _wrappers_in(folder: bytes, limit: int) -> "Iterator[bytes]":
     """The names of a dist-info's own wrappers; the file is read when the first is asked for."""
     try:
-        yield from wrappers_of(read_file(os.path.join(folder, b"entry_points.txt"), limit))
+        yield from scripts_of(read_file(os.path.join(folder, b"entry_points.txt"), limit))
     except OSError:
         return  # then the wrappers count as scripts, and nothing claims them equal
 

@@ -1,18 +1,21 @@
 """A conda package's files in an image, held against what its archive held.
 
-Only for packages of which conda-meta states what the manifest states: then its rows are the
-archive's, and no longer the image's word alone.
+Only for packages of which conda-meta states what the manifest states: then its rows of files and
+links are the archive's, as far as the digest is over them, and no longer the image's word alone.
+Where a row says a file lies, and its rows of programs and bytecode, remain the image's word.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from envsnap._typing import NamedTuple
-from envsnap.inside import compared
+from envsnap.proof._conda_programs import program
 from envsnap.proof._original import OriginalError, is_placeholder, of_bytes
 
 if TYPE_CHECKING:
@@ -22,19 +25,21 @@ if TYPE_CHECKING:
     from envsnap.proof._files import Files
     from envsnap.proof._held import Held
 
-_PROGRAM = re.compile(
-    rb"#![^\n]+\n# -\*- coding: utf-8 -\*-\nimport re\nimport sys\n+"
-    rb"from (?P<module>[\w.]+) import (?P<name>\w+)\n+if __name__ == (['\"])__main__\3:\n"
-    rb"\s+sys\.argv\[0\] = re\.sub\(r?'\(-script\\\.pyw\?\|\\\.exe\)\?\$', '', sys\.argv\[0\]\)\n"
-    rb"\s+sys\.exit\((?P<call>[\w.]+)\(\)\)\s*\Z"
+_STARTED = re.compile(
+    r"(?:s?bin|lib[0-9a-z]*|libexec|etc/conda|ssl)/|.*\.so[0-9.]*\Z"
+    r"|pyvenv\.cfg\Z|conda-meta/state\Z"
 )
-"""What conda, mamba and rattler write for an entry point."""
-_SITE = re.compile(r".*/site-packages/")
-_STARTED = re.compile(r"(?:s?bin|lib[0-9a-z]*|libexec|etc/conda|ssl)/|.*\.so[0-9.]*\Z")
-"""Where programs, libraries and what activates an environment are looked for."""
+"""Where programs, libraries and what activates an environment are looked for; and what tells Python
+or conda where to look, or what to set."""
 _NOT_OURS = ("envs/", "pkgs/")
-_LEFT = frozenset({"pyvenv.cfg", "CACHEDIR.TAG", ".lock"})
+_LEFT = frozenset({"CACHEDIR.TAG", ".lock", "conda-meta/history"})
 """What the installers leave there themselves, where nothing looks for code."""
+_COMMON = frozenset({"/usr/local", "/opt/conda"})
+"""Folders that many files name of themselves, whoever installs them."""
+_LONG = 80
+"""From which length on a first line may be too long for the kernel: installers write it anew."""
+_NOTHING = hashlib.sha256(b"").hexdigest()
+"""What builders state of a link that leads to no file."""
 
 
 class Link(NamedTuple):
@@ -45,9 +50,20 @@ class Link(NamedTuple):
     place: str
 
 
+def rows(environment: Environment, sure: Container[bytes]) -> Mapping[str, Placed]:
+    """The files and links that the manifest's digests are over, by where they lie."""
+    return {
+        f"{environment.prefix}/{row.place}": row
+        for each in environment.conda
+        if each.place in sure
+        for row in each.files
+        if row.kind in {"file", "link"}
+    }
+
+
 def held_against(files: Files, package: CondaPackage, held: Held) -> Iterator[Link]:
     """Compare the files of one package; its links are left for when all packages' are known."""
-    environment, others = files.environment, [each.path for each in package.files]
+    environment = files.environment
     for each in package.files:
         place = posixpath.normpath(f"{environment.prefix}/{each.place}")
         if each.kind == "bytecode":
@@ -58,12 +74,15 @@ def held_against(files: Files, package: CondaPackage, held: Held) -> Iterator[Li
         if each.kind == "program" and posixpath.dirname(each.place) != "bin":
             continue  # told as what it is: a file of no package
         files.named.add(place)
-        if each.place != each.path:
+        if each.place != each.path and each.kind != "program":
             yield Link(package, each, f"{environment.prefix}/{each.path}")
+        entry = environment.inside.get(place)
         if each.kind == "link":
             yield Link(package, each, place)
         elif each.kind == "program":
-            _program(files, package.name, place, others)
+            program(files, package, place)
+        elif entry is not None and entry.kind == "link":
+            files.tell("link", place, package.name, found=entry.link)
         else:
             wanted = _Wanted(environment, held, each)
             files.compare(package.name, place, each.sha256, wanted.found)
@@ -78,94 +97,76 @@ class _Wanted(NamedTuple):
 
     def found(self, place: str, entry: Entry) -> str | None:
         """The hash it had there; empty where no installer left it so, None where nobody knows."""
-        each, prefix = self.row, self.environment.prefix
-        if not each.placeholder:
+        if not self.row.placeholder:
             return entry.sha256
-        if not is_placeholder(each.placeholder):
+        if not is_placeholder(self.row.placeholder):
             return None
-        text = self.environment.tree.contents.get(place)
         try:
-            if text is None:
-                return self.held.original(prefix, entry.sha256, each)
-            is_text = each.mode == "text"
-            return of_bytes(text, prefix, each.placeholder, is_text=is_text)
+            made = self._original(place, entry)
         except OriginalError:
-            return ""
+            made = ""
+        is_known = made == self.row.sha256 or not _may_be_its_own(self.environment.prefix)
+        return made if is_known else None
+
+    def _original(self, place: str, entry: Entry) -> str | None:
+        each, prefix = self.row, self.environment.prefix
+        text = self.environment.tree.contents.get(place)
+        if text is None:
+            return self.held.original(prefix, entry.sha256, each)
+        if each.placeholder.encode() in text:
+            if prefix.encode() in text:
+                return None  # nobody can tell whether an installer left that there
+            raise OriginalError
+        return of_bytes(text, prefix, each.placeholder, is_text=each.mode == "text")
 
 
-def links(files: Files, found: list[Link]) -> None:
-    """Tell of links that do not lead to what a package has."""
-    tree = files.environment.tree
+def _may_be_its_own(prefix: str) -> bool:
+    """Whether files name such a folder, or not, of which no installer wrote it into them."""
+    is_short = "/" not in prefix[1:]
+    return prefix in _COMMON or is_short or len(prefix) > _LONG or " " in prefix
+
+
+def links(files: Files, found: list[Link], held: Held, known: Mapping[str, Placed]) -> None:
+    """Tell of links that do not lead to what their archive's did."""
     prefix = files.environment.prefix
-    for package, row, place in found:
-        entry, real = tree.entries.get(place), tree.real(place)
+    for link in found:
+        row, place, package = link.row, link.place, link.package.name
         if place != f"{prefix}/{row.place}":
-            if place not in files.named:  # put aside, and for nobody else's file
-                files.tell("missing", place, package.name, wanted=row.sha256)
-            continue
-        if entry is None:
-            files.tell("missing", place, package.name, wanted=row.sha256)
-            continue
-        if real is None or real == place:
-            # Into what another package brings, which may be left out; or a copy of it.
-            if real == place and entry.sha256 != row.sha256 and entry.kind != "folder":
-                files.tell("edited", place, package.name, wanted=row.sha256, found=entry.sha256)
-            continue
-        inner = real.removeprefix(f"{prefix}/")
-        own = next((each for each in package.files if each.path == inner), None)
-        is_other = own is not None and row.sha256 and own.sha256 not in {"", row.sha256}
-        is_known = real in files.named or tree.entries[real].kind == "folder"
-        if is_other or not is_known or not files.environment.is_inside(real):
-            files.tell("link", place, package.name, found=entry.link)
+            other = known.get(place)
+            if other is None and place in files.named:
+                files.unknown.append(place)  # for a file that no digest is over
+            elif other is None:  # put aside, and for nobody else's file
+                files.tell("missing", place, package, wanted=row.sha256)
+        elif place not in files.environment.inside:
+            files.tell("missing", place, package, wanted=row.sha256)
+        else:
+            _link(files, link, held, known)
 
 
-def _program(files: Files, package: str, place: str, paths: list[str]) -> None:
-    """A program that an installer wrote: it must call what the package itself has."""
-    environment = files.environment
-    entry, text = environment.inside.get(place), environment.tree.contents.get(place)
-    if entry is None:
-        files.tell("missing", place, package)
+def _link(files: Files, link: Link, held: Held, known: Mapping[str, Placed]) -> None:
+    """One link that is there, or what is there in its place."""
+    tree, environment = files.environment.tree, files.environment
+    row, place, package = link.row, link.place, link.package.name
+    entry, real = tree.entries[place], tree.real(place)
+    if entry.kind != "link":
+        if entry.kind != "file" or (row.sha256 and entry.sha256 != row.sha256):
+            files.tell("edited", place, package, wanted=row.sha256, found=entry.sha256)
+        elif not row.sha256:
+            files.unknown.append(place)
         return
-    match = _PROGRAM.match(text or b"")
-    if match is None:
+    target = None if real is None else known.get(real)
+    if real is not None and not environment.is_inside(real):
+        files.tell("link", place, package, found=entry.link)
+    elif real is not None and target is not None and row.sha256:
+        was = _Wanted(environment, held, target).found(real, tree.entries[real])
+        if target.sha256 != row.sha256:
+            files.tell("link", place, package, found=entry.link)
+        elif was != row.sha256:
+            files.unknown.append(place)  # what was changed is told of the file
+    elif row.sha256 in {"", _NOTHING} or real in files.named:
         files.unknown.append(place)
-        return
-    folder, name = f"{environment.prefix}/bin", posixpath.basename(place)
-    fault = compared.script_fault(f"bin/{name}", text or b"", folder)
-    if fault is not None:
-        files.tell("script", place, package, found=fault.found)
-        return
-    module, function = match["module"].decode(), match["call"].decode()
-    known = _entry_points(files, paths).get(name)
-    called = f"{module}:{function}"
-    if known is not None and known != called:
-        files.tell("script", place, package, found=repr(called))
-    elif known is None and not _has(paths, module):
-        files.unknown.append(place)
-
-
-def _has(paths: list[str], module: str) -> bool:
-    """Whether a package brings a module."""
-    inner = module.replace(".", "/")
-    names = {_SITE.sub("", path) for path in paths if _SITE.match(path)}
-    return f"{inner}.py" in names or f"{inner}/__init__.py" in names
-
-
-def _entry_points(files: Files, paths: list[str]) -> Mapping[str, str]:
-    """What the package's own entry_points.txt says of its programs."""
-    prefix, found = files.environment.prefix, {}
-    for path in paths:
-        if not path.endswith(".dist-info/entry_points.txt"):
-            continue
-        text = files.environment.tree.contents.get(f"{prefix}/{path}", b"")
-        section = ""
-        for line in map(str.strip, text.decode("utf-8", "replace").splitlines()):
-            if line.startswith("["):
-                section = line.strip("[] \t")
-            elif section in {"console_scripts", "gui_scripts"} and "=" in line:
-                name, _, called = line.partition("=")
-                found[name.strip()] = called.partition("[")[0].replace(" ", "")
-    return found
+    else:
+        files.tell("link", place, package, found=entry.link)
 
 
 def beyond(files: Files) -> tuple[list[str], list[str]]:
@@ -175,11 +176,13 @@ def beyond(files: Files) -> tuple[list[str], list[str]]:
     """
     environment = files.environment
     done = (*(f"{each}/" for each in environment.sites), f"{environment.prefix}/bin/")
+    records = {os.fsdecode(each.place) for each in environment.conda}
     runs, others = [], []
     for path, entry in environment.inside.items() if environment.conda else ():
         inner = path.removeprefix(f"{environment.prefix}/")
-        is_judged = path in files.named or path.startswith(done) or inner.startswith("conda-meta/")
-        if entry.kind == "folder" or is_judged or inner in _LEFT:
+        is_judged = path in files.named or path.startswith(done) or path in records
+        is_left = entry.kind == "file" and inner in _LEFT
+        if entry.kind == "folder" or is_judged or is_left:
             continue
         if inner.endswith(".pyc") and "/__pycache__/" in inner:
             files.bytecode.append(path)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
-from envsnap.images import Entry, ImageTree, Want
+from envsnap.images import Entry, ImageError, ImageTree, Want
 from envsnap.inside import compared, conda_files, content
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ class Environment:
         """Find it.
 
         Raises:
-            UsageError: There is no environment in that folder, or in none of the usual ones.
+            UsageError: There is no environment in the folder that was named.
+            ImageError: There is none in any of the usual ones.
         """
         self.tree = tree
         self.prefix = _prefix(tree, prefix)
@@ -93,21 +93,6 @@ class Environment:
                 found = conda_files.parsed(place, self.tree.contents[path])
                 if found is not None:
                     yield found
-
-    def give_up_replaced(self, manifest: dict[str, Any]) -> None:
-        """What pip has put in the place of conda's files is stated by pip's RECORDs alone."""
-        by_pip = conda_files.of_pip(manifest)
-        start = f"{self.prefix}/"
-        claimed = {
-            os.fsencode(place.removeprefix(start))
-            for each in self.distributions
-            if compared.canonical(each.installed.name) in by_pip
-            for place in each.named()
-        }
-        for package in conda_files.replaced(list(self.conda), manifest):
-            conda_files.give_up(
-                package, claimed, lambda path: start + os.fsdecode(path) in self.inside
-            )
 
     def is_inside(self, path: str) -> bool:
         """Whether a path without links, `.` and `..` lies in the environment."""
@@ -144,7 +129,7 @@ def _prefix(tree: ImageTree, asked: str | None) -> str:
             f"The image has no Python environment at {asked}",
             hint="Name its folder: --prefix DIR",
         )
-    raise UsageError(
+    raise ImageError(
         "The image has no Python environment in any of the usual folders",
         hint="Name its folder: --prefix DIR",
     )

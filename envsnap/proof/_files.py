@@ -13,6 +13,7 @@ from envsnap.proof import _conda
 from envsnap.proof._environment import Distribution, Environment
 from envsnap.proof._held import Held
 from envsnap.proof._model import Tampered
+from envsnap.proof._programs import programs
 
 _OWN = re.compile(r"[^/]+-info/")
 
@@ -38,6 +39,8 @@ class Files:
         self.bytecode: list[str] = []
         self.unknown: list[str] = []
         """Files of conda's of which cannot be told what they were in their archives."""
+        self.programs: list[str] = []
+        """Programs of pip's packages that are no installer's for an entry point."""
         self.beyond: list[str] = []
         """Files of no package, in folders where nothing is looked for to be run."""
         self.named: set[str] = set()
@@ -56,7 +59,7 @@ class Files:
                 self._rows(found.installed.name, found.site, found.record)
             elif found.record is not None:
                 self.named.add(f"{found.place}/RECORD")
-        _conda.links(self, links)
+        _conda.links(self, links, held, _conda.rows(environment, sure))
         self._scripts()
 
     def _asks(self, package: str) -> bool:
@@ -130,7 +133,9 @@ class Files:
                 continue
             if site is not None:
                 self._stray(path, path[len(site) + 1 :])
-            elif path.startswith(programs) and not _is_pythons_own(path[len(programs) :]):
+            elif path.startswith(programs) and (
+                environment.conda or not _is_pythons_own(path[len(programs) :])
+            ):
                 self.tell("unowned", path)
         runs, self.beyond = _conda.beyond(self)
         for path in runs:
@@ -151,17 +156,14 @@ class Files:
             self.tell("unowned", path)
 
     def _scripts(self) -> None:
-        """The starts of the programs that installers write."""
-        folder = f"{self.environment.prefix}/bin"
-        for each in self.environment.distributions:
-            is_asked = self._asks(each.installed.name)
-            for name in compared.scripts(each.entry_points) if is_asked else ():
-                text = self.environment.tree.contents.get(f"{folder}/{name}")
-                if text is None:
-                    continue  # of a row that it has, its RECORD says that it is missing
-                fault = compared.script_fault(f"bin/{name}", text, folder)
-                if fault is not None:
-                    self.tell("script", f"{folder}/{name}", found=fault.found)
+        """The programs of pip's packages; those of conda's were held against their archives."""
+        pips = filter(self.is_pips, self.environment.distributions)
+        found = programs(
+            self.environment, [each for each in pips if self._asks(each.installed.name)]
+        )
+        for place, fault in found.faults:
+            self.tell("script", place, found=fault.found)
+        self.programs = found.unknown
 
     def is_pips(self, found: Distribution) -> bool:
         """Whether a distribution is none that a conda package brought."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from envsnap._typing import NamedTuple
-from envsnap.proof._original import OriginalError, begun, original
+from envsnap.proof._original import MARKS, OriginalError, begun, original
 
 if TYPE_CHECKING:
     from typing import IO
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 8 << 30
 """On the disk, of one image."""
 _PIECE = 1 << 20
+_LONGEST_MARK = max(map(len, MARKS)) - 1
 
 
 class _Rest(NamedTuple):
@@ -41,6 +42,7 @@ class Held:
         self._folders = tuple(folders)
         self._rests: dict[tuple[str, str], _Rest] = {}
         self._lost: set[tuple[str, str]] = set()
+        self._marked: set[tuple[str, str]] = set()
         self._file: IO[bytes] | None = None
         self._size = 0
         self._lock = threading.Lock()  # of a SIF, two files are read at once
@@ -53,6 +55,9 @@ class Held:
     def original(self, folder: str, sha256: str, each: Placed) -> str | None:
         """The hash that a file with this one has in its archive; None where that is not known.
 
+        It is not, where the file still has a folder in it that packages are built in: nobody can
+        tell whether an installer left that there.
+
         Raises:
             OriginalError: No installer left the file so.
         """
@@ -61,6 +66,8 @@ class Held:
         rest = self._rests.get((folder, sha256))
         if rest is None:
             raise OriginalError  # an installer would have written the folder into it
+        if (folder, sha256) in self._marked:
+            return None
         is_text = each.mode == "text"
         return original(self._read(rest), rest.before, folder, each.placeholder, is_text=is_text)
 
@@ -91,9 +98,11 @@ class Held:
             start, self._size = self._size, self._size + len(piece)
             return start, len(piece)
 
-    def done(self, folder: str, sha256: str, rest: _Rest | None) -> None:
+    def done(self, folder: str, sha256: str, rest: _Rest | None, *, is_marked: bool) -> None:
         """A file was read; None for its rest where that could not be kept."""
         with self._lock:
+            if is_marked:
+                self._marked.add((folder, sha256))
             if rest is None:
                 self._lost.add((folder, sha256))
             else:
@@ -103,7 +112,10 @@ class Held:
 class _Watching:
     """One file on its way."""
 
-    __slots__ = ("_before", "_begun", "_folder", "_held", "_is_lost", "_needle", "_places")
+    __slots__ = (
+        "_before", "_begun", "_folder", "_held", "_is_lost", "_is_marked", "_last",
+        "_needle", "_places",
+    )  # fmt: skip
 
     def __init__(self, held: Held, folder: str) -> None:
         self._held, self._folder = held, folder
@@ -111,10 +123,15 @@ class _Watching:
         self._begun = b""  # the end of the last piece, which may be the folder's beginning
         self._before: Hash | None = None
         self._places: list[tuple[int, int]] = []
-        self._is_lost = False
+        self._is_lost = self._is_marked = False
+        self._last = b""  # the end of the last piece, which may be a mark's beginning
 
     def piece(self, piece: bytes, before: Hash) -> None:
         """Look for the folder; from there on, keep all."""
+        if not self._is_marked:
+            joined = self._last + piece
+            self._is_marked = any(mark in joined for mark in MARKS)
+            self._last = joined[-_LONGEST_MARK:]
         if self._before is not None and not self._begun:
             self._keep(piece)
             return
@@ -134,9 +151,10 @@ class _Watching:
     def end(self, sha256: str) -> None:
         """Tell what was kept; nothing where the folder was not in it."""
         if self._is_lost:
-            self._held.done(self._folder, sha256, None)
+            self._held.done(self._folder, sha256, None, is_marked=self._is_marked)
         elif self._before is not None and not self._begun:
-            self._held.done(self._folder, sha256, _Rest(self._before, tuple(self._places)))
+            rest = _Rest(self._before, tuple(self._places))
+            self._held.done(self._folder, sha256, rest, is_marked=self._is_marked)
 
     def _keep(self, piece: bytes) -> None:
         place = None if self._is_lost else self._held.add(piece)

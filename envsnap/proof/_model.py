@@ -36,8 +36,8 @@ class NotProved(NamedTuple):
     """Something that the files cannot prove."""
 
     code: str
-    """bytecode, content, outside, packages, project, python, setting, start, system or verifier;
-    most are what `--allow-unknown` takes."""
+    """bytecode, content, outside, packages, program, project, python, setting, start, system or
+    verifier; most are what `--allow-unknown` takes."""
     says: str
     names: tuple[str, ...] = ()
     """The packages or files that it is about."""

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from envsnap.images._model import Hash
 
 _KNOWN = re.compile(
-    r"/opt/anaconda1anaconda2anaconda3\Z|/[^\0\r\n]{0,400}placehold_[^\0\r\n]{0,400}\Z"
+    r"/opt/anaconda1anaconda2anaconda3\Z"
+    r"|/[\w./+~@-]{0,800}?placehold(?:_placehold)*(?:_p?l?a?c?e?h?o?l?d?)?\Z",
+    re.ASCII,
 )
 """The folders that packages are built in. No other text of a file may pass for the prefix."""
+MARKS = (b"placehold_", b"/opt/anaconda1anaconda2anaconda3")
+"""One of them is in each such folder that installers look for."""
 _LONGEST_TEXT = 64 << 20
 """Of a text in a binary file that ends in a zero; longer ones are not looked at."""
 
@@ -31,8 +35,10 @@ def is_placeholder(text: str) -> bool:
 
     >>> is_placeholder("/home/builder/env_placehold_placehold"), is_placeholder("/usr/lib")
     (True, False)
+    >>> is_placeholder("/home/builder/env_placehold_/etc")
+    False
     """
-    return _KNOWN.match(text) is not None
+    return _KNOWN.match(text) is not None and any(mark in text.encode() for mark in MARKS)
 
 
 def original(

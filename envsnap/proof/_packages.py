@@ -26,6 +26,7 @@ from envsnap.plan._system_versions import (
     versions_of,
 )
 from envsnap.proof._model import NotProved, SystemRows
+from envsnap.proof._outside import Base
 from envsnap.wheelhouse._debian import installed
 
 LISTS = "/var/lib/dpkg/info"
@@ -37,8 +38,13 @@ _TRACES = re.compile(
     r"|/etc/alternatives/"
 )
 """What dpkg, apt and ldconfig write themselves."""
-_NEVER = re.compile(r"/(?:usr/local|opt|home|root|srv|tmp|run|mnt|media|dev|proc|sys)/")
-"""Where no package of a distribution has files."""
+_NEVER = re.compile(
+    r"/(?:usr/local|opt|home|root|srv|tmp|run|mnt|media|dev|proc|sys)/"
+    r"|/etc/(?:ld\.so\.(?:conf|preload)|profile|cron|anacron)|/var/spool/(?:ana)?cron/|.*\.pth\Z",
+    re.DOTALL,
+)
+"""Where no package of a distribution has files, or they steer what others start."""
+_SET_ID = 0o6000
 _SAYS = (
     "of system packages that the environment asks for, and of dpkg: its lists in the image say "
     "that these {count} files are theirs, and no digest of their archives is known"
@@ -46,24 +52,30 @@ _SAYS = (
 
 
 def sorted_out(
-    tree: ImageTree, found: Sequence[NotProved], wanted: Manifest, config: Config
+    tree: ImageTree, found: Sequence[NotProved], wanted: Manifest, known: tuple[Config, Base | None]
 ) -> list[NotProved]:
-    """What is outside of the environment, with what is of system packages apart from the rest."""
-    return [part for each in found for part in _parts(tree, each, wanted, config)]
+    """What is outside of the environment, with what is of system packages apart from the rest.
+
+    `known` is what the image says of itself, and its base image where a registry was asked.
+    """
+    return [part for each in found for part in _parts(tree, each, wanted, known)]
 
 
 def _parts(
-    tree: ImageTree, found: NotProved, wanted: Manifest, config: Config
+    tree: ImageTree, found: NotProved, wanted: Manifest, known: tuple[Config, Base | None]
 ) -> Iterator[NotProved]:
-    new = _new(found.names) if found.code == "outside" else {}
+    config, base = known
+    over = frozenset(each for each in found.names if _is_over(tree, each, base))
+    new = _new([each for each in found.names if each not in over])
+    new = new if found.code == "outside" else {}
     names = asked_for(tree, wanted, config) if new else frozenset()
     if not names:
         yield found
         return
     have = installed((tree.contents.get(STATUS) or b"").decode("utf-8", "replace"))
     theirs = {name: new[name] for name in sorted(closure(names, have)) if name in new}
-    owned = frozenset(_owned(tree, theirs.values()))
-    is_theirs = {each: each in owned or bool(_TRACES.match(each)) for each in found.names}
+    owned = frozenset(_owned(tree, theirs.values())) - over
+    is_theirs = {each: each in owned or _is_trace(each, over) for each in found.names}
     if theirs:
         said = tuple(f"{name} {have[name].version}" for name in theirs)
         yield NotProved("system", _SAYS.format(count=f"{sum(is_theirs.values()):,}"), said)
@@ -78,6 +90,19 @@ def _new(paths: Sequence[str]) -> Mapping[str, str]:
     return {each[len(LISTS) + 1 : -len(".list")].partition(":")[0]: each for each in lists}
 
 
+def _is_over(tree: ImageTree, path: str, base: Base | None) -> bool:
+    """Whether something was at a place before: what a new package brings is over nothing."""
+    if base is not None and base.tree is not None:
+        return path in base.tree.entries
+    return bool(tree.replaced.get(path))
+
+
+def _is_trace(path: str, over: Collection[str]) -> bool:
+    """Whether dpkg, apt or ldconfig write this file themselves; lists and links only anew."""
+    is_whose = path.startswith((f"{LISTS}/", "/etc/alternatives/"))
+    return bool(_TRACES.match(path)) and not (is_whose and path in over)
+
+
 def _owned(tree: ImageTree, lists: Collection[str]) -> Iterator[str]:
     """The files that these lists name, as they lie in the image: /lib is most often /usr/lib."""
     for path in lists:
@@ -86,7 +111,8 @@ def _owned(tree: ImageTree, lists: Collection[str]) -> Iterator[str]:
             folder, _, name = line.rpartition("/")
             real = tree.real(folder) if folder.startswith("/") else None
             place = f"{(real or folder).rstrip('/')}/{name}"
-            if not _NEVER.match(place):
+            entry = tree.entries.get(place)
+            if not _NEVER.match(place) and not (entry is not None and entry.mode & _SET_ID):
                 yield place
 
 

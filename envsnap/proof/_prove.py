@@ -17,6 +17,7 @@ from envsnap.proof._files import Files
 from envsnap.proof._held import Held
 from envsnap.proof._model import NotProved, Proof, Tampered
 from envsnap.proof._outside import Base
+from envsnap.proof._replaced import give_up_replaced
 from envsnap.sections import Packages, Python, Unknown
 
 
@@ -41,11 +42,13 @@ def prove(
         UsageError: The image has no environment there.
     """
     environment = Environment(read.tree, read.prefix)
+    unknown: list[str] = []
     if not isinstance(_installed(wanted), Unknown):
-        environment.give_up_replaced(document(wanted))
+        unknown = give_up_replaced(environment, document(wanted))
     judged = _judged(environment, wanted, scope)
     sure = _sure(environment, wanted)
     files = Files(environment, read.held, sure, _names(wanted) if scope.others_ok else None)
+    files.unknown += unknown
     if not scope.others_ok:
         files.strays()
     python = _around.python_facts(environment)
@@ -73,7 +76,7 @@ def _surroundings(
     tampered, left = settings.settings(files.environment, config, wanted, base)
     if not others_ok:
         more, unproved = outside.outside(files.environment, files.named, base)
-        left += _of_packages(files, unproved, wanted, config)
+        left += _of_packages(files, unproved, wanted, known)
         done = {each.path for each in _around.interpreter(files.environment)}
         tampered += [each for each in more if each.path not in done]
     tampered += [
@@ -85,14 +88,14 @@ def _surroundings(
 
 
 def _of_packages(
-    files: Files, found: list[NotProved], wanted: Manifest, config: Config
+    files: Files, found: list[NotProved], wanted: Manifest, known: tuple[Config, Base | None]
 ) -> list[NotProved]:
     """What is outside of the environment, that of system packages apart from the rest."""
     if not found:
         return []
     from envsnap.proof._packages import sorted_out  # which brings all of plan
 
-    return sorted_out(files.environment.tree, found, wanted, config)
+    return sorted_out(files.environment.tree, found, wanted, known)
 
 
 def _sure(environment: Environment, wanted: Manifest) -> Collection[bytes]:
@@ -162,6 +165,12 @@ def _unproved(judged: compared.Judged, files: Files) -> Iterator[NotProved]:
     if files.unknown:
         says = "files of conda's packages of which nobody can tell what they were in their archives"
         yield NotProved("content", says, tuple(files.unknown))
+    if files.programs:
+        says = (
+            "programs that a RECORD in the image alone states, "
+            "and that no installer writes for an entry point of their package"
+        )
+        yield NotProved("program", says, tuple(files.programs))
     if files.beyond:
         says = "in the environment's folder, and no package's"
         yield NotProved("outside", says, tuple(files.beyond))

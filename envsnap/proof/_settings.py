@@ -26,6 +26,8 @@ _PLACES = (
     "OMP_TOOL_LIBRARIES", "OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES",
 )  # fmt: skip
 """Variables that base images have, too: what matters is whose the files are that they name."""
+_ENGINES_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What Docker, Podman and Apptainer set where an image sets no PATH."""
 _COMMANDS = ("bash", "python", "python3", "sh")
 _RUNSCRIPT = ["#!/bin/sh", 'if [ "$#" -eq 0 ]; then', "exec python", "fi", 'exec "$@"']
 _SCRIPTS = {"runscript": _RUNSCRIPT, "test": ["#!/bin/sh", COMMAND]}
@@ -117,7 +119,7 @@ def _whose(environment: Environment, value: str) -> str:
 def _first_python(environment: Environment, found: Mapping[str, str]) -> Iterator[Tampered]:
     """Another `python` than the environment's, first on the image's own PATH."""
     tree, wanted = environment.tree, f"{environment.prefix}/bin"
-    for folder in found.get("PATH", "").split(":"):
+    for folder in found.get("PATH", _ENGINES_PATH).split(":"):
         if folder.rstrip("/") == wanted:
             return
         names = ("python", "python3")

@@ -67,7 +67,8 @@ class CondaArtifact:
         default="channel",
     )
     content: str | None = fact(
-        "envsnap-conda-1 digest of its files, hex, of one that was made from the installed files; "
+        "envsnap-conda-1 digest of its files and links, hex, of one that was made from the "
+        "installed files; "
         "null for all others, whose files are as they were captured",
         default=None,
     )

@@ -61,7 +61,8 @@ class CondaRecord:
     md5: Fact[str | None] = fact("The archive's MD5, hex")
     sha256: Fact[str | None] = fact("The archive's SHA-256, hex")
     content: str | None = fact(
-        "envsnap-conda-1 digest of the files as they are in the archive, hex, from conda-meta; "
+        "envsnap-conda-1 digest of the files and links as they are in the archive, with what "
+        "stands in them for the environment's folder, hex, from conda-meta; "
         "null where that does not state them all",
         default=None,
     )

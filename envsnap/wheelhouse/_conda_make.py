@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import posixpath
 import re
 import stat
 import tarfile
@@ -42,6 +43,8 @@ _LEVEL = 9
 _TIME_S = 1577836800
 """2020-01-01: archives have no time of their own, so that two of them are the same bytes."""
 _LONGEST_NOTE = 12
+_MOST_LINKS = 40
+"""On the way to one file, as in Linux."""
 
 
 class Remade(NamedTuple):
@@ -80,7 +83,7 @@ def make_archive(record: Mapping[str, object], prefix: str, target: str) -> Rema
     """
     members: dict[str, _Member] = {}
     rows: list[dict[str, object]] = []
-    placed: list[conda_files.Placed] = []
+    places: list[str] = []
     notes: list[str] = []
     commands: list[str] = []
     for row in _rows(record):
@@ -97,9 +100,12 @@ def make_archive(record: Mapping[str, object], prefix: str, target: str) -> Rema
         else:
             members[inner] = found
             rows.append(_path_row(row, inner, found, notes))
-            placed += conda_files.files_of({"paths_data": {"paths": [{**rows[-1], "_path": path}]}})
+            places.append(path)
     if not members and not commands:
         return "its files are gone, or conda-meta does not list them"
+    _state_links(rows, members)
+    stated = [{**row, "_path": path} for row, path in zip(rows, places, strict=True)]
+    placed = conda_files.files_of({"paths_data": {"paths": stated}})
     members |= _info(record, rows, commands)
     try:
         _write(members, target)
@@ -274,13 +280,30 @@ def without_prefix(data: bytes, prefix: str, placeholder: str, *, is_text: bool)
     return b"".join([*found, data[position:]])
 
 
+def _state_links(rows: list[dict[str, object]], members: Mapping[str, _Member]) -> None:
+    """Give links the hash that the file has which they lead to, where that is in the archive."""
+    hashes = {row["_path"]: row.get("sha256") for row in rows}
+    for row in rows:
+        path = str(row["_path"])
+        for _ in range(_MOST_LINKS):
+            member = members.get(path)
+            if member is None or member.kind != tarfile.SYMTYPE:
+                break
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.target))
+        member = members.get(path)
+        if member is not None and member.kind == tarfile.REGTYPE:
+            row["sha256"] = hashes[path]
+
+
 def _path_row(
     row: Mapping[str, str], inner: str, member: _Member, notes: list[str]
 ) -> dict[str, object]:
     """The row of paths.json, with the hash that the file has; a difference is noted."""
     kept: dict[str, object] = {"_path": inner}
     if member.kind == tarfile.SYMTYPE:
-        return {**kept, "path_type": "softlink"}
+        stated = row.get("sha256")
+        of_target = {"sha256": stated} if isinstance(stated, str) else {}
+        return {**kept, "path_type": "softlink", **of_target}
     if member.kind == tarfile.DIRTYPE:
         return {**kept, "path_type": "directory"}
     found = member.sha256()

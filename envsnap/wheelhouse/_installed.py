@@ -13,7 +13,7 @@ from envsnap.inside.content import (
     from_prefix,
     is_of_installers,
     rows_of,
-    wrappers_of,
+    scripts_of,
 )
 from envsnap.wheelhouse._member import Area, Gathered, Member, is_below, is_member_name, listed
 from envsnap.wheelhouse._scripts import is_short, portable
@@ -145,7 +145,7 @@ def wrappers(dist_info: str) -> frozenset[str]:
     """The scripts that installers make anew from a distribution's entry points."""
     path = f"{dist_info}/entry_points.txt"
     points = read(path, _SMALL_BYTES) if os.path.isfile(path) else b""
-    return frozenset(os.fsdecode(each) for each in wrappers_of(points))
+    return frozenset(os.fsdecode(each) for each in scripts_of(points))
 
 
 def walked(top: str, area: Area) -> Iterator[Row]:

@@ -11,7 +11,12 @@ from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from envsnap import __version__
@@ -30,11 +35,13 @@ from envsnap.sections import (
     Lock,
     Package,
     Packages,
+    Python,
     Reason,
     Unknown,
     Unlocked,
     replace,
 )
+from envsnap.wheelhouse._conda_content import conda_content_of
 from envsnap.wheelhouse._content import content_of
 from envsnap.wheelhouse._store import CONDA, SOURCES, is_plain, sha256_of
 
@@ -46,6 +53,11 @@ _OTHER = (
 _BROKEN = "{} in the wheelhouse is no wheel that is whole"
 _BUILT_AGAIN = "it was installed as an editable project, whose own files no wheel has"
 _NO_DIGEST = "nothing tells what was installed"
+_NO_FILES = (
+    "{} in the wheelhouse was made again, and the capture does not know which files it installed"
+)
+_NO_ARCHIVE = "{} in the wheelhouse is no archive of it that is whole"
+_SOURCE_ENDS = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 
 
 class _Wheel(NamedTuple):
@@ -89,12 +101,13 @@ def local_lock(manifest: Manifest, folder: str, only: Container[str] | None = No
             name = canonical_name(package.name)
             unlocked.append(Unlocked(name=name, version=package.version, why=why))
     known = {each.name for each in artifacts} | {each.name for each in unlocked}
-    unlocked += [each for each in conda.unlocked if each.name not in known]
+    archives, others = _archives(conda, manifest, folder)
+    unlocked += [each for each in (*conda.unlocked, *others) if each.name not in known]
     return Lock(
         environment=str(environment_id(manifest)), locker=f"envsnap {__version__}",
         artifacts=tuple(sorted(artifacts, key=lambda each: each.name)),
         unlocked=tuple(sorted(unlocked, key=lambda each: each.name)),
-        conda=_archives(conda, manifest.lock, folder),
+        conda=archives,
     )  # fmt: skip
 
 
@@ -175,8 +188,12 @@ def _same(one: str, other: str) -> bool:
 
 def _is_source(filename: str, package: Package) -> bool:
     """Whether a file of sources is called as those of a package."""
-    stem = canonical_name(filename)
-    return stem.startswith(f"{canonical_name(package.name)}-{canonical_name(package.version)}")
+    stem = next((filename.removesuffix(e) for e in _SOURCE_ENDS if filename.endswith(e)), filename)
+    try:
+        name, version = parse_sdist_filename(f"{stem}.tar.gz")
+    except InvalidSdistFilename:  # an odd version: what is called so was kept by its name
+        return canonical_name(stem) == canonical_name(f"{package.name}-{package.version}")
+    return name == canonical_name(package.name) and _same(str(version), package.version)
 
 
 def _found(package: Package, wheels: Sequence[_Wheel], target: Target) -> Artifact | str:
@@ -216,24 +233,85 @@ def _with_address(found: Artifact, earlier: Lock | None) -> Artifact:
     return found if same is None else replace(found, url=same.url, how=same.how)
 
 
-def _archives(conda: CondaLocked, earlier: Lock | None, folder: str) -> tuple[CondaArtifact, ...]:
-    """As the capture names the archives of conda's packages, or as the folder has them made."""
-    made = {e.name: e for e in earlier.conda if e.how == "made"} if earlier is not None else {}
+def _archives(
+    conda: CondaLocked, manifest: Manifest, folder: str
+) -> tuple[tuple[CondaArtifact, ...], tuple[Unlocked, ...]]:
+    """As the capture names the archives of conda's packages, or as the folder has them made.
+
+    Beside them those of which it has one that is not the package's, each with the reason.
+    """
+    earlier = manifest.lock.conda if manifest.lock is not None else ()
+    made = {each.name: each for each in earlier if each.how == "made"}
+    wanted, site = _contents(manifest), _site(manifest)
+    found: list[CondaArtifact] = []
+    unlocked: list[Unlocked] = []
     try:
-        return tuple(_archive(each, made.get(each.name), folder) for each in conda.artifacts)
+        for each in conda.artifacts:
+            known = _archive(each, made.get(each.name), folder)
+            why = None
+            if known is None:
+                known, why = _made(each, folder, (wanted.get(each.name), site))
+            if why is None:
+                found.append(known)
+            else:
+                name = canonical_name(each.name)
+                unlocked.append(Unlocked(name=name, version=each.version, why=why))
     except OSError as error:
         raise FileError(f"Cannot read {folder}/{CONDA}: {error.strerror}") from error
+    return tuple(found), tuple(unlocked)
 
 
-def _archive(artifact: CondaArtifact, made: CondaArtifact | None, folder: str) -> CondaArtifact:
+def _contents(manifest: Manifest) -> Mapping[str, str | None]:
+    """The digests of conda's packages as they were captured, by conda's names."""
+    section = manifest.section(Packages)
+    if isinstance(section, Unknown):
+        return {}
+    installed = () if isinstance(section.installed, Unknown) else section.installed
+    others = () if isinstance(section.conda_only, Unknown) else section.conda_only
+    records = [*(each.conda for each in installed), *others]
+    return {each.name: each.content for each in records if each is not None}
+
+
+def _site(manifest: Manifest) -> str:
+    """Where the captured Python has its packages, below the prefix; empty where nothing tells."""
+    python = manifest.section(Python)
+    if isinstance(python, Unknown):
+        return ""
+    series = ".".join(python.version.split(".")[:2])
+    return f"lib/python{series}{'t' if python.free_threaded is True else ''}/site-packages"
+
+
+def _archive(
+    artifact: CondaArtifact, made: CondaArtifact | None, folder: str
+) -> CondaArtifact | None:
+    """The archive whose hash the capture knows, or an earlier lock; None where none is there."""
     for known in filter(None, (artifact, made)):
         path = archive_path(folder, known)
         if os.path.isfile(path) and is_right(path, known):
             return _told(known, path)
+    return None
+
+
+def _made(
+    artifact: CondaArtifact, folder: str, known: tuple[str | None, str]
+) -> tuple[CondaArtifact, str | None]:
+    """The archive that was made again, by what it installs; and why one that is there is not it.
+
+    `known` are the digest that was captured, and where Python has its packages.
+    """
     stem = f"{artifact.name}-{artifact.version}-{artifact.build}"
     new = replace(artifact, filename=f"{stem}.tar.bz2", url=None, sha256=None, md5=None, how="made")
-    path = archive_path(folder, new)
-    return _told(new, path) if os.path.isfile(path) else artifact
+    path, (wanted, site) = archive_path(folder, new), known
+    if not os.path.isfile(path):
+        return artifact, None
+    if wanted is None:
+        return artifact, _NO_FILES.format(new.filename)
+    found = conda_content_of(path, new, site)
+    if found is None:
+        return artifact, _NO_ARCHIVE.format(new.filename)
+    if found != wanted:
+        return artifact, _OTHER.format(new.filename)
+    return _told(replace(new, content=found), path), None
 
 
 def _told(artifact: CondaArtifact, path: str) -> CondaArtifact:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
+from envsnap.inside.content import read_file
 from envsnap.manifest import write_whole
 
 LIST_NAME = "wheelhouse.json"
@@ -98,12 +100,11 @@ def open_wheelhouse(folder: str) -> Wheelhouse:
     """
     path = os.path.join(folder, LIST_NAME)
     try:
-        with open(path, "rb") as file:
-            raw = file.read(_LIMIT_BYTES + 1)
+        raw = read_file(os.fsencode(path), _LIMIT_BYTES)
     except FileNotFoundError:
-        raise FileError(
-            f"No {LIST_NAME} in {folder}", hint=f"Fill it: envsnap lock --wheelhouse {folder}"
-        ) from None
+        raise FileError(f"No {LIST_NAME} in {folder}", hint=_filling(folder)) from None
+    except NotADirectoryError:
+        raise FileError(f"{folder} is no folder", hint="Name one: --wheelhouse DIR") from None
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
     try:
@@ -111,15 +112,37 @@ def open_wheelhouse(folder: str) -> Wheelhouse:
     except (ValueError, RecursionError):
         tree = None
     if not isinstance(tree, dict) or tree.get("wheelhouse") != VERSION:
-        raise FileError(f"{path} is no list of a wheelhouse of version {VERSION}")
+        hint = _filling(folder, "Write it anew")
+        raise FileError(f"{path} is no list of a wheelhouse of version {VERSION}", hint=hint)
     rows = tree.get("files")
     files = [_stored(row, path) for row in rows] if isinstance(rows, list) else []
     return Wheelhouse(folder, _text(tree, "environment", path), _sorted(files))
 
 
+def _filling(folder: str, what: str = "List what is there") -> str:
+    """How a folder gets its list: from the files in it, where it has some."""
+    has_files = os.path.isdir(folder) and any(
+        name.endswith(".whl") or name in {SOURCES, CONDA} for name in os.listdir(folder)
+    )
+    named = f"--wheelhouse {shlex.quote(folder)}"
+    if has_files:
+        return f"{what}: envsnap lock MANIFEST --offline {named}"
+    return f"Fill it: envsnap lock MANIFEST {named}"
+
+
 def write_list(wheelhouse: Wheelhouse) -> None:
     """Write the list of a wheelhouse, whole or not at all; the same files, the same bytes."""
-    write_whole(os.path.join(wheelhouse.folder, LIST_NAME), list_bytes(wheelhouse))
+    path, raw = os.path.join(wheelhouse.folder, LIST_NAME), list_bytes(wheelhouse)
+    if not _has(path, raw):  # a wheelhouse that many share is often nobody's to write
+        write_whole(path, raw)
+
+
+def _has(path: str, raw: bytes) -> bool:
+    """Whether a file has these very bytes."""
+    try:
+        return read_file(os.fsencode(path), len(raw)) == raw
+    except OSError:
+        return False
 
 
 def list_bytes(wheelhouse: Wheelhouse) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from envsnap._units import size_words
 from envsnap.engines._pythons import find_uv
 from envsnap.manifest import load, save
 from tests import made, wheels
@@ -177,7 +178,7 @@ def test_a_pack_takes_what_only_the_users_own_index_has_and_says_who_is_asked_be
     )  # fmt: skip
     own = ["--python", BASE.path, "--index-url", f"http://{index}/simple"]
     ended = envsnap("pack", *own, cwd=tmp_path, env=env)
-    size = f"{(len(ALPHA.raw) + len(BETA.raw)) / 1e6:.1f} MB"
+    size = size_words(len(ALPHA.raw) + len(BETA.raw))
     assert (ended.code, ended.err.splitlines()[:3]) == (
         0,
         [

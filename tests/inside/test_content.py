@@ -210,10 +210,10 @@ def test_a_hidden_way_out_of_the_folder_is_found() -> None:
 def test_wrappers_of_entry_points_are_left_out() -> None:
     points = b"[console_scripts]\r\ntool = pkg:main\n# no = no\n\n[other]\nkept=x\n"
     points += b"[gui_scripts]\ngui=pkg:g\n"
-    assert content.wrappers_of(points) == [b"tool", b"", b"gui"]
+    assert content.scripts_of(points) == {b"tool": b"pkg:main", b"gui": b"pkg:g"}
     record = row("a.py") + row("../../bin/tool", b"1") + row("../../Scripts/gui.exe", b"2")
     record += row("../../bin/kept", b"3")
-    answer = stated(record.encode(), OWN, content.wrappers_of(points))
+    answer = stated(record.encode(), OWN, content.scripts_of(points))
     assert (answer.other, answer.outside) == (by_the_definition({"bin/kept": b"3"}), 1)
 
 

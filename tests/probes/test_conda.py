@@ -72,7 +72,7 @@ def kept(rows: list[dict[str, object]]) -> str | None:
 def test_a_digest_is_kept_of_what_its_archive_holds_and_not_of_what_installers_make() -> None:
     file: dict[str, object] = {"_path": "lib/tide.so.1", "sha256": "ab" * 32}
     link: dict[str, object] = {"_path": "lib/tide.so", "path_type": "softlink"}
-    lines = b"lib/tide.so\0link\nlib/tide.so.1\0" + b"ab" * 32 + b"\n"
+    lines = b"lib/tide.so\0link\0\0\0\nlib/tide.so.1\0file\0" + b"ab" * 32 + b"\0\0\n"
     digest = hashlib.sha256(lines).hexdigest()
     assert kept([file, link]) == digest
     written: dict[str, object] = {
@@ -80,7 +80,9 @@ def test_a_digest_is_kept_of_what_its_archive_holds_and_not_of_what_installers_m
     }  # fmt: skip
     program: dict[str, object] = {"_path": "bin/tide", "path_type": "unix_python_entry_point"}
     bytecode: dict[str, object] = {"_path": "tide.pyc", "path_type": "pyc_file"}
-    assert kept([file | written, link, program, bytecode]) == digest
+    assert kept([file, link | {"size_in_bytes": 7}, program, bytecode]) == digest
+    of_text = lines.replace(b"ab\0\0\n", b"ab\0text\0/a\n")
+    assert kept([file | written, link, program]) == hashlib.sha256(of_text).hexdigest()
 
 
 @pytest.mark.parametrize(

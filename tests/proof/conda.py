@@ -51,9 +51,28 @@ def installed(data: bytes) -> bytes:
 
 def digest(files: Files) -> str:
     """envsnap-conda-1 of an archive's files, by its definition."""
-    known = {path: "link" if isinstance(data, Link) else sha(data) for path, data in files.items()}
-    lines = sorted(f"{path}\0{word}\n".encode() for path, word in known.items())
-    return hashlib.sha256(b"".join(lines)).hexdigest()
+    return hashlib.sha256(b"".join(sorted(lines(files)))).hexdigest()
+
+
+def lines(files: Files) -> list[bytes]:
+    """The lines that the digest is over."""
+    found = []
+    for path, data in files.items():
+        kind = "link" if isinstance(data, Link) else "file"
+        whole = _whole(files, path)
+        has_prefix = kind == "file" and PLACEHOLDER.encode() in whole
+        mode = "binary" if b"\0" in whole else "text"
+        said = (mode, PLACEHOLDER) if has_prefix else ("", "")
+        found.append("\0".join((path, kind, sha(whole), *said)).encode() + b"\n")
+    return found
+
+
+def _whole(files: Files, path: str) -> bytes:
+    """A file, or that which a link leads to."""
+    data = files[path]
+    whole = files[_target(path, data)] if isinstance(data, Link) else data
+    assert isinstance(whole, bytes)
+    return whole
 
 
 def package(
@@ -63,8 +82,7 @@ def package(
     rows = [*more]
     placed: dict[str, bytes | Link] = {}
     for path, data in files.items():
-        whole = files[_target(path, data)] if isinstance(data, Link) else data
-        assert isinstance(whole, bytes)
+        whole = _whole(files, path)
         each: dict[str, object] = {"_path": path, "sha256": sha(whole), "size_in_bytes": len(whole)}
         each["path_type"] = "softlink" if isinstance(data, Link) else "hardlink"
         if isinstance(data, bytes) and PLACEHOLDER.encode() in data:
@@ -116,13 +134,22 @@ PYTHON: Files = {
     "etc/where.cfg": f"root={PLACEHOLDER}/etc\n# {PLACEHOLDER}\n".encode(),
 }
 TOY: Files = {
-    **distribution("toy", "1.0", {"toy/__init__.py": b"def main(): ...\n"}),
+    **distribution(
+        "toy",
+        "1.0",
+        {
+            "toy/__init__.py": b"def main(): ...\n",
+            "toy-1.0.dist-info/entry_points.txt": b"[console_scripts]\ntoy = toy:main\n",
+        },
+    ),
     "share/toy.txt": b"toy\n",
 }
 TOY_PROGRAM = [{
     "_path": "bin/toy", "path_type": "unix_python_entry_point",
     "sha256": sha(PROGRAM.format(module="toy").encode()),
 }]  # fmt: skip
+BARE: Files = {path: data for path, data in TOY.items() if "entry_points" not in path}
+"""A package whose archive names its program in info/link.json alone."""
 OVER: Files = distribution("over", "1.0", {"over/__init__.py": b"'conda'\n"})
 PIP = distribution("over", "2.0", {"over/__init__.py": b"'pip'\n"})
 
@@ -139,16 +166,27 @@ CONDA: Layer = {
 }
 
 
-def manifest(*, content: bool = True, more: tuple[CondaRecord, ...] = ()) -> Manifest:
-    """Two packages of conda's, and one that pip has put in the place of conda's."""
+def manifest(
+    *, content: bool = True, more: tuple[CondaRecord, ...] = (), toy: Files = TOY,
+    python: str | None = None, only: bool = False,
+) -> Manifest:  # fmt: skip
+    """Two packages of conda's, and one that pip has put in the place of conda's.
+
+    `only` has no packages but `more`; `python` is another digest of Python's.
+    """
     changes: dict[str, object] = {} if content else {"content": None}
-    toy = made.package(
-        "toy", "1.0", content=_of_wheel(TOY, "toy"), conda=record("toy", TOY, changes)
+    of_python = changes if python is None else {"content": python}
+    installed_ = (
+        made.package("over", "2.0", content=_of_wheel(PIP, "over")),
+        made.package(
+            "toy", "1.0", content=_of_wheel(toy, "toy"), conda=record("toy", toy, changes)
+        ),
     )
-    over = made.package("over", "2.0", content=_of_wheel(PIP, "over"))
-    alone = (*more, record("over", OVER, changes), record("python", PYTHON, changes, "3.11.7"))
+    alone = (record("over", OVER, changes), record("python", PYTHON, of_python, "3.11.7"))
+    if only:
+        return made.manifest((), (), packages=Packages(installed=(), conda_only=more, broken=()))
     artifacts = (made.artifact("over", "2.0", "over-2.0-py3-none-any.whl"),)
-    packages = Packages(installed=(over, toy), conda_only=alone, broken=())
+    packages = Packages(installed=installed_, conda_only=(*more, *alone), broken=())
     return made.manifest((), artifacts, packages=packages)
 
 

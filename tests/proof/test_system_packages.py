@@ -78,7 +78,7 @@ def left(tree: ImageTree, wanted: Manifest, said: Config) -> list[NotProved]:
     environment = Environment(tree, None)
     found = outside(environment, Files(environment, Held(()), ()).named, Base(config(), None))
     assert found[0] == []
-    return sorted_out(tree, found[1], wanted, said)
+    return sorted_out(tree, found[1], wanted, (said, Base(config(), None)))
 
 
 def test_files_of_packages_that_the_environment_asks_for_are_theirs(tmp_path: Path) -> None:
@@ -104,6 +104,51 @@ def test_a_package_that_nothing_asks_for_gets_nothing(tmp_path: Path) -> None:
     assert [(each.code, each.names) for each in found] == [
         ("system", NAMES), ("outside", ("/usr/bin/evil",)),
     ]  # fmt: skip
+
+
+def test_no_list_vouches_for_what_replaced_a_file_of_the_base(tmp_path: Path) -> None:
+    listed = f"{LIB}/libc.so.6\n/usr/bin/env\n".encode()
+    more = {
+        f"{LIB}/libc.so.6": b"EVIL", f"{INFO}/libc6:amd64.list": listed, "/usr/bin/env": b"EVIL",
+        f"{INFO}/libglvnd0.list": f"{LIB}/libGLdispatch.so.0\n{LIB}/libc.so.6\n".encode(),
+    }  # fmt: skip
+    found = left(tree_of(tmp_path, more), needing("libGL.so.1"), config())
+    assert [(each.code, each.names) for each in found][1] == (
+        "outside",
+        ("/usr/bin/env", f"{LIB}/libc.so.6", "/usr/share/doc/x", f"{INFO}/libc6:amd64.list"),
+    )
+
+
+def test_in_an_image_without_layers_the_base_s_files_tell_what_was_replaced(
+    tmp_path: Path,
+) -> None:
+    under = read(image(tmp_path, layers=(UNDER, *GOOD[1:])))[1]
+    more = {f"{INFO}/libglvnd0.list": f"{LIB}/libc.so.6\n".encode(), f"{LIB}/libc.so.6": b"EVIL"}
+    flat = with_fields(tree_of(tmp_path, more), replaced={})
+    known = NotProved("outside", "x", (f"{INFO}/libglvnd0.list", f"{LIB}/libc.so.6"))
+    both = sorted_out(flat, [known], needing("libGL.so.1"), (config(), Base(config(), under)))
+    assert [(each.code, each.names) for each in both] == [
+        ("system", ("libglvnd0 1.6.0-1",)), ("outside", (f"{LIB}/libc.so.6",)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["/etc/ld.so.conf.d/evil.conf", "/etc/profile.d/evil.sh", "/usr/lib/python3/evil.pth",
+     "/etc/cron.d/evil", "/var/spool/cron/evil", "/etc/ld.so.preload.d/x"],
+)  # fmt: skip
+def test_no_list_vouches_for_what_steers_others(tmp_path: Path, place: str) -> None:
+    more = {f"{INFO}/libglvnd0.list": f"{place}\n".encode(), place: b"1"}
+    found = left(tree_of(tmp_path, more), needing("libGL.so.1"), config())
+    assert found[0].names == NAMES
+    assert place in found[1].names
+
+
+def test_no_list_vouches_for_a_program_of_another_user(tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, {f"{INFO}/libglvnd0.list": b"/usr/bin/evil\n", "/usr/bin/evil": b"1"})
+    entry = tree.entries["/usr/bin/evil"]._replace(mode=0o4755)
+    with_id = with_fields(tree, entries={**tree.entries, "/usr/bin/evil": entry})
+    assert "/usr/bin/evil" in left(with_id, needing("libGL.so.1"), config())[1].names
 
 
 @pytest.mark.parametrize("place", ["/usr/local/bin/evil", "/opt/evil", "/home/a/evil", "/srv/evil"])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsnap._verify import Published
-from envsnap.errors import ExitCode, ManifestError, UsageError
+from envsnap.errors import ExitCode, ManifestError
+from envsnap.images import ImageError
 from envsnap.manifest import encode
 from envsnap.sections import replace
 from tests import made
@@ -25,6 +26,7 @@ from tests.proof.images import (
     SITE,
     SOCKS,
     Gone,
+    Layer,
     Link,
     dist_info,
     image,
@@ -312,5 +314,22 @@ def test_an_image_without_a_manifest_needs_the_published_one(tmp_path: Path) -> 
 
 
 def test_an_image_without_an_environment_is_said_to_have_none(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no Python environment in any of the usual folders"):
+    with pytest.raises(ImageError, match="has no Python environment in any of the usual folders"):
         verified(image(tmp_path, layers=({"/etc/os-release": b""}, own_files())))
+
+
+def test_an_image_that_sets_no_path_has_that_of_its_engine(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    python: Layer = {"/usr/bin/python3": b"ELF"}
+    without: tuple[Layer, ...] = tuple(
+        {k: v for k, v in each.items() if "/usr/local/bin" not in k} for each in GOOD
+    )
+    for layers, expected in (
+        (without, []),
+        (
+            (python, *without),
+            [("setting", "PATH finds /usr/bin/python before /opt/env/bin/python")],
+        ),
+    ):
+        found = verified(image(tmp_path / "a", layers=layers, environ=()))
+        assert [each for each in told(found) if each[1].startswith("PATH")] == expected

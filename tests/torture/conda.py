@@ -129,10 +129,11 @@ def _packages(interpreter: Mapping[str, str]) -> Iterator[Made]:
         files=_distribution("puretoy", "1.0", site, more=work),
     )  # fmt: skip
     yield _native(site, build, python)
+    points = {"entry_points.txt": b"[console_scripts]\nnoarchtoy = noarchtoy:main\n"}
     yield Made(
         name="noarchtoy", version="0.3", build="pyhd8ed1ab_0", subdir="noarch", noarch="python",
         depends=["python"], entry_points=["noarchtoy = noarchtoy:main"],
-        files=_distribution("noarchtoy", "0.3", "site-packages"),
+        files=_distribution("noarchtoy", "0.3", "site-packages", more=points),
     )  # fmt: skip
     yield Made(
         name="datatoy", version="5.0", build="0", subdir="noarch", noarch="generic",

@@ -91,7 +91,7 @@ def test_a_folder_without_a_list_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         open_wheelhouse(str(tmp_path))
     assert caught.value.message == f"No wheelhouse.json in {tmp_path}"
-    assert caught.value.hint == f"Fill it: envsnap lock --wheelhouse {tmp_path}"
+    assert caught.value.hint == f"Fill it: envsnap lock MANIFEST --wheelhouse {tmp_path}"
 
 
 def packed(path: Path, *members: tarfile.TarInfo) -> str:

@@ -1,0 +1,74 @@
+"""The programs in an environment's `bin` that pip's packages brought: what each of them starts.
+
+The digest of a package's content is over its entry_points.txt and over no program. So a program is
+held against what an installer writes for that entry; for any other only the image's RECORD speaks.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from envsnap._typing import NamedTuple
+from envsnap.inside import compared, content, entry_points
+
+if TYPE_CHECKING:
+    from envsnap.inside.entry_points import Entry
+    from envsnap.proof._environment import Distribution, Environment
+
+
+class Programs(NamedTuple):
+    """What was found out about the programs of pip's packages."""
+
+    faults: list[tuple[str, compared.Fault]]
+    """Paths in the image that other things than the environment's Python start."""
+    unknown: list[str]
+    """Those that are no installer's for an entry point of a package."""
+
+
+def programs(environment: Environment, found: Iterable[Distribution]) -> Programs:
+    """Look at the programs that these distributions name, each once."""
+    known: dict[str, list[Entry]] = {}
+    starts: set[str] = set()
+    folder = f"{environment.prefix}/bin"
+    for each in found:
+        entries = entry_points.targets(each.entry_points)
+        starts |= {f"{folder}/{name}" for name in compared.scripts(each.entry_points)}
+        for place in [*(f"{folder}/{name}" for name in entries), *_named(each, folder)]:
+            target = entry_points.target_of(posixpath.basename(place), entries)
+            known.setdefault(place, []).extend([target] if target else [])
+    answer = Programs([], [])
+    for place in sorted({*known, *starts} & environment.inside.keys()):
+        text = environment.tree.content(place)
+        targets = known.get(place, [])
+        fault = None
+        if text is not None and (targets or place in starts):
+            fault = _fault(environment, place, text)
+        if fault is not None:
+            answer.faults.append((place, fault))
+        elif text is None or not any(entry_points.is_wrapper(text, each) for each in targets):
+            answer.unknown.append(place)
+    return answer
+
+
+def _named(found: Distribution, folder: str) -> list[str]:
+    """The files of a folder that a distribution's RECORD names."""
+    rows = content.rows_of(found.record or b"")
+    if isinstance(rows, content.Refusal):
+        return []
+    return [each for each in found.named() if posixpath.dirname(each) == folder]
+
+
+def _fault(environment: Environment, place: str, text: bytes) -> compared.Fault | None:
+    """What is wrong with its start: also a Python beside the one that the environment has."""
+    folder, name = posixpath.split(place)
+    fault = compared.script_fault(f"bin/{name}", text, folder)
+    starts = entry_points.interpreter(text, folder)
+    if fault is not None or starts is None:
+        return fault
+    tree = environment.tree
+    python, own = tree.entry(f"{folder}/{starts}"), tree.entry(f"{folder}/python")
+    both = (tree.real(f"{folder}/{starts}"), tree.real(f"{folder}/python"))
+    is_own = both[0] == both[1] or (python and own and python.sha256 == own.sha256 != "")
+    return None if is_own else compared.Fault("script", f"bin/{name}", found=repr(starts))
