@@ -12,14 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from envsnap._project import Packed, pack_project
-from envsnap.engines import Built
+from envsnap._record import before_build, earlier_versions
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
 from envsnap.formats._context import (
     SUMS,
     Carried,
+    begin_context,
     claim,
-    read_record,
     write_context,
     write_record,
 )
@@ -33,7 +33,7 @@ from envsnap.plan._model import WHEELS
 from envsnap.plan._plan import refuse_unknown
 from envsnap.plan._safe import reference as image_reference
 from envsnap.plan._system import refuse_without_archives
-from envsnap.plan._system_versions import Versions, recorded
+from envsnap.plan._system_versions import Versions
 from envsnap.sections import Fact, Reason, Unknown
 from envsnap.wheelhouse._stand_in import stand_ins
 from envsnap.wheelhouse._store import Wheelhouse, open_wheelhouse
@@ -148,9 +148,7 @@ def build(
     given = _given(manifest, options.plan, wheelhouse)
     refuse_inside(_addresses(manifest, given.alone), options.own_hosts)
     with tempfile.TemporaryDirectory(prefix="envsnap-") as work:
-        archive = os.path.join(work, PROJECT)
-        code = pack_project(manifest, os.curdir, archive, asked=options.with_project)
-        packed = code if isinstance(code, Packed) else None
+        packed = _packed(manifest, archive := os.path.join(work, PROJECT), options)
         asked = dataclasses.replace(given, project=packed and packed.code)
         planned = plan(manifest, asked, resolve)
         address = planned.interpreter.url
@@ -161,15 +159,23 @@ def build(
         carried = {**_carried(planned, wheelhouse), **_tools(planned, wheelhouse, address)}
         if packed is not None:
             carried[PROJECT] = Carried(archive, packed.code.sha256)
+        written = tuple(sorted({*files, *carried}))
+        earlier = earlier_versions(options.output, planned.environment)
+        told = before_build(planned, options.formats, earlier)
+        begin_context(options.output, told, written)
         write_context(options.output, files, carried)
-    written = tuple(sorted({*files, *carried}))
+    write_record(options.output, told, written)
     notes = (*planned.notes, *(packed.notes if packed is not None else ()))
     cost = cost_of_plan(planned, _weighed(planned, asked, weigh)).told()
-    earlier = earlier_versions(options.output, planned.environment)
-    write_record(options.output, record(planned, options.formats, None, earlier), written)
     return Recipes(
         plan=planned, folder=options.output, files=written, notes=notes, cost=cost, earlier=earlier
     )
+
+
+def _packed(manifest: Manifest, archive: str, options: BuildOptions) -> Packed | None:
+    """The project's own code in an archive; None where it does not travel."""
+    code = pack_project(manifest, os.curdir, archive, asked=options.with_project)
+    return code if isinstance(code, Packed) else None
 
 
 def _given(manifest: Manifest, options: PlanOptions, wheelhouse: Wheelhouse | None) -> PlanOptions:
@@ -356,31 +362,3 @@ def _bringing(file: Travels, folder: str, address: str | None) -> str:
         return f"curl -fL -o {folder}/{file.filename} {shlex.quote(address)}"
     name, version = file.filename.split("-")[:2]
     return f"pip download --no-deps -d {folder} {name}=={version}"
-
-
-def earlier_versions(folder: str, environment: str) -> Versions | None:
-    """The system packages that an earlier build of this environment got, by its folder's record."""
-    known = read_record(folder) or {}
-    return recorded(known.get("system")) if known.get("environment") == environment else None
-
-
-def record(
-    planned: BuildPlan,
-    formats: Iterable[str],
-    built: Built | None,
-    versions: Versions | None = None,
-) -> Mapping[str, object]:
-    """What build.json says of a build; `versions` are those of its system packages."""
-    digest = None if isinstance(planned.base.digest, Unknown) else planned.base.digest
-    image = built and {"engine": built.engine, "id": built.id, "name": built.name}
-    return {
-        "base": {"digest": digest, "reference": planned.base.reference},
-        "captured": planned.captured,
-        "environment": planned.environment,
-        "formats": sorted(formats),
-        "image": image,
-        "left_out": [each.name for each in planned.left_out],
-        "manifest_sha256": planned.manifest_sha256,
-        "platform": planned.platform,
-        "system": versions and versions.document(),
-    }

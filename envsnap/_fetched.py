@@ -32,6 +32,8 @@ BUILDER_LAYOUT = "builder"
 TOOLS = "tools"
 SIF_BASE = "base.sif"
 _LOCAL = "localimage:"
+_WORDS = {BUILDER: "the image that unpacks conda's packages"}
+"""What an image is called while it comes, where it is not the base."""
 _STATUS = "/var/lib/dpkg/status"
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/")
 _KEYS = ("/usr/share/keyrings/", "/etc/apt/trusted.gpg.d/")
@@ -69,18 +71,20 @@ def _image(
     from envsnap.images import copy_image, fetch_image, write_archive
 
     have: dict[str, tuple[int, int]] = {}
+    what = _WORDS.get(places[1], "the base image")
+    doing = "Copying" if wanted.is_file else "Fetching"
 
     def hear(digest: str, here: int, whole: int) -> None:
         have[digest] = (here, whole)
         here, whole = (sum(each[at] for each in have.values()) for at in (0, 1))
-        by.listen(f"Fetching the base image: {size_words(here)} of {size_words(whole)}")
+        by.listen(f"{doing} {what}: {size_words(here)} of {size_words(whole)}")
 
     layout, target = (os.path.join(by.folder, each) for each in places)
     if wanted.is_file:
         digest = copy_image(wanted.reference, planned.platform, layout, hear)
     else:
         digest = fetch_image(wanted.full, planned.platform, layout, hear)
-    by.listen("Writing the base image as one archive ...")
+    by.listen(f"Writing {what} as one archive ...")
     write_archive(layout, target, planned.epoch, base_name(digest))
     return Brought(places[1], sha256_of(target) or "", target, base_name(digest))
 

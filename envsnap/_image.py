@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 
-from envsnap._build import BuildOptions, Recipes, record
+from envsnap._build import BuildOptions, Recipes
+from envsnap._record import before_build, record
 from envsnap._twice import Twice, compare
 from envsnap._verify import after_build
 from envsnap.engines import Built, Engine, Job, Listener, choose_workdir
@@ -79,7 +80,9 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
 def _record(
     recipes: Recipes, options: BuildOptions, built: Built | None, versions: Versions | None = None
 ) -> Mapping[str, object]:
-    return record(recipes.plan, options.formats, built, versions or recipes.earlier)
+    if built is None:
+        return before_build(recipes.plan, options.formats, recipes.earlier)
+    return record(recipes.plan, options.formats, built, versions)
 
 
 def _job(recipes: Recipes, recipe: str, options: BuildOptions) -> Job:

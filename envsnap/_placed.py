@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from envsnap._build import BuildOptions, record
+from envsnap._build import BuildOptions
 from envsnap._fetched import on_archive
 from envsnap._installers import Brought
 from envsnap._project import Packed
+from envsnap._record import record
 from envsnap.errors import FileError
 from envsnap.formats import named
 from envsnap.formats._context import KEPT, RECORD, SUMS, write_context, write_record

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from envsnap._typing import Literal, NamedTuple
+from envsnap._units import size_words
 from envsnap.engines._choice import ENGINES
 from envsnap.engines._ground import (
     Folder,
@@ -52,7 +53,6 @@ _ON_DISK = "/var/tmp"  # noqa: S108 - looked at, not written to
 _ELSEWHERE = "Name a folder on a local disk with --workdir DIR"
 _ERROR_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _LITTLE_MEMORY = 4 * 10**9
-_GIGA = 10**9
 
 
 class Check(NamedTuple):
@@ -267,7 +267,9 @@ def refused_for(folder: Folder, wanted: int) -> str:
     if not folder.starts_programs:
         return "programs cannot be started from it (noexec)"
     if not isinstance(folder.free_bytes, Unknown) and folder.free_bytes < wanted:
-        return f"{_gb(folder.free_bytes)} are free there, and {_gb(wanted)} are needed"
+        return (
+            f"{size_words(folder.free_bytes)} are free there, and {size_words(wanted)} are needed"
+        )
     return ""
 
 
@@ -291,7 +293,9 @@ def _folders(seen: Seen, wanted: int, chosen: Folder | None) -> Sequence[Check]:
 
 def _usable(topic: str, folder: Folder) -> Check:
     kind = folder.kind if isinstance(folder.kind, str) else "a file system unknown"
-    free = "" if isinstance(folder.free_bytes, Unknown) else f", {_gb(folder.free_bytes)} free"
+    free = (
+        "" if isinstance(folder.free_bytes, Unknown) else f", {size_words(folder.free_bytes)} free"
+    )
     if _is_in_memory(folder):
         said = f"{kind}{free}: what is written there takes memory"
         return Check(topic, "warns", said, _ELSEWHERE)
@@ -304,10 +308,12 @@ def _usable(topic: str, folder: Folder) -> Check:
 def _home(seen: Seen) -> Sequence[Check]:
     topic = "home folder"
     if isinstance(seen.quota, int):
-        return [Check(topic, "fine", f"the quota leaves {_gb(seen.quota)}; builds write nothing")]
+        return [
+            Check(topic, "fine", f"the quota leaves {size_words(seen.quota)}; builds write nothing")
+        ]
     if isinstance(seen.home.free_bytes, Unknown):
         return [Check(topic, "not checked", str(seen.home.free_bytes.detail))]
-    free = _gb(seen.home.free_bytes)
+    free = size_words(seen.home.free_bytes)
     return [Check(topic, "fine", f"{free} free, no quota told; with a working folder builds write "
                   "nothing there")]  # fmt: skip
 
@@ -319,9 +325,9 @@ def _memory(seen: Seen) -> Check:
     if seen.memory is None:
         return Check(topic, "fine", "none but the machine's own")
     if seen.memory < _LITTLE_MEMORY:
-        said = f"{_gb(seen.memory)}: packing a large image may be ended"
+        said = f"{size_words(seen.memory)}: packing a large image may be ended"
         return Check(topic, "warns", said, "Build in a job that asks for more: srun --mem=8G ...")
-    return Check(topic, "fine", _gb(seen.memory))
+    return Check(topic, "fine", size_words(seen.memory))
 
 
 def _gpu(engines: Engines) -> Check:
@@ -377,10 +383,6 @@ def build_line(found: Routes) -> str | None:
         f"envsnap build {_FORMATS[found.chosen.format]} --engine {found.chosen.engine} "
         f"--image {image}{workdir}"
     )
-
-
-def _gb(count: int) -> str:
-    return f"{count / _GIGA:.1f} GB"
 
 
 NOT_KNOWN: Fact[int] = Unknown(Reason.NOT_ASKED)

@@ -26,6 +26,10 @@ FLOORS = (
         "_extract",
         "_fetch",
         "_fetched",
+        "_installers",
+        "_placed",
+        "_record",
+        "_room",
         "_sizes",
         "_twice",
         "_routes",
@@ -36,7 +40,7 @@ FLOORS = (
     {"loader"},
     {"host", "manifest"},
     {"images"},
-    {"sections", "engines", "facts", "inside", "errors", "_typing", "_templates"},
+    {"sections", "engines", "facts", "inside", "errors", "_typing", "_templates", "_units"},
 )
 """From the top. `profiles` are manifests that come with envsnap; DESIGN names the others."""
 BEHIND_ONE_DOOR = ("constraints", "facts", "inside", "loader", "profiles")
@@ -206,7 +210,7 @@ def calls_of(module: str, name: str) -> list[int]:
 def test_only_the_command_line_prints() -> None:
     printing = [module for module in sources() if room(module) != "cli" and writes(module)]
     assert [each for each in printing if room(each) != "inside"] == []
-    own = {"conda", "passwords", "paths", "verify"}  # run on their own
+    own = {"conda", "passwords", "paths", "unpack", "verify"}  # run on their own
     assert set(printing) <= {f"envsnap.inside.{each}" for each in own}
 
 

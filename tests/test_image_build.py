@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import platform
@@ -12,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from envsnap._build import BuildOptions, build
-from envsnap._image import build_image, differences, engine_of
+from envsnap._image import _record, build_image, differences, engine_of
 from envsnap.engines import Built, Done, Job, run, stream
 from envsnap.engines.apptainer import Apptainer
 from envsnap.engines.docker import Docker
 from envsnap.engines.singularity import Singularity
 from envsnap.errors import ToolError, UsageError
 from envsnap.plan import PlanOptions, plan
+from envsnap.plan._system_versions import Versions
 from envsnap.sections import Fact, Packages, replace
 from tests import made
 
@@ -241,3 +243,16 @@ def test_what_an_image_has_other_than_its_plan_is_listed() -> None:
         "numpy 1.26.4: other files under the same version",
         "more packages: 1 package: pip 24.0 more than wanted",
     )
+
+
+def test_the_record_of_an_image_has_nothing_of_the_image_before(tmp_path: Path) -> None:
+    asked = options(tmp_path / "out", "dockerfile")
+    old = Versions({"libgl1": "1.7-OLD"}, {})
+    recipes = dataclasses.replace(build(made.manifest(), asked), earlier=old)
+    built = Built(
+        engine="docker", image="a", name="a", reference="docker-daemon:a", id="sha256:NEW",
+        run_line="docker run a",
+    )  # fmt: skip
+    before, after = _record(recipes, asked, None), _record(recipes, asked, built, None)
+    assert (before["system"], before["system_before"]) == (None, old.document())
+    assert (after["system"], "system_before" in after) == (None, False)

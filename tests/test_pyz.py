@@ -159,7 +159,7 @@ def test_it_runs_a_command_and_hears_what_that_imports(
 
 def test_it_writes_the_recipes_that_the_installed_one_writes(pyz: str, tmp_path: Path) -> None:
     save(made.manifest(), f"{tmp_path}/m.json")
-    base = f"registry.example/python:3.11.7@sha256:{'ab' * 32}"
+    base = f"127.0.0.1:9/python:3.11.7@sha256:{'ab' * 32}"
     words = ["build", "m.json", "--to", "dockerfile,apptainer,repo2docker", "--base-image", base]
     words += ["--allow-host", "files.example"]
     programs = {"one-file": [pyz], "installed": ["-m", "envsnap"]}

@@ -39,6 +39,7 @@ def test_the_help_in_the_readme_is_what_the_program_prints() -> None:
         [sys.executable, "-m", "envsnap", "--help"], capture_output=True, text=True, check=True
     )
     assert rest == printed.stdout
+    assert [line for line in rest.splitlines() if len(line) > 80] == []
 
 
 def test_every_exit_code_stands_in_the_readme_and_no_other() -> None:

@@ -105,8 +105,8 @@ def test_a_folder_that_will_not_do_is_passed_over_for_one_that_does() -> None:
     assert found.workdir == "/scratch/anna"
     told = [each for each in found.checks if each.topic.startswith("working folder")]
     assert [(each.word, each.said) for each in told] == [
-        ("warns", "5.0 GB are free there, and 20.0 GB are needed"),
-        ("fine", "xfs, 500.0 GB free, starts programs"),
+        ("warns", "5.0 GB are free there, and 20 GB are needed"),
+        ("fine", "xfs, 500 GB free, starts programs"),
     ]
 
 
@@ -115,7 +115,7 @@ def test_what_a_folder_does_to_builds_is_said() -> None:
         "programs cannot be started from it (noexec)"
     )
     memory = check_of(seen(folders=(DISK._replace(kind="tmpfs"),)), "working folder")
-    assert memory.said == "tmpfs, 500.0 GB free: what is written there takes memory"
+    assert memory.said == "tmpfs, 500 GB free: what is written there takes memory"
     inherits = check_of(seen(folders=(DISK._replace(hands_on=True),)), "working folder")
     assert (inherits.word, "takes that off" in inherits.said) == ("warns", True)
     closed = Unknown(Reason.NO_PERMISSION, "nothing can be written there: Permission denied")
@@ -200,8 +200,8 @@ def test_the_answer_comes_first_and_every_line_keeps_its_column() -> None:
         "             and Buildah unpack no image of several owners\n"
         "             -> Ask your administrator for: usermod --add-subuids 100000-165535\n"
         '                --add-subgids 100000-165535 "$USER"\n'
-        "  warns      working folder /home/anna/build: 5.0 GB are free there, and\n"
-        "             20.0 GB are needed\n"
+        "  warns      working folder /home/anna/build: 5.0 GB are free there, and 20 GB\n"
+        "             are needed\n"
         "             -> Name a folder on a local disk with --workdir DIR\n"
         "\n"
         "  Could      apptainer 1.4.5\n"

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from envsnap import __version__
 from envsnap.errors import EnvsnapError, ExitCode, UsageError
@@ -20,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from types import FrameType, ModuleType
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
 COMMANDS = {
     "capture": "record this environment and machine into envsnap.lock.json",
@@ -35,7 +36,7 @@ COMMANDS = {
     "import": "make a manifest of lists, lock files, reports or pasted text",
     "require": "state in a manifest what must hold and what may differ",
     "doctor": "say what is wrong with this machine and environment",
-    "lint": "find the traps in Dockerfiles, definitions and repo2docker folders",
+    "lint": "find traps in Dockerfiles, definitions and repo2docker folders",
     "diff": "list what differs between two manifests",
     "explain": "say what a rule or a section means, and where it comes from",
     "completion": "print a shell's tab completion for envsnap",
@@ -52,9 +53,32 @@ def whole_process() -> NoReturn:
     Python would take every object apart before it ends: a tenth of a capture, for nobody. What
     was printed is written by then; temporary files and children end with the command.
     """
+    if sys.stderr is not None:
+        sys.stderr = _Unfailing(sys.stderr)
     code = main()
     _leave_standard_output()
     os._exit(code)
+
+
+class _Unfailing:
+    """Standard error where a log may be full: what cannot be said changes no answer."""
+
+    def __init__(self, below: TextIO) -> None:
+        self._below = below
+
+    def write(self, text: str) -> int:
+        """The length of the text, written or not."""
+        with suppress(OSError):
+            self._below.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits, if that can be."""
+        with suppress(OSError):
+            self._below.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._below, name)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,8 +131,33 @@ def _run(words: list[str]) -> int:
         args = parser.parse_args(words[1:])
     except SystemExit as stop:  # argparse has printed its help
         return ExitCode.OK if not stop.code else ExitCode.USAGE
+    _refuse_empty(args)
+    _refuse_twice(args, words)
     _take_facts(args)
     return int(module.run(args))
+
+
+def _refuse_empty(args: argparse.Namespace) -> None:
+    """Refuse names that are empty, as of a variable that a script did not set.
+
+    Taken for no name at all they would change what is written, or what an image is held against.
+    """
+    for name in ("against", "extract", "output", "prefix"):
+        value = getattr(args, name, None)
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise UsageError(f"--{name} names nothing: its value is empty",
+                             hint=f"Give it a value, or leave out --{name}")  # fmt: skip
+
+
+def _refuse_twice(args: argparse.Namespace, words: Sequence[str]) -> None:
+    """Refuse an option of one value that is given two: the first would be dropped unsaid."""
+    own = words[: words.index("--")] if "--" in words else words
+    for name in ("wheelhouse", "base_image"):
+        flag = f"--{name.replace('_', '-')}"
+        count = sum(each == flag or each.startswith(f"{flag}=") for each in own)
+        if count > 1 and isinstance(getattr(args, name, None), str):
+            raise UsageError(f"{flag} is given {count} times, and takes one value",
+                             hint="Leave all but one out")  # fmt: skip
 
 
 def _take_facts(args: argparse.Namespace) -> None:
@@ -176,7 +225,7 @@ def _overview() -> str:
     )
     return (
         "usage: envsnap COMMAND [OPTION...]\n\n"
-        "Make a computation's environment a fact that another person can check and rebuild.\n\n"
+        "Make a computation's environment a fact that others can check and rebuild.\n\n"
         f"Commands:\n{first}\n\nMore:\n{more}\n\n"
         "Options:\n"
         "  -h, --help     show this help, or 'envsnap COMMAND --help' for a command's\n"

@@ -183,6 +183,8 @@ def _refuse_nonsense(args: argparse.Namespace) -> None:
             hint="Fill one where there is a network, envsnap lock --wheelhouse DIR, and name it: "
             "--offline --wheelhouse DIR",
         )
+    if args.wheelhouse is not None and not args.wheelhouse.strip():
+        raise UsageError("--wheelhouse names no folder", hint="Name one: --wheelhouse DIR")
     _refuse_odd_words(args)
     for flag, path in (("--netrc", args.netrc), ("--pip-conf", args.pip_conf)):
         if path is not None and not os.path.isfile(path):
@@ -203,8 +205,13 @@ def _refuse_odd_words(args: argparse.Namespace) -> None:
     if base is not None and (
         not base or any(not each.isprintable() or each.isspace() for each in base)
     ):
-        raise UsageError(f"--base-image takes an image, not {base[:200]!a}",
-                         hint="Name one as python:3.11.9-slim-bookworm")  # fmt: skip
+        is_path = ":" in base and os.path.exists(base.partition(":")[2])
+        hint = "Name one as python:3.11.9-slim-bookworm"
+        if is_path:
+            hint = (
+                "Give the file a name without spaces, or make a link to it: no recipe can have it"
+            )
+        raise UsageError(f"--base-image takes an image, not {base[:200]!a}", hint=hint)
     if args.time is not None and not _JOB_TIME.match(args.time):
         raise UsageError(f"--time takes a time as sbatch does, not {args.time[:60]!a}",
                          hint="Write it as 04:00:00, or 2-12:00:00")  # fmt: skip

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from envsnap._units import size_words
 from envsnap.cli._terminal import Progress, clean, columns, folded, say
-from envsnap.errors import ExitCode, UsageError
+from envsnap.errors import ExitCode, FileError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envsnap.sections import Unlocked
     from envsnap.wheelhouse._fill import Filled
     from envsnap.wheelhouse._prepare import Prepared
-    from envsnap.wheelhouse._store import Stored
+    from envsnap.wheelhouse._store import Stored, Wheelhouse
 
 _SHOWN = 10
 _NOT_CAPTURED = "not what was captured: "
@@ -113,9 +113,11 @@ def fill_aloud(
     with Progress("Looking for the files ...", quiet=args.quiet):
         prepared = prepare(manifest, args.wheelhouse, asked)
     say_all(plan_lines(prepared), quiet=args.quiet)
+    others = _of_another(args.wheelhouse, prepared.lock.environment)
     with Progress("Filling the wheelhouse ...", quiet=args.quiet) as progress:
         filled = carry_out(prepared, progress.update)
     say_all(_lines(filled), quiet=args.quiet)
+    say_all(_dropped_lines(others, filled.wheelhouse), quiet=False)
     _keep_tools_aloud(filled.manifest, args, options, is_offline=is_offline)
     say_all(lost_lines(filled.failed), quiet=args.quiet and not filled.failed)
     say_all(differing_lines(filled.differing), quiet=False)
@@ -125,6 +127,31 @@ def fill_aloud(
     }
     is_short = bool(filled.failed or filled.differing)
     return Filling(filled.manifest, paths, ExitCode.NO if is_short else ExitCode.OK)
+
+
+def _of_another(folder: str, environment: str) -> tuple[Stored, ...]:
+    """The files that a folder's list names for another environment."""
+    from envsnap.wheelhouse._store import open_wheelhouse
+
+    try:
+        found = open_wheelhouse(folder)
+    except FileError:
+        return ()
+    return found.files if found.environment != environment else ()
+
+
+def _dropped_lines(others: Sequence[Stored], now: Wheelhouse) -> list[str]:
+    """What the list no longer names, for it is one environment's, though the file lies there."""
+    kept = {each.filename for each in now.files}
+    dropped = [each.filename for each in others if each.filename not in kept]
+    if not dropped:
+        return []
+    shown = ", ".join(dropped[:_SHOWN]) + (" ..." if len(dropped) > _SHOWN else "")
+    return [
+        (f"warning: {now.folder} was another environment's: its list no longer names {shown}, and "
+        "each environment needs a wheelhouse of its own. To list them again: envsnap lock "
+        f"OTHER_MANIFEST --offline --wheelhouse {now.folder}")
+    ]  # fmt: skip
 
 
 def _keep_tools_aloud(
@@ -177,10 +204,14 @@ def plan_lines(prepared: Prepared) -> list[str]:
     if made:
         found.append(f"{len(made)} to make or build from what is installed: {listed(made, _SHOWN)}")
     if nowhere:
-        found.append(
-            f"{len(nowhere)} on no index and not installed here: {listed(nowhere, _SHOWN)}"
-        )
+        found.append(f"{len(nowhere)} {_nowhere(prepared)}: {listed(nowhere, _SHOWN)}")
     return found
+
+
+def _nowhere(prepared: Prepared) -> str:
+    """Why a package has no file yet, and is not made."""
+    where = "in the wheelhouse" if prepared.options.offline else "on no index"
+    return f"{'not ' if prepared.options.offline else ''}{where} and not installed here"
 
 
 def _lines(filled: Filled) -> list[str]:
@@ -194,7 +225,7 @@ def _lines(filled: Filled) -> list[str]:
     counts = [(sum(each.how == how for each in files), text) for how, text in words.items()]
     parts = ", ".join(f"{count} {text}" for count, text in counts if count)
     size = size_words(sum(each.size for each in files))
-    found = [f"{filled.wheelhouse.folder} has {len(files)} files, {size}: {parts}"]
+    found = [f"{filled.wheelhouse.folder} has {len(files)} files, {size}{parts and ': '}{parts}"]
     noted = _noted(files)
     found += [f"  {name}: {notes}" for name, notes in noted[:_SHOWN]]
     hidden = len(noted) - _SHOWN

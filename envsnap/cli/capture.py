@@ -7,6 +7,7 @@ import sys
 import time
 
 from envsnap._typing import NamedTuple
+from envsnap._units import size_words
 from envsnap.cli._placeholders import filled
 from envsnap.cli._terminal import (
     Progress,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from envsnap.host import Host
     from envsnap.probes import Options
 
-_KILO = 1000
 EPILOG = """examples:
   envsnap capture                          the environment you work in, to envsnap.lock.json
   envsnap capture --python .venv -o -      a named one, to standard output
@@ -361,8 +361,3 @@ def _health_lines(manifest: Manifest, width: int) -> list[str]:
 def _costs(costs: tuple[tuple[str, float], ...]) -> str:
     """What each deep part took."""
     return ", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in costs)
-
-
-def size_words(size: int) -> str:
-    """A file's size."""
-    return f"{size / _KILO:.0f} kB" if size >= _KILO else f"{size} bytes"

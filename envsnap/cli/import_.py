@@ -133,8 +133,9 @@ def _refuse_nothing(readings: list[Reading]) -> None:
 
 def _written(manifest: Manifest, args: argparse.Namespace) -> str:
     """Write the manifest, and say so."""
+    from envsnap._units import size_words
     from envsnap.cli._placeholders import filled
-    from envsnap.cli.capture import continued, manifest_at, size_words, write
+    from envsnap.cli.capture import continued, manifest_at, write
 
     path = filled(args.output, manifest)
     before = manifest_at(path)

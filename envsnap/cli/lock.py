@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from envsnap.cli._lock_files import add_file_options, asked_files, refuse_names, write_files
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
 from envsnap.cli._wheelhouse import add_wheelhouse_options, fill_aloud
-from envsnap.errors import ExitCode, ToolError, UsageError
+from envsnap.errors import ExitCode, FileError, ToolError, UsageError
 from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
 from envsnap.lock._proof import is_proved
 from envsnap.lock._trust import host_counts
@@ -92,7 +93,10 @@ def run(args: argparse.Namespace) -> ExitCode:
     files = asked_files(args, output)  # a file that may not be replaced is said before it is asked
     options = lock_options(args)
     is_filled = args.wheelhouse is not None
-    manifest, is_offline = _locked(load(path), args, options)
+    before = load(path)
+    manifest, is_offline = _locked(before, args, options)
+    if output == path:
+        _refuse_lesser(before, manifest, args)
     if is_filled and output != "-":
         save(manifest, output)  # a wheelhouse takes its time, and the lock is worth keeping
     filled = fill_aloud(manifest, args, options, is_offline=is_offline)
@@ -103,6 +107,28 @@ def run(args: argparse.Namespace) -> ExitCode:
     return filled.code
 
 
+def _refuse_lesser(before: Manifest, found: Manifest, args: argparse.Namespace) -> None:
+    """Refuse to put a lock in the place of one that names more: its addresses cannot be had back.
+
+    Raises:
+        FileError: A wheelhouse has fewer packages than the manifest's own lock.
+    """
+    if not (args.offline and before.lock is not None and found.lock is not None):
+        return
+    if before.lock.environment != found.lock.environment:
+        return
+    names = [{each.name for each in lock.artifacts} for lock in (before.lock, found.lock)]
+    lacking = sorted(names[0] - names[1])
+    if lacking:
+        folder = shlex.quote(args.wheelhouse)
+        raise FileError(
+            f"{args.wheelhouse} lacks {len(lacking)} of the {len(names[0])} packages that the lock "
+            f"here names: {', '.join(lacking[:_SHOWN])}",
+            hint="Write the lesser lock elsewhere: envsnap lock MANIFEST --offline --wheelhouse "
+            f"{folder} -o PATH",
+        )
+
+
 def _refuse_idle(args: argparse.Namespace) -> None:
     if args.wheelhouse is not None and not args.wheelhouse.strip():
         raise UsageError("--wheelhouse names no folder", hint="Name one: --wheelhouse DIR")
@@ -110,6 +136,10 @@ def _refuse_idle(args: argparse.Namespace) -> None:
         raise UsageError(
             "--offline locks to the files of a wheelhouse, and none is named",
             hint="Name one: envsnap lock --offline --wheelhouse DIR",
+        )
+    if args.offline and not os.path.isdir(args.wheelhouse):
+        raise FileError(
+            f"There is no folder {args.wheelhouse}", hint="Name the one that has the files"
         )
     if args.offline and args.allow_build:
         raise UsageError(

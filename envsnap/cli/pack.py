@@ -19,6 +19,7 @@ from envsnap._pack import (
     with_made,
     write_pack,
 )
+from envsnap._units import size_words
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, payload, say
 from envsnap.cli._wheelhouse import differing_lines, host_name, lost_lines, plan_lines, say_all
@@ -136,7 +137,7 @@ def _tell(pack: Pack, output: str, *, quiet: bool) -> None:
     """How large the file will be, and what is in it and what is not."""
     count = len(pack.wheels)
     files = "1 file" if count == 1 else f"{count} files"
-    lines = [f"{output}: {_mb(pack.size)}, with {files} that no index has"]
+    lines = [f"{output}: {size_words(pack.size)}, with {files} that no index has"]
     if pack.hosts:
         named = ", ".join(f"{host} ({number})" for host, number in pack.hosts)
         lines.append(f"All others come from: {named}")
@@ -158,12 +159,8 @@ def _too_large(pack: Pack, limit: int) -> ExitCode:
         left -= each.stored.size
         flags.append((each.stored.name, each.stored.size))
     lines = [f"More than --max-size {limit} allows: nothing is written"]
-    lines += [f"  --without {name}   saves {_mb(size)}" for name, size in flags[:_SHOWN]]
+    lines += [f"  --without {name}   saves {size_words(size)}" for name, size in flags[:_SHOWN]]
     if left > limit * MB:
         lines.append(f"  --max-size {left // MB + 1} is the least that is left then")
     say(folded(clean("\n".join(lines)), columns(sys.stderr)))
     return ExitCode.NO
-
-
-def _mb(size: int) -> str:
-    return f"{size / MB:.1f} MB" if size >= MB else f"{size / 1000:.0f} kB"

@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import posixpath
+import shlex
 from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from envsnap.errors import FileError
+from envsnap.inside.content import read_file
 from envsnap.manifest import write_whole
 
 RECORD = "build.json"
@@ -22,6 +24,7 @@ KEPT = ".fetch"
 """In a folder that is being fetched: what has come and has not found its place, and its record."""
 _ABOUT = "written by envsnap build; the folder can be deleted and made again"
 _PIECE = 1 << 20
+_LIMIT_BYTES = 64 << 20
 _EXECUTABLE = (".sh", "postBuild", "binder/start")
 
 
@@ -50,6 +53,20 @@ def claim(folder: str, *, force: bool) -> None:
             f"{folder} holds files that envsnap did not write",
             hint="Name another folder with -o, or give --force",
         )
+
+
+def begin_context(folder: str, record: Mapping[str, object], files: Iterable[str]) -> None:
+    """Mark the folder as ours before a file of the context is in it.
+
+    So a run that ends early leaves what the next one goes on with.
+
+    Raises:
+        FileError: The record cannot be written.
+    """
+    earlier = (_record_of(folder) or {}).get("files")
+    kept = _stale(earlier, frozenset())
+    _placed(folder, RECORD)
+    write_record(folder, record, tuple({*files, *kept}))
 
 
 def write_context(
@@ -86,10 +103,22 @@ def is_executable(path: str) -> bool:
 
 
 def _placed(folder: str, path: str) -> str:
-    """Where a file of the context goes; its folder is made."""
-    target = os.path.join(folder, *path.split("/"))
+    """Where a file of the context goes; its folder is made. No link leads out of the context.
+
+    Raises:
+        FileError: A folder on the way is a link, or cannot be made.
+    """
+    parts = path.split("/")
+    for count in range(1, len(parts)):
+        way = os.path.join(folder, *parts[:count])
+        if os.path.islink(way):
+            raise FileError(f"{way} is a link, and recipes are not written through one",
+                            hint=f"Remove it: rm {shlex.quote(way)}")  # fmt: skip
+    target = os.path.join(folder, *parts)
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.islink(target):
+            os.unlink(target)
     except OSError as error:
         raise FileError(f"Cannot make the folder of {target}: {error.strerror}") from error
     return target
@@ -118,15 +147,18 @@ def write_record(folder: str, record: Mapping[str, object], files: Sequence[str]
     """Write build.json: no path of this machine, and no time but the capture's."""
     document = {"about": _ABOUT, "build": "1.0", "files": sorted(files), **record}
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
-    write_whole(os.path.join(folder, RECORD), f"{text}\n".encode())
+    path = os.path.join(folder, RECORD)
+    if os.path.islink(path):
+        with contextlib.suppress(OSError):  # what cannot be removed cannot be written either
+            os.unlink(path)
+    write_whole(path, f"{text}\n".encode())
 
 
 def read_record(folder: str) -> Mapping[str, object] | None:
     """The folder's build.json; None where there is none of ours."""
     try:
-        with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
+        found = json.loads(read_file(os.fsencode(os.path.join(folder, RECORD)), _LIMIT_BYTES))
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and found.get("about") == _ABOUT else None
 

@@ -42,7 +42,7 @@ def conda(plan: BuildPlan) -> Mapping[str, str]:
         )
     if plan.offline:
         raise PlanError(
-            f"{_TITLE} cannot do --offline: conda's channels are asked",
+            f"{_TITLE} cannot do --offline or --fetch: conda's channels are asked",
             hint=ELSEWHERE,
         )
     text = render(

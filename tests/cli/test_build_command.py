@@ -365,5 +365,5 @@ def test_offline_a_manifest_without_a_lock_needs_a_wheelhouse_that_is_one(
 ) -> None:
     assert main(["build", "--docker", "--offline", "--wheelhouse", "wh"]) == 7
     assert capsys.readouterr().err == (
-        "error: No wheelhouse.json in wh\nhint: Fill it: envsnap lock --wheelhouse wh\n"
+        "error: No wheelhouse.json in wh\nhint: Fill it: envsnap lock MANIFEST --wheelhouse wh\n"
     )

@@ -135,7 +135,7 @@ def test_a_reader_restores_checks_and_builds_from_the_one_file(project: Path) ->
     assert "Restored 2 of 2 packages; all as captured\n" in restored.err
     words = ["check", "environment.zip", "--python", "env", "--select", "PKG,PYT", "-q"]
     assert envsnap(*words, cwd=away, env=env).code == 0
-    base = "registry.example/python:3.11.7@sha256:" + "ab" * 32
+    base = "127.0.0.1:9/python:3.11.7@sha256:" + "ab" * 32
     built = envsnap(
         "build", "environment.zip", "--docker", "--base-image", base, cwd=away, env=env
     )  # fmt: skip

@@ -149,5 +149,5 @@ def test_an_environment_file_says_how_it_is_made_and_judged() -> None:
     ]
     assert f'name: "{name}"' in rows
     assert refusal("conda", offline=True) == (
-        "An environment.yml cannot do --offline: conda's channels are asked", ELSEWHERE,
+        "An environment.yml cannot do --offline or --fetch: conda's channels are asked", ELSEWHERE,
     )  # fmt: skip

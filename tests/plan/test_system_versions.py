@@ -133,7 +133,8 @@ def test_recipes_written_anew_keep_the_versions_of_the_last_image(tmp_path: Path
     record = json.loads((tmp_path / RECORD).read_text())
     (tmp_path / RECORD).write_text(json.dumps({**record, "system": FOUND.document()}))
     assert build(made.manifest(), options, resolve).earlier == FOUND
-    assert json.loads((tmp_path / RECORD).read_text())["system"] == FOUND.document()
+    kept = json.loads((tmp_path / RECORD).read_text())
+    assert (kept["system"], kept["system_before"]) == (None, FOUND.document())
     other = json.dumps({**record, "system": FOUND.document(), "environment": "0" * 12})
     (tmp_path / RECORD).write_text(other)
     assert build(made.manifest(), options, resolve).earlier is None
