@@ -16,8 +16,8 @@ from envsnap.plan._suite import Ground, ground_of
 
 _OPENSSL_3 = "libssl.so.3"
 _WITH_OPENSSL_3 = ((3, 6, 9), (3, 7, 16), (3, 8, 10), (3, 9, 5), (3, 10))
-"""Since when the module ssl of a minor release is known to be compiled with OpenSSL 3: the first
-four were tried on Debian bookworm, and 3.10 was made for it."""
+"""Since when the module ssl of a minor release is known to be compiled with OpenSSL 3: 3.6.9,
+3.8.10 and 3.9.5 were tried on Debian bookworm, 3.7.16 is in use there, 3.10 was made for it."""
 _MINOR = 2
 
 
