@@ -328,6 +328,7 @@ def test_of_a_conda_environment_the_image_that_unpacks_comes_along(
     make(sys.executable, str(tmp_path / "made"))
     python = str(tmp_path / "made/env/bin/python")
     assert main(["capture", "--python", python, "-o", "c.json", "-q"]) == 0
+    Path("cwh").mkdir()
     assert main(["lock", "c.json", "--offline", "--wheelhouse", "cwh", "--python", python]) == 0
     asked = options("dockerfile", base=archives("docker-archive"), wheelhouse="cwh")
     with registry(Behaviour(Everything(BLOBS), elsewhere="no login")) as host:

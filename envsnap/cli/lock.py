@@ -139,7 +139,8 @@ def _refuse_idle(args: argparse.Namespace) -> None:
         )
     if args.offline and not os.path.isdir(args.wheelhouse):
         raise FileError(
-            f"There is no folder {args.wheelhouse}", hint="Name the one that has the files"
+            f"There is no folder {args.wheelhouse}",
+            hint="Name the one that has the files, or make one for those of the environment here",
         )
     if args.offline and args.allow_build:
         raise UsageError(

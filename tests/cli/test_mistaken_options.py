@@ -30,7 +30,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_wheelhouse_that_is_not_there_costs_no_lock(capsys: pytest.CaptureFixture[str]) -> None:
     before = Path("m.json").read_bytes()
     assert main([*LOCK, "typo"]) == 7
-    said = "error: There is no folder typo\nhint: Name the one that has the files\n"
+    said = "error: There is no folder typo\n"
+    said += "hint: Name the one that has the files, or make one for those of the environment here\n"
     assert capsys.readouterr().err == said
     assert (Path("m.json").read_bytes(), os.path.exists("typo")) == (before, False)
 

@@ -60,7 +60,7 @@ def test_a_noexec_folder_and_a_memory_limit_are_found() -> None:
     assert check_of(found, "working folder /scratch")["said"] == (
         "programs cannot be started from it (noexec)"
     )
-    assert check_of(found, "memory limit")["said"] == ("0.5 GB: packing a large image may be ended")
+    assert check_of(found, "memory limit")["said"] == ("537 MB: packing a large image may be ended")
 
 
 def test_the_base_image_is_asked_for_as_a_build_asks(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,7 @@ class Workshop:
         quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_PYTHON_VERSION_WARNING": "1"}
         if self.offline:
             quiet |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+        quiet["PYTHONDONTWRITEBYTECODE"] = "1"  # beside a project's sources it is an untracked file
         environment = {**os.environ, **quiet, "NO_PROXY": "127.0.0.1", **variables}
         environment.pop("PYTHONPATH", None)
         ran = subprocess.run(
