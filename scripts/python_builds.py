@@ -8,11 +8,11 @@ The first is crates/uv-python/download-metadata.json of github.com/astral-sh/uv 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 
-FACTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envsnap/facts")
+from fact_tables import natural, write
+
 MACHINES = {
     "x86_64": "x86_64", "aarch64": "aarch64", "powerpc64le": "ppc64le", "s390x": "s390x",
 }  # fmt: skip
@@ -24,12 +24,6 @@ ADDRESS = re.compile(
     r"(?P<form>(?:freethreaded-)?install_only(?:_stripped)?)\.tar\.gz"
 )
 """Archives of another form need a program to unpack them that base images lack."""
-
-
-def natural(value: str) -> tuple[tuple[int, int, str], ...]:
-    """A text to be compared with the numbers in it as numbers."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", value)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def rows(metadata: dict[str, dict]) -> list[dict]:
@@ -71,13 +65,7 @@ def main(path: str, commit: str, day: str, today: str) -> None:
         "note": f"commit of {day}; the builds are those of github.com/astral-sh/"
         "python-build-standalone; archives in other forms than install_only are not taken",
     }  # fmt: skip
-    compact = [json.dumps(each, separators=(",", ":")) for each in found]
-    frame = json.dumps({"schema": 1, "date": day}, separators=(",", ":"))[:-1]
-    sources, lines = json.dumps(source, separators=(",", ":")), ",\n".join(compact)
-    text = f'{frame},"sources":[\n{sources}\n],"rows":[\n{lines}\n]}}\n'
-    with open(os.path.join(FACTS, "python_builds.json"), "w", encoding="ascii") as file:
-        file.write(text)
-    print(f"{len(found)} rows, {len(text)} bytes")
+    write("python_builds", day, source, found)
 
 
 if __name__ == "__main__":

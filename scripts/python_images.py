@@ -8,7 +8,6 @@ which tags are built and pushed on that day. A tag that leaves the list stays in
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -16,7 +15,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-FACTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envsnap/facts")
+from fact_tables import write
+
 FILE = "library/python"
 SINCE = "2017-10-23"
 """From this day on the file names an image's suite, and every architecture of it."""
@@ -143,13 +143,7 @@ def main(folder: str, today: str) -> None:
         "note": "a tag in this file was built and pushed; tags of older patch releases stay but "
         "are not rebuilt",
     }  # fmt: skip
-    frame = json.dumps({"schema": 1, "date": day}, separators=(",", ":"))[:-1]
-    sources = json.dumps(source, separators=(",", ":"))
-    lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in found)
-    text = f'{frame},"sources":[\n{sources}\n],"rows":[\n{lines}\n]}}\n'
-    with open(os.path.join(FACTS, "python_images.json"), "w", encoding="ascii") as file:
-        file.write(text)
-    print(f"{len(found)} rows, {len(text)} bytes")
+    write("python_images", day, source, found)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ The first is the folder of github.com/pyenv/pyenv at that commit: one file for e
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 
-FACTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "envsnap/facts")
+from fact_tables import natural, write
+
 OLDEST = (3, 6)
 """No image is planned for older ones."""
 VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:(?:a|b|rc)\d+)?\Z")
@@ -22,12 +22,6 @@ ARCHIVE = re.compile(
     r'Python-(?P<python>[0-9a-z.]+)\.tgz#(?P<sha256>[0-9a-f]{64})"'
 )
 """Those as .tar.xz hold the same and are smaller, but base images have no xz."""
-
-
-def natural(value: str) -> tuple[tuple[int, int, str], ...]:
-    """A text to be compared with the numbers in it as numbers."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", value)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def row(folder: str, version: str) -> dict:
@@ -59,13 +53,7 @@ def main(folder: str, commit: str, day: str, today: str) -> None:
         "version": commit[:8], "retrieved": today,
         "note": f"commit of {day}, MIT; the archives are those of www.python.org/ftp/python",
     }  # fmt: skip
-    compact = [json.dumps(each, separators=(",", ":")) for each in found]
-    frame = json.dumps({"schema": 1, "date": day}, separators=(",", ":"))[:-1]
-    sources, lines = json.dumps(source, separators=(",", ":")), ",\n".join(compact)
-    text = f'{frame},"sources":[\n{sources}\n],"rows":[\n{lines}\n]}}\n'
-    with open(os.path.join(FACTS, "python_sources.json"), "w", encoding="ascii") as file:
-        file.write(text)
-    print(f"{len(found)} rows, {len(text)} bytes")
+    write("python_sources", day, source, found)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from envsnap._typing import NamedTuple
-from envsnap.facts._table import Answer, Dotted, Row, table
+from envsnap.facts._patches import numbers
+from envsnap.facts._table import Answer, Row, table
 
 _ADDRESS = "https://github.com/astral-sh/python-build-standalone/releases/download"
-_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:(a|b|rc)(\d{1,3}))?\Z")
-_BEFORE_FINAL = {"a": 0, "b": 1, "rc": 2, None: 3}
 
 
 class Build(NamedTuple):
@@ -28,14 +25,14 @@ def build(version: str, machine: str, *, free_threaded: bool = False) -> Answer[
     """
     facts = table("python_builds")
     what = f"A relocatable build of Python {version}{'t' if free_threaded else ''} for {machine}"
-    asked = _numbers(version)
+    asked = numbers(version)
     if asked is None:
         return facts.missing(what)
     rows = _rows(machine, free_threaded=free_threaded)
     for row in rows:
         if row["python"] == version:
             return facts.looked(_build(row, machine), row)
-    known = [_numbers(row["python"]) or () for row in rows]
+    known = [numbers(row["python"]) or () for row in rows]
     newest = max((each for each in known if each[:2] == asked[:2]), default=None)
     is_newer = asked > (newest if newest is not None else max(known, default=()))
     return facts.newer(what) if is_newer else facts.missing(what)
@@ -55,7 +52,7 @@ def address(filename: str) -> str | None:
 def versions(machine: str, *, free_threaded: bool = False) -> tuple[str, ...]:
     """Give every version that has an archive for this architecture, the oldest first."""
     rows = _rows(machine, free_threaded=free_threaded)
-    return tuple(sorted((row["python"] for row in rows), key=lambda each: _numbers(each) or ()))
+    return tuple(sorted((row["python"] for row in rows), key=lambda each: numbers(each) or ()))
 
 
 def _rows(machine: str, *, free_threaded: bool) -> list[Row]:
@@ -69,12 +66,3 @@ def _build(row: Row, machine: str) -> Build:
     filename = f"{start}-{row['form']}.tar.gz"
     url = f"{_ADDRESS}/{row['release']}/{filename.replace('+', '%2B')}"
     return Build(filename, url, row["sha256"][machine])
-
-
-def _numbers(version: str) -> Dotted | None:
-    """A version to be compared: 3.14.0rc1 comes before 3.14.0."""
-    found = _VERSION.match(version)
-    if found is None:
-        return None
-    major, minor, patch, stage, number = found.groups()
-    return (int(major), int(minor), int(patch), _BEFORE_FINAL[stage], int(number or 0))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from envsnap._typing import NamedTuple
-from envsnap.facts._table import Answer, Dotted, Row, table
+from envsnap.facts._patches import numbers
+from envsnap.facts._table import Answer, Row, table
 
 _ADDRESS = "https://www.python.org/ftp/python"
-_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:(a|b|rc)(\d{1,3}))?\Z")
-_BEFORE_FINAL = {"a": 0, "b": 1, "rc": 2, None: 3}
 _FIRST_WITHOUT_THE_GIL = (3, 13)
 _ENDED = (3, 9)
 """The newest release that gets no patch any more: the table has all of these, and of older ones."""
@@ -31,14 +30,14 @@ def source(version: str, *, free_threaded: bool = False) -> Answer[Source]:
     """
     facts = table("python_sources")
     what = f"The source of Python {version}{'t' if free_threaded else ''}"
-    asked = _numbers(version)
+    asked = numbers(version)
     if asked is None or (free_threaded and asked[:2] < _FIRST_WITHOUT_THE_GIL):
         return facts.missing(what)
     rows = facts.rows("python_source")
     for row in rows:
         if row["python"] == version:
             return facts.looked(_source(row), row)
-    known = [_numbers(row["python"]) or () for row in rows]
+    known = [numbers(row["python"]) or () for row in rows]
     newest = max((each for each in known if each[:2] == asked[:2]), default=None)
     is_newer = asked[:2] > _ENDED and asked > (newest or max(known, default=()))
     return facts.newer(what) if is_newer else facts.missing(what)
@@ -47,7 +46,7 @@ def source(version: str, *, free_threaded: bool = False) -> Answer[Source]:
 def versions(*, free_threaded: bool = False) -> tuple[str, ...]:
     """Give every version whose source is known, the oldest first."""
     first = _FIRST_WITHOUT_THE_GIL if free_threaded else ()
-    found = {row["python"]: _numbers(row["python"]) or () for row in _rows()}
+    found = {row["python"]: numbers(row["python"]) or () for row in _rows()}
     return tuple(sorted((each for each in found if found[each] >= first), key=found.__getitem__))
 
 
@@ -60,12 +59,3 @@ def _source(row: Row) -> Source:
     release = re.sub(r"(?:a|b|rc)\d+\Z", "", version)
     filename = f"Python-{version}.tgz"
     return Source(filename, f"{_ADDRESS}/{release}/{filename}", row["sha256"])
-
-
-def _numbers(version: str) -> Dotted | None:
-    """A version to be compared: 3.14.0rc1 comes before 3.14.0."""
-    found = _VERSION.match(version)
-    if found is None:
-        return None
-    major, minor, patch, stage, number = found.groups()
-    return (int(major), int(minor), int(patch), _BEFORE_FINAL[stage], int(number or 0))

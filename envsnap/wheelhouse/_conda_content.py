@@ -101,7 +101,7 @@ def _rows(
         if (row.get("path_type") == "softlink") != (name in archive.links):
             raise ValueError(name)
         if name in archive.links:
-            found = archive.hashes.get(_end(name, archive.links))
+            found = archive.hashes.get(end_of(name, archive.links))
             if found not in {None, row.get("sha256")}:
                 raise ValueError(name)
             yield {**row, "_path": _installed(name, site)}
@@ -109,7 +109,7 @@ def _rows(
             yield {**row, "_path": _installed(name, site), "sha256": archive.hashes[name]}
 
 
-def _end(name: str, links: Mapping[str, str]) -> str:
+def end_of(name: str, links: Mapping[str, str]) -> str:
     """What a link leads to in the end, by its name in the archive."""
     for _ in range(_MOST_LINKS):
         if name not in links:

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import posixpath
 import re
 import stat
 import tarfile
@@ -22,6 +21,7 @@ from typing import NamedTuple
 from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
 from envsnap.inside import conda_files
+from envsnap.wheelhouse._conda_content import end_of
 
 _GENERATED = frozenset({
     "pyc_file", "unix_python_entry_point", "windows_python_entry_point_script",
@@ -43,8 +43,6 @@ _LEVEL = 9
 _TIME_S = 1577836800
 """2020-01-01: archives have no time of their own, so that two of them are the same bytes."""
 _LONGEST_NOTE = 12
-_MOST_LINKS = 40
-"""On the way to one file, as in Linux."""
 
 
 class Remade(NamedTuple):
@@ -283,13 +281,9 @@ def without_prefix(data: bytes, prefix: str, placeholder: str, *, is_text: bool)
 def _state_links(rows: list[dict[str, object]], members: Mapping[str, _Member]) -> None:
     """Give links the hash that the file has which they lead to, where that is in the archive."""
     hashes = {row["_path"]: row.get("sha256") for row in rows}
+    links = {name: each.target for name, each in members.items() if each.kind == tarfile.SYMTYPE}
     for row in rows:
-        path = str(row["_path"])
-        for _ in range(_MOST_LINKS):
-            member = members.get(path)
-            if member is None or member.kind != tarfile.SYMTYPE:
-                break
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.target))
+        path = end_of(str(row["_path"]), links)
         member = members.get(path)
         if member is not None and member.kind == tarfile.REGTYPE:
             row["sha256"] = hashes[path]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from envsnap.engines import Job
 
@@ -70,6 +73,22 @@ def job(folder: Path, image: str, **changes: object) -> Job:
         "network": "host", "listen": lambda _: None, **changes,
     }  # fmt: skip
     return Job(**asked)  # type: ignore[arg-type]  # by name
+
+
+def interpreter() -> str:
+    """A Python of the version that the base image has."""
+    found = os.path.expanduser(f"~/.pyenv/versions/{PYTHON}/bin/python3")
+    if os.path.exists(found):
+        return found
+    if ".".join(map(str, sys.version_info[:3])) == PYTHON:
+        return sys.executable
+    asked = subprocess.run(
+        [sys.executable, "-m", "uv", "python", "find", PYTHON],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or pytest.fail(f"no Python {PYTHON} to capture")
 
 
 def said(argv: list[str], **changes: object) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap.cli import main
-from tests.engines.halves import interpreter, start
+from tests.engines.building import interpreter, said
+from tests.engines.halves import start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _in_no_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Work outside of this repository: where its tree is clean, images would get its files, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("nowhere"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -23,23 +32,9 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
     (folder / "home" / "data").write_bytes(b"mine")
     python = folder / ".venv" / "bin" / "python"
-    subprocess.run(
-        [interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])], check=True
-    )
-    wanted = ["idna==3.7", "markupsafe==2.1.5"]
-    line = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "-q",
-        "--python",
-        str(python),
-        "--no-deps",
-        *wanted,
-    ]
-    subprocess.run(line, check=True)
+    said([interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])])
+    install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python)]
+    said([*install, "--no-deps", "idna==3.7", "markupsafe==2.1.5"])
     manifest = str(folder / "envsnap.lock.json")
     assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
     assert main(["lock", manifest, "-q"]) == 0

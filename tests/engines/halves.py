@@ -8,11 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 NODE = str(Path(__file__).with_name("node"))
 CLUSTER = str(Path(__file__).with_name("slurm"))
-PYTHON = os.environ.get("ENVSNAP_ENGINES_PYTHONS", "3.11.7").split()[0]
 REGISTRY = "127.0.0.1:5000"
 TOLD = "Python and 2 packages are those of the manifest"
 FETCH = """
@@ -24,20 +21,6 @@ build = BuildOptions(formats=("apptainer", "dockerfile"), output=sys.argv[2], wo
 fetch(load(sys.argv[1]), FetchOptions(build=build), lambda line: print(line, flush=True))
 """
 """The flow as the command calls it, in a process that can be killed."""
-
-
-def interpreter() -> str:
-    """A Python of the version that the base image has."""
-    found = os.path.expanduser(f"~/.pyenv/versions/{PYTHON}/bin/python3")
-    if os.path.exists(found):
-        return found
-    asked = subprocess.run(
-        [sys.executable, "-m", "uv", "python", "find", PYTHON],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() or pytest.fail(f"no Python {PYTHON} to capture")
 
 
 def start(login: Path, folder: Path) -> subprocess.Popen[str]:

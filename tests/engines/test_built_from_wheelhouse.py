@@ -16,7 +16,8 @@ from envsnap.inside.wheel import from_wheel
 from envsnap.manifest import environment_id, load, save
 from envsnap.sections import Artifact, Unlocked, replace
 from envsnap.wheelhouse._store import Stored, Wheelhouse, write_list
-from tests.engines.test_built_images import IMAGE, interpreter
+from tests.engines.building import interpreter
+from tests.engines.test_built_images import IMAGE
 
 if TYPE_CHECKING:
     from pathlib import Path

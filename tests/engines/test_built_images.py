@@ -6,11 +6,9 @@ What is emitted is built unmodified. The base image is a stand-in of the same na
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,13 +19,13 @@ from envsnap._image import differences, engine_of
 from envsnap.cli import main
 from envsnap.engines import Job
 from envsnap.manifest import load
+from tests.engines.building import PYTHON, interpreter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-PYTHON = os.environ.get("ENVSNAP_ENGINES_PYTHONS", "3.11.7").split()[0]
 REQUIREMENTS = (
     "numpy==1.26.4",
     "idna==3.7",
@@ -36,22 +34,6 @@ REQUIREMENTS = (
 )
 IMAGE = "envsnap-test-built"
 TOLD = "Python and 10 packages are those of the manifest, 1 of them rebuilt from source"
-
-
-def interpreter() -> str:
-    """A Python of the version that the base image has."""
-    found = os.path.expanduser(f"~/.pyenv/versions/{PYTHON}/bin/python3")
-    if os.path.exists(found):
-        return found
-    if ".".join(map(str, sys.version_info[:3])) == PYTHON:
-        return sys.executable
-    asked = subprocess.run(
-        [sys.executable, "-m", "uv", "python", "find", PYTHON],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() or pytest.fail(f"no Python {PYTHON} to capture")
 
 
 @pytest.fixture(scope="module")

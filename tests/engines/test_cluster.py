@@ -16,7 +16,8 @@ from envsnap.formats import formats
 from envsnap.plan import PlanOptions, plan
 from envsnap.sections import Reason, Unknown
 from tests import made
-from tests.engines.halves import CLUSTER, TOLD, digests, interpreter, on_node
+from tests.engines.building import interpreter
+from tests.engines.halves import CLUSTER, TOLD, digests, on_node
 
 pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.slow]
 

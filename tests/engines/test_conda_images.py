@@ -23,7 +23,7 @@ from envsnap.facts import installers
 from envsnap.manifest import load, save
 from envsnap.plan import PlanOptions, Secret
 from envsnap.sections import replace
-from tests.engines.test_built_images import interpreter
+from tests.engines.building import interpreter
 from tests.serving import served, serving
 from tests.torture.conda import CONDA, make
 

@@ -29,8 +29,8 @@ from envsnap.plan._layers import installer
 from envsnap.plan._model import Secret
 from envsnap.sections import Artifact, replace
 from envsnap.wheelhouse._store import Stored, Wheelhouse, write_list
+from tests.engines.building import interpreter
 from tests.engines.test_built_from_wheelhouse import keep, source, stored_of
-from tests.engines.test_built_images import interpreter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ import pytest
 
 from envsnap.cli import main
 from envsnap.images import manifest_of, open_image
-from tests.engines.halves import PYTHON, REGISTRY, TOLD, interpreter, on_node
+from tests.engines.building import PYTHON, interpreter, said
+from tests.engines.halves import REGISTRY, TOLD, on_node
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,25 +23,19 @@ IMAGE = "envsnap-test-fetched-base"
 BASE = f"{REGISTRY}/library/python:{PYTHON}-slim-bookworm"
 
 
-def said(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder, fetched; its base image is what docker save wrote."""
     folder = tmp_path_factory.mktemp("fetched")
     python = folder / ".venv" / "bin" / "python"
-    said(interpreter(), "-m", "venv", "--without-pip", str(python.parents[1]))
+    said([interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])])
     wanted = ("idna==3.7", "markupsafe==2.1.5")
     uv = (sys.executable, "-m", "uv")
-    said(*uv, "pip", "install", "-q", "--python", str(python), "--no-deps", *wanted)
+    said([*uv, "pip", "install", "-q", "--python", str(python), "--no-deps", *wanted])
     manifest, archive = str(folder / "m.json"), str(folder / "base-image.tar")
     assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
-    said("docker", "pull", "-q", BASE)
-    said("docker", "save", "-o", archive, BASE)
+    said(["docker", "pull", "-q", BASE])
+    said(["docker", "save", "-o", archive, BASE])
     words = ["build", "--docker", "--singularity", "--fetch", "-o", str(folder / "ctx"), manifest]
     words += ["--base-image", f"docker-archive:{archive}", "--workdir", str(folder), "-q"]
     assert main(words) == 0
@@ -49,10 +44,10 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_docker_builds_it_from_the_archive_that_came_along(context: Path) -> None:
-    name = said("docker", "load", "-q", "-i", str(context / "base.tar")).split()[-1]
+    name = said(["docker", "load", "-q", "-i", str(context / "base.tar")]).split()[-1]
     try:
-        said("docker", "build", "-q", "--network", "none", "-t", IMAGE, str(context))
-        assert said("docker", "run", "--rm", IMAGE, "envsnap-verify").startswith(TOLD)
+        said(["docker", "build", "-q", "--network", "none", "-t", IMAGE, str(context)])
+        assert said(["docker", "run", "--rm", IMAGE, "envsnap-verify"]).startswith(TOLD)
     finally:
         rm = ["docker", "image", "rm", "--force", IMAGE, name]
         subprocess.run(rm, capture_output=True, check=False)

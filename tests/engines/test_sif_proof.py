@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from envsnap.manifest import load
-from tests.engines.halves import PYTHON, interpreter, on_node
+from tests.engines.building import PYTHON, interpreter
+from tests.engines.halves import on_node
 
 pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.slow]
 

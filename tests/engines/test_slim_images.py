@@ -21,7 +21,7 @@ from envsnap._capture import capture
 from envsnap.host import LocalHost
 from envsnap.probes import Options
 from envsnap.sections import SystemLibraries, SystemLibrary, Unknown
-from tests.engines.test_built_images import PYTHON, interpreter
+from tests.engines.building import PYTHON, interpreter
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

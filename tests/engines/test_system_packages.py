@@ -23,7 +23,7 @@ from envsnap.plan._system import system_packages_of
 from envsnap.probes import Options
 from envsnap.sections import Artifact, Packages, Reason, SystemLibraries, Unknown
 from tests import made as known
-from tests.engines.test_built_images import PYTHON
+from tests.engines.building import PYTHON
 from tests.engines.test_slim_images import FROM_SOURCE, IMPORT_EACH, imported, installed
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsnap.cli import main
-from tests.engines.test_built_images import PYTHON
+from tests.engines.building import PYTHON
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -179,8 +179,11 @@ def test_an_image_on_alpine_is_of_the_releases_that_the_list_had() -> None:
     assert python_alpine_versions("riscv64") == ()
 
 
-def test_the_maker_keeps_from_when_until_when_an_image_was_listed() -> None:
+def test_the_maker_keeps_from_when_until_when_an_image_was_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     root = Path(__file__).parents[2]
+    monkeypatch.syspath_prepend(root / "scripts")  # as it is where the script is started
     spec = importlib.util.spec_from_file_location("maker", root / "scripts/python_images.py")
     assert spec is not None
     assert spec.loader is not None
