@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from envsnap._project import Packed, pack_project
+from envsnap._project import pack_project
 from envsnap._record import before_build, earlier_versions
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
@@ -148,16 +148,16 @@ def build(
     given = _given(manifest, options.plan, wheelhouse)
     refuse_inside(_addresses(manifest, given.alone), options.own_hosts)
     with tempfile.TemporaryDirectory(prefix="envsnap-") as work:
-        packed = _packed(manifest, archive := os.path.join(work, PROJECT), options)
-        asked = dataclasses.replace(given, project=packed and packed.code)
-        planned = plan(manifest, asked, resolve)
+        archive = os.path.join(work, PROJECT)
+        packed = pack_project(manifest, os.curdir, archive, asked=options.with_project)
+        planned = plan(manifest, dataclasses.replace(given, project=packed.code), resolve)
         address = planned.interpreter.url
         if planned.offline:
             refuse_without_archives(planned.system)
             planned = without_network(planned)
         files = {path: text for each in chosen for path, text in each.render(planned).items()}
         carried = {**_carried(planned, wheelhouse), **_tools(planned, wheelhouse, address)}
-        if packed is not None:
+        if packed.code is not None:
             carried[PROJECT] = Carried(archive, packed.code.sha256)
         written = tuple(sorted({*files, *carried}))
         earlier = earlier_versions(options.output, planned.environment)
@@ -165,17 +165,11 @@ def build(
         begin_context(options.output, told, written)
         write_context(options.output, files, carried)
     write_record(options.output, told, written)
-    notes = (*planned.notes, *(packed.notes if packed is not None else ()))
-    cost = cost_of_plan(planned, _weighed(planned, asked, weigh)).told()
+    notes = (*planned.notes, *packed.notes)
+    cost = cost_of_plan(planned, _weighed(planned, given, weigh)).told()
     return Recipes(
         plan=planned, folder=options.output, files=written, notes=notes, cost=cost, earlier=earlier
     )
-
-
-def _packed(manifest: Manifest, archive: str, options: BuildOptions) -> Packed | None:
-    """The project's own code in an archive; None where it does not travel."""
-    code = pack_project(manifest, os.curdir, archive, asked=options.with_project)
-    return code if isinstance(code, Packed) else None
 
 
 def _given(manifest: Manifest, options: PlanOptions, wheelhouse: Wheelhouse | None) -> PlanOptions:

@@ -35,7 +35,7 @@ from envsnap._installers import (
     is_there,
 )
 from envsnap._placed import Parts, Placed, move, names_in, place_all
-from envsnap._project import Packed, pack_project
+from envsnap._project import pack_project
 from envsnap._room import judge_room, room_of
 from envsnap.engines._workdir import choose_workdir, places
 from envsnap.errors import FileError, PlanError, ToolError
@@ -46,7 +46,7 @@ from envsnap.lock import LockOptions, hosts
 from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest
 from envsnap.plan import BaseImage, BuildPlan, Resolve, plan
-from envsnap.plan._model import WHEELS
+from envsnap.plan._model import WHEELS, ProjectCode
 from envsnap.sections import Artifact, Unknown, replace
 from envsnap.wheelhouse._claim import LOCK_NAME, claimed
 from envsnap.wheelhouse._fill import Filled, carry_out
@@ -111,11 +111,10 @@ def fetch(
         prepared = _prepared(manifest, early, options)
         judge_room(folder, room_of(prepared, _images(early, options.build, ask), early.platform))
         filled = _packages(prepared, options, listen)
-        code = pack_project(
+        packed = pack_project(
             manifest, os.curdir, os.path.join(kept, PROJECT), asked=options.build.with_project
         )
-        packed = code if isinstance(code, Packed) else None
-        planned = _planned(filled, options, packed, ask)
+        planned = _planned(filled, options, packed.code, ask)
         by = By(options.lock, options.allow_host, kept, listen)
         beside = by._replace(folder=os.path.join(kept, TOOLS))
         tools = bring_programs(planned, filled.manifest, beside)
@@ -294,14 +293,14 @@ def _link(source: str, target: str) -> None:
 
 
 def _planned(
-    filled: Filled, options: FetchOptions, packed: Packed | None, resolve: Resolve
+    filled: Filled, options: FetchOptions, code: ProjectCode | None, resolve: Resolve
 ) -> BuildPlan:
     """The plan of an image all of whose files travel."""
     manifest = _by_wheels(filled)
     artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
     asked = dataclasses.replace(
         options.build.plan,
-        project=packed.code if packed is not None else None, offline=True,
+        project=code, offline=True,
         stored=frozenset(each.sha256 for each in filled.wheelhouse.files),
         alone=frozenset(each.sha256 for each in artifacts),
     )  # fmt: skip

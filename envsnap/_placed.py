@@ -11,7 +11,7 @@ from typing import NamedTuple
 from envsnap._build import BuildOptions
 from envsnap._fetched import on_archive
 from envsnap._installers import Brought
-from envsnap._project import Packed
+from envsnap._project import NoCode, Packed
 from envsnap._record import record
 from envsnap.errors import FileError
 from envsnap.formats import named
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
     images: tuple[Brought, ...]
     """The base image's archive first; empty where no recipe starts from one."""
     others: tuple[Brought, ...]
-    project: Packed | None
+    project: Packed | NoCode
 
 
 class Placed(NamedTuple):
@@ -87,7 +87,7 @@ def _placed(planned: BuildPlan, parts: Parts, folder: str) -> Mapping[str, str]:
     for path, sha256 in known.items():
         move(_path(os.path.join(folder, KEPT, WHEELS), wheels[sha256].filename),
              _path(folder, path))  # fmt: skip
-    if parts.project is not None:
+    if parts.project.code is not None:
         move(os.path.join(folder, KEPT, PROJECT), os.path.join(folder, PROJECT))
         known[PROJECT] = parts.project.code.sha256
     for other in (*parts.images, *parts.others):
@@ -124,7 +124,7 @@ def names_in(folder: str) -> list[str]:
 
 def _notes(planned: BuildPlan, parts: Parts) -> tuple[str, ...]:
     notes = [f"{each.name} {each.version} is not in it: {each.why}" for each in planned.left_out]
-    return (*notes, *(parts.project.notes if parts.project is not None else ()))
+    return (*notes, *parts.project.notes)
 
 
 def _sweep(folder: str, files: set[str]) -> None:

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from envsnap.engines._commit import Contents, Entry, committed, contents, entries
+from envsnap.engines._commit import Contents, Entry, NoGitError, committed, contents, entries
 from envsnap.errors import FileError, PlanError
 from envsnap.manifest import Manifest
 from envsnap.plan._model import ProjectCode
@@ -38,6 +38,9 @@ class NoCode(NamedTuple):
     """Why an image gets no code of the project."""
 
     why: str
+    notes: tuple[str, ...] = ()
+    """For the user, where the manifest names a commit that nobody said to leave out."""
+    code: None = None
 
 
 def pack_project(
@@ -55,14 +58,17 @@ def pack_project(
         return NoCode("it was not wanted (--no-project)")
     found = _recorded(manifest)
     if isinstance(found, NoCode):
-        return _refused(found, asked=asked)
+        return found if not asked else _missing(found.why, asked=True)
     commit, git, name = found
     if git.changed_files != 0 and asked is None:
-        return NoCode(f"{_changed(git)}; --with-project takes the commit without them")
-    listed = entries(folder, commit)
+        return _missing(f"{_changed(git)}; --with-project takes the commit without them")
+    try:
+        listed = entries(folder, commit)
+    except NoGitError as error:
+        return _missing(str(error), asked=asked)
     if listed is None:
-        why = NoCode(f"the repository at {folder} does not have the commit {commit[:12]}")
-        return _refused(why, asked=asked)
+        why = f"the repository at {folder} does not have the commit {commit[:12]}"
+        return _missing(why, asked=asked)
     notes = [f"Not in the image: {_changed(git)}"] if git.changed_files != 0 else []
     lfs = _write(folder, listed, committed(folder, commit), target)
     notes += _named("submodule", [each.path for each in listed if each.is_submodule])
@@ -85,13 +91,14 @@ def _recorded(manifest: Manifest) -> tuple[str, Git, str] | NoCode:
     return git.commit, git, name[:100]
 
 
-def _refused(why: NoCode, *, asked: bool | None) -> NoCode:
+def _missing(why: str, *, asked: bool | None = None) -> NoCode:
+    """Say that the code stays out, or refuse where it was asked for."""
     if asked:
         raise PlanError(
-            f"The project's code cannot be in the image: {why.why}",
+            f"The project's code cannot be in the image: {why}",
             hint="Build where the repository is, or leave the code out: --no-project",
         )
-    return why
+    return NoCode(why, (f"Not in the image: the project's own code ({why})",))
 
 
 def _changed(git: Git) -> str:

@@ -67,6 +67,10 @@ def manifest(commit: Fact[str], changed: int = 0) -> Manifest:
     return made.manifest(project=project)
 
 
+def left_out(why: str) -> NoCode:
+    return NoCode(why, (f"Not in the image: the project's own code ({why})",))
+
+
 def packed(
     repository: Path, target: Path, *, asked: bool | None = None, changed: int = 0
 ) -> Packed:
@@ -140,7 +144,7 @@ def test_changes_that_no_commit_has_keep_the_code_out_unless_it_is_asked_for(
 ) -> None:
     commit = run(repository, "rev-parse", "HEAD")
     target = str(tmp_path / "project.tar")
-    assert pack_project(manifest(commit, 2), str(repository), target, asked=None) == NoCode(
+    assert pack_project(manifest(commit, 2), str(repository), target, asked=None) == left_out(
         "2 changed files that the commit does not have; --with-project takes the commit without "
         "them"
     )
@@ -161,13 +165,27 @@ def test_code_that_is_not_there_is_said_and_refused_only_where_it_was_asked_for(
 ) -> None:
     target = str(tmp_path / "project.tar")
     said = why.format(repository)
-    assert pack_project(manifest(commit), str(repository), target, asked=None) == NoCode(said)
+    named = isinstance(commit, str)
+    found = pack_project(manifest(commit), str(repository), target, asked=None)
+    assert found == (left_out(said) if named else NoCode(said))
     with pytest.raises(PlanError) as caught:
         pack_project(manifest(commit), str(repository), target, asked=True)
     assert caught.value.message == f"The project's code cannot be in the image: {said}"
     assert pack_project(manifest(commit), str(repository), target, asked=False) == NoCode(
         "it was not wanted (--no-project)"
     )
+
+
+def test_a_machine_without_git_leaves_the_code_out_and_says_so(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = run(repository, "rev-parse", "HEAD")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    target = str(tmp_path / "project.tar")
+    found = pack_project(manifest(commit), str(repository), target, asked=None)
+    assert found == left_out("git is not on PATH")
+    with pytest.raises(PlanError, match="cannot be in the image: git is not on PATH"):
+        pack_project(manifest(commit), str(repository), target, asked=True)
 
 
 @pytest.mark.parametrize("commit", ["--output=/etc/passwd", "HEAD", "ab" * 19, "AB" * 20])

@@ -24,6 +24,10 @@ _DEADLINE_S = 60.0
 _SUBMODULE = "160000"
 
 
+class NoGitError(ToolError):
+    """There is no git here, or it does not answer: nothing is known of the repository."""
+
+
 class Entry(NamedTuple):
     """One file, link or submodule of a commit."""
 
@@ -45,7 +49,8 @@ def entries(folder: str, commit: str) -> tuple[Entry, ...] | None:
     """Everything in a commit, in git's own order; None where the repository does not have it.
 
     Raises:
-        ToolError: There is no git, or it answers what it never should.
+        NoGitError: There is no git, or it does not answer.
+        ToolError: It answers what it never should.
     """
     known = _git(folder, "cat-file", "-t", commit)
     if known is None or known.strip() != b"commit":
@@ -130,6 +135,8 @@ def _git(folder: str, *words: str) -> bytes | None:
             [*_GIT, "-C", folder, *words],
             capture_output=True, timeout=_DEADLINE_S, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
+    except FileNotFoundError as error:
+        raise NoGitError("git is not on PATH") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolError(f"git does not answer: {error}") from error
+        raise NoGitError(f"git does not answer: {error}") from error
     return done.stdout if done.returncode == 0 else None
