@@ -28,6 +28,7 @@ from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
 from envsnap.manifest import Manifest
 from envsnap.plan import BaseImage, BuildPlan, PlanOptions, Resolve, plan
 from envsnap.plan._estimate import cost_of_plan
+from envsnap.plan._explained import names_base
 from envsnap.plan._layers import Travels, travelling_tools
 from envsnap.plan._model import WHEELS
 from envsnap.plan._plan import refuse_unknown
@@ -94,6 +95,11 @@ def resolve_here(reference: str) -> Fact[str]:
     return docker.pulled_digest(reference) or nobody
 
 
+def _resolve_nothing(_reference: str) -> Fact[str]:
+    """No digest: no registry need have an image that nothing starts from."""
+    return Unknown(Reason.NOT_ASKED, "nothing that is written starts from it")
+
+
 def resolve_digest(reference: str) -> Fact[str]:
     """The digest of an image, from the Docker daemon, else from the registry itself."""
     from envsnap.engines import docker
@@ -142,6 +148,7 @@ def build(
         PlanError: No image can be planned from this manifest.
         FileError: The folder is not ours, or cannot be written.
     """
+    resolve, weigh = asking(options.formats, resolve, weigh)
     chosen = [named(name) for name in options.formats]
     _take(options.output, force=options.force)
     wheelhouse = open_wheelhouse(options.wheelhouse) if options.wheelhouse is not None else None
@@ -165,11 +172,16 @@ def build(
         begin_context(options.output, told, written)
         write_context(options.output, files, carried)
     write_record(options.output, told, written)
-    notes = (*planned.notes, *packed.notes)
     cost = cost_of_plan(planned, _weighed(planned, given, weigh)).told()
-    return Recipes(
-        plan=planned, folder=options.output, files=written, notes=notes, cost=cost, earlier=earlier
-    )
+    return Recipes(plan=planned, folder=options.output, files=written, cost=cost, earlier=earlier,
+                   notes=(*planned.notes, *packed.notes))  # fmt: skip
+
+
+def asking(
+    formats: Iterable[str], resolve: Resolve, weigh: Weigh | None = None
+) -> tuple[Resolve, Weigh | None]:
+    """Who is asked about the base image: nobody where no format starts from it."""
+    return (resolve, weigh) if names_base(formats) else (_resolve_nothing, None)
 
 
 def _given(manifest: Manifest, options: PlanOptions, wheelhouse: Wheelhouse | None) -> PlanOptions:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 
-from envsnap._build import BuildOptions, resolve_digest, without_network
+from envsnap._build import BuildOptions, asking, resolve_digest, without_network
 from envsnap._fetched import (
     STARTS,
     TOOLS,
@@ -51,6 +51,7 @@ from envsnap.sections import Artifact, Unknown, replace
 from envsnap.wheelhouse._claim import LOCK_NAME, claimed
 from envsnap.wheelhouse._fill import Filled, carry_out
 from envsnap.wheelhouse._prepare import FillOptions, Prepared, place_of, prepare
+from envsnap.wheelhouse._stand_in import stand_ins
 from envsnap.wheelhouse._store import Stored, is_plain, open_wheelhouse
 
 _SHOWN = 5
@@ -103,8 +104,9 @@ def fetch(
         ToolError: The network failed, or a host is neither the user's own nor allowed.
         FileError: The folder is not ours, cannot be written, or has not enough room.
     """
-    folder, ask = options.build.output, cache(resolve)
+    folder, ask = options.build.output, cache(asking(options.build.formats, resolve)[0])
     claim(folder, force=options.build.force)
+    manifest = _with_own_wheels(manifest, options.build.wheelhouse)
     early = _early(manifest, options.build)
     kept = os.path.join(folder, KEPT)
     with claimed(kept), _begun(folder), _caches(options.build.workdir):
@@ -208,6 +210,16 @@ def _caches(workdir: str | None) -> Iterator[None]:
 
 
 # --- packages -------------------------------------------------------------------------------------
+
+
+def _with_own_wheels(manifest: Manifest, wheelhouse: str | None) -> Manifest:
+    """The manifest, its lock naming the user's own wheels where it knows a source alone."""
+    lock = manifest.lock
+    if wheelhouse is None or lock is None:
+        return manifest
+    found = stand_ins(manifest, open_wheelhouse(wheelhouse))
+    artifacts = tuple(found.get(each.sha256, each) for each in lock.artifacts)
+    return manifest.with_lock(replace(lock, artifacts=artifacts))
 
 
 def _prepared(manifest: Manifest, early: BuildPlan, options: FetchOptions) -> Prepared:

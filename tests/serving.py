@@ -21,7 +21,7 @@ class _Server(ThreadingHTTPServer):
 def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """The address of a server that answers while the block runs."""
     server = _Server(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)  # a quick end
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()

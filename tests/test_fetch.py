@@ -26,7 +26,7 @@ from envsnap.formats._context import RECORD, claim
 from envsnap.images import open_image, tree
 from envsnap.manifest import Manifest, environment_id, load, save
 from envsnap.plan import PlanOptions
-from envsnap.sections import Fact
+from envsnap.sections import Fact, replace
 from envsnap.wheelhouse._store import open_wheelhouse
 from tests import made, wheels
 from tests.images.made import Made, blobs_of, digest, docker_archive, layer, oci_layout
@@ -202,6 +202,18 @@ def test_a_registry_s_image_comes_as_an_archive_and_the_wheels_from_the_wheelhou
     assert sorted(os.listdir("ctx/wheels")) == [ONE.filename, TWO.filename]
     assert not os.path.exists("ctx/.fetch")
     assert served.behaviour.asked
+
+
+def test_a_wheel_of_the_user_s_is_taken_where_the_lock_knows_a_source_alone(
+    served: Served,
+) -> None:
+    lock = MANIFEST.lock
+    assert lock is not None
+    source = made.artifact("two", "2.0", "two-2.0.tar.gz", sha256="ab" * 32)
+    manifest = MANIFEST.with_lock(replace(lock, artifacts=(lock.artifacts[0], source)))
+    found = run(options("dockerfile", base=served.base), manifest)
+    assert found.plan.sources == ()
+    assert sorted(os.listdir("ctx/wheels")) == [ONE.filename, TWO.filename]
 
 
 def test_a_spoiled_wheel_ends_it_before_anybody_is_asked(served: Served) -> None:

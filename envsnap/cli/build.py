@@ -39,7 +39,7 @@ from envsnap.lock._locate import locate
 from envsnap.lock._trust import Trust, host_counts, own_of, refusal, refuse_strangers
 from envsnap.manifest import Manifest, environment_id, save
 from envsnap.plan import BaseImage, BuildPlan
-from envsnap.plan._explained import explained
+from envsnap.plan._explained import explained, names_base
 from envsnap.sections import Fact, Unknown
 from envsnap.wheelhouse._packed import is_pack, wheels_of
 
@@ -102,14 +102,9 @@ def _recipes(
     urls = [] if options.plan.offline else addresses(manifest, options.wheelhouse)
     trust = _judge_files(urls, manifest, asked, answered)
     sized = replace(options, plan=replace(options.plan, sizes=_sizes(manifest, trust, asked)))
-    if options.plan.offline or not _starts_from_image(options):
+    if options.plan.offline:
         return build(manifest, sized, resolve_here)
     return build(manifest, sized, resolve_aloud, weigh_aloud)
-
-
-def _starts_from_image(options: BuildOptions) -> bool:
-    """Whether a recipe names the base image; else no registry need have it."""
-    return not {*options.formats} <= {"conda", "repo2docker"}
 
 
 def _sizes(manifest: Manifest, trust: Trust, asked: Asked) -> Mapping[str, int]:
@@ -210,7 +205,7 @@ def _tell_recipes(recipes: Recipes, asked: Asked) -> None:
     say(folded(clean(f"To build it: {recipes.cost}"), width), quiet=asked.quiet)
     for note in (*recipes.notes, *_own_notes(recipes, asked)):
         say(folded(clean(f"note: {note}"), width))
-    is_named = _starts_from_image(asked.build) and not planned.base.is_file
+    is_named = names_base(asked.build.formats) and not planned.base.is_file
     if is_named and isinstance(planned.base.digest, Unknown):
         warning = f"warning: The base image {planned.base.reference} is named by its tag alone "
         say(folded(f"{warning}({clean(str(planned.base.digest.detail))})", width))

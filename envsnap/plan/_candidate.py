@@ -36,10 +36,22 @@ class Candidate(NamedTuple):
     """Families of libraries that it has itself, as 'cudnn'."""
     listed: bool = True
     """Whether a table knows it; else it counts only where its registry answers for it."""
+    guess: str = ""
+    """Why nobody knows whether there is such an image; empty where a table has it."""
+
+
+class Choice(NamedTuple):
+    """The images that would serve, the best first."""
+
+    candidates: Sequence[Candidate]
+    aside: Sequence[Why] = ()
+    """What is said of them all."""
+    beyond: str = ""
+    """What is said where none of them is there: why this Python comes no other way."""
 
 
 def settle(
-    candidates: Sequence[Candidate], where: str, resolve: Resolve, *, sure: bool = False
+    choice: Choice, where: str, resolve: Resolve, *, sure: bool = False
 ) -> tuple[BaseImage, Candidate, list[Why]]:
     """The first that its registry has not lost, and what is to say of those before it.
 
@@ -49,15 +61,18 @@ def settle(
         PlanError: All of them are gone.
     """
     passed: list[Why] = []
-    for each in candidates:
+    for each in choice.candidates:
         base = resolved(each.reference, where, resolve)
-        why = None if sure else _why_not(each, base.digest)
+        why = None if sure else why_not(each, base.digest)
         if why is None:
             return base, each, passed
-        passed.append(Why(f"{each.reference} is passed over", why, "registry"))
-    names = ", ".join(each.reference for each in candidates)
+        passed.append(why)
+    names = ", ".join(each.reference for each in choice.candidates)
+    never_was = all(each.guess for each in choice.candidates)
+    said = "There is no image" if never_was else "None of the images that fit is there:"
+    beyond = f"; {choice.beyond}" if choice.beyond else ""
     raise PlanError(
-        f"None of the images that fit is there: {names} ({passed[-1].because})",
+        f"{said} {names} ({passed[-1].because}){beyond}",
         hint="Name one that is, or a copy of your own, with --base-image",
     )
 
@@ -94,11 +109,30 @@ def is_gone(digest: Fact[str]) -> bool:
     )
 
 
-def _why_not(candidate: Candidate, digest: Fact[str]) -> str | None:
-    if isinstance(digest, Unknown):
-        said = _safe.plain(digest.detail or str(digest.reason))
-        if is_gone(digest):
-            return f"the tag is gone: {said}"
-        if not candidate.listed:
-            return f"no table lists it, and its registry was not heard: {said}"
+def unheard(chosen: Candidate, base: BaseImage) -> tuple[str, ...]:
+    """What nobody knows of an image that no table has, where its registry was not heard either.
+
+    Nothing where no registry was asked because nothing that is written starts from the image.
+    """
+    if not chosen.guess or not isinstance(base.digest, Unknown):
+        return ()
+    if base.digest.reason is Reason.NOT_ASKED:
+        return ()
+    said = _safe.plain(base.digest.detail or str(base.digest.reason))
+    nobody = f"Nobody knows whether there is an image {base.reference}"
+    return (f"{nobody}: {chosen.guess}, and its registry was not heard ({said})",)
+
+
+def why_not(candidate: Candidate, digest: Fact[str]) -> Why | None:
+    """Why an image does not count; None where it does."""
+    if not isinstance(digest, Unknown):
+        return None
+    said, name = _safe.plain(digest.detail or str(digest.reason)), candidate.reference
+    if is_gone(digest):
+        is_known = candidate.listed and not candidate.guess
+        decision = f"{name} is gone" if is_known else f"there is no tag {name}"
+        return Why(decision, said, "registry")
+    if not candidate.listed:
+        why = f"no table lists it, and its registry was not heard: {said}"
+        return Why(f"{name} is passed over", why, "registry")
     return None

@@ -9,7 +9,7 @@ from envsnap.errors import PlanError
 from envsnap.facts import installers, python_images
 from envsnap.plan import _floor, _safe
 from envsnap.plan._base import Start, Wanted, beside_asked, digest_reason
-from envsnap.plan._candidate import Candidate, Setting, settle
+from envsnap.plan._candidate import Candidate, Choice, Setting, settle
 from envsnap.plan._conda import UNPACKS_BY
 from envsnap.plan._cuda import cuda_need
 from envsnap.plan._floor import DEBIAN, has_enough, numbers
@@ -43,15 +43,15 @@ def conda_start(wanted: Wanted, files: Sequence[Artifact], resolve: Resolve) -> 
     else:
         candidates = list(_unpackers(setting))
     where = "the plan" if asked is None else "--base-image"
-    base, chosen, passed = settle(candidates, where, resolve, sure=asked is not None)
+    base, chosen, passed = settle(Choice(candidates), where, resolve, sure=asked is not None)
     if asked is not None:
         refuse_gone(base, setting)
     builder = None
     if not can_unpack(base):
-        builder, _, _ = settle(list(_unpackers(setting)), "the plan", resolve)
+        builder, _, _ = settle(Choice(list(_unpackers(setting))), "the plan", resolve)
     return Start(
         base=base, interpreter=FROM_CONDA, builder=builder, brings=chosen.brings, brought=(),
-        reasons=(*chosen.reasons, *passed, digest_reason(base), *aside, *_by(builder)),
+        reasons=(*chosen.reasons, *passed, *digest_reason(base), *aside, *_by(builder)),
         notes=() if asked is None else unsure(base, FROM_CONDA, setting.floor),
     )  # fmt: skip
 

@@ -129,11 +129,13 @@ def cost_of_plan(plan: BuildPlan, options: PlanOptions) -> Cost:
     """What a build of this plan costs, what installs included.
 
     The base image and Python's archive count where `options.sizes` has them, by their digests. A
-    base image that is a file, or that an engine without a network must have, is not fetched.
+    base image that is a file, that an engine without a network must have, or that nobody was asked
+    about, for nothing starts from it, is not fetched.
     """
     cost = cost_of((*plan.wheels, *plan.sources), plan.conda, options)
     digest, asked = plan.base.digest, []
-    if not plan.base.is_file and not plan.offline:
+    needless = isinstance(digest, Unknown) and digest.reason is Reason.NOT_ASKED
+    if not plan.base.is_file and not plan.offline and not needless:
         asked.append((SILENT, "" if isinstance(digest, Unknown) else digits(digest)))
     if plan.interpreter.url is not None and not plan.offline:
         asked.append(("Python's own archive", plan.interpreter.sha256 or ""))

@@ -9,7 +9,14 @@ from envsnap.plan._model import BuildPlan, SystemPackage, Why
 
 OTHERS = ("conda", "repo2docker")
 """The formats that have no base image to choose."""
+_WITHOUT_BASE = (*OTHERS, "slurm")
+"""The formats that name no base image; a batch script starts the image that was made."""
 _OWN = "the format's own rules"
+
+
+def names_base(formats: Iterable[str]) -> bool:
+    """Whether one of these formats starts from the base image; else no registry need have it."""
+    return not {*formats} <= {*_WITHOUT_BASE}
 
 
 def of_others(

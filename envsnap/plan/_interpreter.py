@@ -18,6 +18,7 @@ _COMPILED_IN = "about 4 minutes of processor time"
 """Measured: 3.9.5 took 217 s, on Debian 12."""
 _FETCHER = "python:3.13.15-slim-bookworm"
 """The stage that fetches and unpacks: any Python does, and this one's images are still made."""
+_OLDEST_FETCHER = (3, 10)
 
 
 class Brought(NamedTuple):
@@ -88,9 +89,21 @@ def _checked(what: str, interpreter: Interpreter) -> str:
     return f"the {what} is checked against its SHA-256{travels}"
 
 
-def fetcher(interpreter: Interpreter) -> str | None:
-    """The image of the stage that fetches what the base cannot; None where nothing is fetched."""
-    return _FETCHER if interpreter.how in {"archive", "compiled"} else None
+def fetchers(interpreter: Interpreter, machine: str) -> tuple[str, ...]:
+    """The images that a stage can start from which fetches what the base cannot, the best first.
+
+    Any Python does: after the usual one the last patch of each minor release, the newest first.
+    """
+    if interpreter.how not in {"archive", "compiled"}:
+        return ()
+    last = {_key(each)[:2]: each for each in python_images.python_slim_versions(machine)}
+    others = [last[minor] for minor in sorted(last, reverse=True) if minor >= _OLDEST_FETCHER]
+    found = [_FETCHER]
+    for version in others:
+        suites = python_images.python_slim_suites(version, machine)
+        if isinstance(suites, facts.Looked):
+            found.append(f"python:{version}-slim-{suites.value[0]}")
+    return tuple(dict.fromkeys(found))
 
 
 def no_python(
@@ -106,13 +119,23 @@ def no_python(
         others = () if threads else python_images.python_slim_versions(machine)
         known = (*outside(python, machine), *others)
     mark = "t" if threads else ""
-    near = [each + mark for each in nearest(python.version, known)]
-    said_near = f"; the nearest to be had: {' and '.join(near)}" if near else ""
     return PlanError(
         f"There is no image of Python {python.version}{mark}{f' {kind}' if kind else ''}: "
-        f"{why}{said_near}",
+        f"{why}{_said_near(python, known)}",
         hint="Name an image that has this Python with --base-image",
     )
+
+
+def no_other(python: Python, machine: str, why: str) -> str:
+    """What is said where images of this Python are gone, and nothing else brings it."""
+    near = _said_near(python, outside(python, machine))
+    return f"no other way to Python {python.version} is known: {why}{near}"
+
+
+def _said_near(python: Python, known: Iterable[str]) -> str:
+    mark = "t" if python.free_threaded is True else ""
+    near = [each + mark for each in nearest(python.version, known)]
+    return f"; the nearest to be had: {' and '.join(near)}" if near else ""
 
 
 def outside(python: Python, machine: str) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from envsnap._typing import Literal, NamedTuple
 from envsnap.sections import Artifact, CondaArtifact, Fact, Reason, Unknown
 
 Resolve = Callable[[str], Fact[str]]
-"""Asks a registry which digest an image reference has now: 'sha256:' and 64 hex digits."""
+"""Asks a registry which digest an image reference has now: 'sha256:' and 64 hex digits.
+
+`Unknown(NOT_ASKED)` says that nobody needs it: then nothing is said of it either."""
 
 PREFIX = "/opt/env"
 WHEELS = "wheels"

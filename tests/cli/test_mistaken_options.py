@@ -157,12 +157,13 @@ def test_a_log_that_is_full_changes_no_answer(words: list[str], code: int) -> No
     assert ended.returncode == code
 
 
+@pytest.mark.parametrize("formats", ["conda", "slurm", "slurm,conda,repo2docker"])
 def test_formats_that_name_no_base_image_ask_no_registry_for_it(
-    capsys: pytest.CaptureFixture[str],
+    formats: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = wheels.manifest(ONE, url=f"https://files.example/{ONE.filename}", how="index")
     save(manifest, "conda.json")
-    words = ["build", "conda.json", "--to", "conda", "--allow-host", "files.example", "-o", "out"]
+    words = ["build", "conda.json", "--to", formats, "--allow-host", "files.example", "-o", "out"]
     assert main([*words, "--base-image", "127.0.0.1:9/python:gone"]) == 0
     said = capsys.readouterr().err
     assert "Talks to: 127.0.0.1" not in said

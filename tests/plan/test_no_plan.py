@@ -162,8 +162,8 @@ def test_where_every_image_that_fits_is_gone_the_plan_says_which_were_asked_for(
         plan(made.manifest(), PlanOptions(), gone)
     assert caught.value.message == (
         "None of the images that fit is there: python:3.11.7-slim-bookworm, "
-        "python:3.11.7-slim-bullseye, debian:trixie-slim "
-        "(the tag is gone: it answers 404 for debian:trixie-slim)"
+        "python:3.11.7-slim-bullseye, debian:trixie-slim, debian:bookworm-slim, "
+        "debian:bullseye-slim (it answers 404 for debian:bullseye-slim)"
     )
 
 

@@ -215,7 +215,7 @@ def test_an_image_that_was_asked_for_is_taken_whatever_a_registry_says() -> None
 
 def test_a_registry_that_does_not_answer_has_not_lost_the_tag() -> None:
     found = plan(made.manifest(), PlanOptions(), no_registry)
-    assert [why for why in found.reasons if "passed over" in why.decision] == []
+    assert [why for why in found.reasons if "is gone" in why.decision] == []
 
 
 def test_what_ngc_brings_is_neither_installed_nor_missing() -> None:
