@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from envsnap.formats._files import DEBS
 from envsnap.formats._registry import named
 from envsnap.formats._templates import render
 from envsnap.formats.slurm import options
@@ -89,6 +90,7 @@ def _rows(plan: BuildPlan, contents: Contents) -> list[str]:
     found += [(each, told.get(each, "the base image")) for each in contents.images if contents.base]
     found += [(f"{WHEELS}/", "the packages, each by its hash")]
     found += [(f"{CONDA}/", "conda's packages, likewise")] if plan.conda else []
+    found += [(f"{DEBS}/", "packages of the distribution")] if plan.system.image else []
     found += [("project.tar", "the project's own code")] if plan.project is not None else []
     found += [
         (FILE_NAME, "the manifest, which the image is compared with"),

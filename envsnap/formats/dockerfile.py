@@ -16,7 +16,7 @@ from envsnap.formats._registry import container_format
 from envsnap.formats._templates import render
 from envsnap.inside import VERIFIER
 from envsnap.plan import BuildPlan
-from envsnap.plan._layers import travelling_tools
+from envsnap.plan._layers import settled_layers, travelling_tools
 from envsnap.plan._model import CONDA, HOME, WHEELS, Layer
 from envsnap.sections import Artifact
 
@@ -127,7 +127,7 @@ def _conda(plan: BuildPlan) -> Step | None:
 
 
 def _steps(plan: BuildPlan, context: Mapping[str, str]) -> list[Step]:
-    """What makes the image itself."""
+    """What makes the image itself; packages of the distribution first, as verify expects it."""
     found = []
     if _files.SYSTEM in context:
         debs = (_files.DEBS,) if plan.offline else ()
@@ -136,17 +136,23 @@ def _steps(plan: BuildPlan, context: Mapping[str, str]) -> list[Step]:
         )
     if not plan.conda:
         found.append(Step(("environment",), (_files.PYTHON,), kit="alone"))
-    for name, layer in _files.named_layers(plan).items():
-        texts = sorted(path for path in context if _is_of(path, name))
-        own = _read_by_layer(plan, layer)
-        network = any(each.url is not None for each in layer.wheels)
-        files = (*texts, *own, *_travelling(layer.wheels))
-        found.append(Step(("layer", name), files, network=network))
+    layers = [_layer(plan, context, *each) for each in _files.named_layers(plan).items()]
+    settled = settled_layers(plan.layers)
+    found += layers[:settled]
     if plan.sources:
         found.append(Step(("built",), (_files.SOURCES, _files.BUILT, _files.PYTHON), built=True))
+    found += layers[settled:]
     if plan.project:
         found.append(Step(("project",), (_files.PROJECT,), kit="alone"))
     return found
+
+
+def _layer(plan: BuildPlan, context: Mapping[str, str], name: str, layer: Layer) -> Step:
+    """What installs one layer."""
+    texts = sorted(path for path in context if _is_of(path, name))
+    own = _read_by_layer(plan, layer)
+    network = any(each.url is not None for each in layer.wheels)
+    return Step(("layer", name), (*texts, *own, *_travelling(layer.wheels)), network=network)
 
 
 def _read_by_layer(plan: BuildPlan, layer: Layer) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from envsnap import facts
 from envsnap._typing import NamedTuple
@@ -14,13 +15,15 @@ from envsnap.plan._model import IN_THE_IMAGE, OWN_PIP, BuildPlan, Installer, Int
 from envsnap.plan._safe import is_odd
 from envsnap.sections import MADE_HERE, Artifact
 
-ALONE = 50_000_000
+ALONE = 100_000_000
 """Bytes of a wheel from which it has a layer of its own.
 
-Measured on 380 packages, 1.2 GB of wheels: a layer costs a quarter of a second, and one wheel is
-unpacked by one core; from 50 MB on that is little beside fetching it once more."""
-_TOGETHER = (("medium", 1_000_000), ("small", 200_000), ("tiny", 0))
+Measured on 380 packages, 1.2 GB of wheels: a layer costs a third of a second, and one wheel is
+fetched and unpacked by one core where several would be by all; from 100 MB on that is little beside
+fetching it once more."""
+_TOGETHER = (("medium", 1_000_000), ("small", 100_000), ("tiny", 0))
 """The other layers, and from how many bytes on a wheel belongs to one."""
+_CHANGING = frozenset({"tiny", "local", "unpacked"})
 MOST_ALONE = 16
 """An image has at most 127 layers."""
 
@@ -56,6 +59,11 @@ def layers(wheels: Sequence[Artifact], sizes: Mapping[str, int]) -> tuple[Layer,
     ]
     unpacked = (Layer("unpacked", _sorted(odd), unpacked=True),) if odd else ()
     return (*(Layer(name, _sorted(found)) for name, found in groups if found), *unpacked)
+
+
+def settled_layers(found: Sequence[Layer]) -> int:
+    """How many come first that seldom change; then small packages, many of them, and local code."""
+    return sum(1 for _ in takewhile(lambda each: each.name not in _CHANGING, found))
 
 
 def installer(python: str, interpreter: Interpreter = IN_THE_IMAGE) -> tuple[Installer, Why]:

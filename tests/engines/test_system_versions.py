@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsnap.cli import main
+from tests.engines import building
 from tests.engines.building import PYTHON
 
 if TYPE_CHECKING:
@@ -42,17 +43,8 @@ def test_a_build_keeps_the_versions_that_its_image_got(
         assert main(words) == 0
         said = " ".join(capsys.readouterr().err.split())
         kept = json.loads((project / "envsnap-build" / "build.json").read_text())["system"]
-        query = [
-            "docker",
-            "run",
-            "--rm",
-            IMAGE,
-            "dpkg-query",
-            "-W",
-            "-f",
-            "${Package} ${Version}\n",
-        ]
-        listed = subprocess.run(query, check=True, capture_output=True, text=True).stdout
+        query = ["docker", "run", "--rm", IMAGE, "dpkg-query", "-W", "-f"]
+        listed = building.said([*query, "${Package} ${Version}\n"])
         installed = dict(line.split(" ", 1) for line in listed.splitlines())
         assert sorted(kept["asked"]) == ["libgl1", "libglib2.0-0"]
         assert {name: installed[name] for name in kept["asked"]} == kept["asked"]

@@ -16,6 +16,7 @@ from envsnap.lock._toml import loads
 from envsnap.plan import BuildPlan, PlanOptions, plan
 from envsnap.plan._model import (
     Interpreter,
+    Layer,
     LeftOut,
     ProjectCode,
     Secret,
@@ -44,11 +45,24 @@ def steps(text: str) -> dict[str, str]:
 def test_a_step_sees_its_own_data_alone() -> None:
     found = steps(formats()["dockerfile"].render(planned())["Dockerfile"])
     assert list(found) == [
-        "tools", "sources", "environment", "layer 01-tiny", "built", "finish",
+        "tools", "sources", "environment", "built", "layer 01-tiny", "finish",
     ]  # fmt: skip
     assert set(re.findall(r"source=(\S+?),", found["layer 01-tiny"])) == {
         "/mnt/envsnap/kit", "layers/01-tiny.json", "layers/pylock.01-tiny.toml",
     }  # fmt: skip
+
+
+def test_what_is_built_from_source_comes_before_the_small_packages() -> None:
+    large, *others = planned().wheels
+    layers = (
+        Layer(large.name, (large,)), Layer("medium", tuple(others)), Layer("tiny", ()),
+        Layer("local", ()),
+    )  # fmt: skip
+    found = steps(formats()["dockerfile"].render(planned(layers=layers))["Dockerfile"])
+    assert list(found) == [
+        "tools", "sources", "environment", f"layer 01-{large.name}", "layer 02-medium", "built",
+        "layer 03-tiny", "layer 04-local", "finish",
+    ]  # fmt: skip
 
 
 def test_passwords_and_authorities_are_seen_by_the_steps_that_fetch_and_by_no_other() -> None:

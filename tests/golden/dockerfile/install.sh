@@ -78,7 +78,7 @@ trust() {
     { echo; cat "$data/ca.crt"; } >>"$work/ca.pem"
     export SSL_CERT_FILE="$work/ca.pem" REQUESTS_CA_BUNDLE="$work/ca.pem" PIP_CERT="$work/ca.pem"
     export CURL_CA_BUNDLE="$work/ca.pem" GIT_SSL_CAINFO="$work/ca.pem"
-    printf 'Acquire::https::CAInfo "%s";\n' "$work/ca.pem" >"$work/apt.conf"
+    printf 'Acquire::https::CAInfo "%s";\n' "$work/ca.pem" >>"$work/apt.conf"
     export APT_CONFIG="$work/apt.conf"
 }
 
@@ -122,32 +122,45 @@ system() {
     [ -n "$packages" ] || return 0
     say 'installing packages of the distribution'
     debs=$data/debs${1:+-$1}
-    if [ -d "$debs" ]; then
-        dpkg --install "$debs"/*.deb
-    else
-        command -v apt-get >/dev/null || die 'this base image has no apt-get to install packages with'
-        need_work
-        trust
-        # NVIDIA's own lists have no snapshot, their keys change, and nothing is taken from them.
-        rm -f /etc/apt/sources.list.d/cuda*.list /etc/apt/sources.list.d/nvidia-ml*.list
-        lists "$(value_of snapshot "$list")"
+    if [ ! -d "$debs" ]; then
+        lists "$list"
         # shellcheck disable=SC2086  # one word each: the plan holds names to their form
         apt-get -q install -y --no-install-recommends $packages
+    else
+        need_work
+        one_user
+        # By their files, in the order that they need.
+        apt-get -q install -y --no-install-recommends "$debs"/*.deb
     fi
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \
         /var/log/apt /var/log/*.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old \
         /var/lib/dpkg/*-old
 }
 
-# Brings apt's lists, as they were on a date where one is named.
+# Without subordinate ids a container knows one user, and apt cannot become another to fetch.
+one_user() {
+    read -r _ _ count </proc/self/uid_map || count=
+    [ "$count" = 1 ] || return 0
+    echo 'APT::Sandbox::User "root";' >>"$work/apt.conf"
+    export APT_CONFIG="$work/apt.conf"
+}
+
+# Brings apt's lists, as they were on the date that a list of packages names, if it names one.
 lists() {
-    if [ -n "$1" ]; then
+    command -v apt-get >/dev/null || die 'this base image has no apt-get to install packages with'
+    need_work
+    one_user
+    trust
+    # NVIDIA's own lists have no snapshot, their keys change, and nothing is taken from them.
+    rm -f /etc/apt/sources.list.d/cuda*.list /etc/apt/sources.list.d/nvidia-ml*.list
+    snapshot=$(value_of snapshot "$1")
+    if [ -n "$snapshot" ]; then
         ID=
         # shellcheck disable=SC1091
         . /etc/os-release
         case $ID in
-            ubuntu) printf 'APT::Snapshot "%s";\n' "$1" >>"$work/apt.conf" ;;
-            debian) debian_of "$1" ;;
+            ubuntu) printf 'APT::Snapshot "%s";\n' "$snapshot" >>"$work/apt.conf" ;;
+            debian) debian_of "$snapshot" ;;
             *) die "there is no snapshot archive of $ID" ;;
         esac
         export APT_CONFIG="$work/apt.conf"
