@@ -1,7 +1,8 @@
 """Build one large environment's image by envsnap's recipe, by pip's and by uv's, in the same run.
 
 Each image starts from the same base, gets the same system packages and installs the same files,
-with nothing cached; then one small package is changed and each is built again. With --sif a SIF
+with nothing cached; then one small package is changed and each is built again. The ways take turns,
+for a network is never twice the same, and medians are compared. With --sif a SIF
 file is made by envsnap's definition and, beside it, from the Docker image by way of an archive.
 Prints wall time, size and layers, writes them as JSON, and answers 1 where a bound is missed.
 Minutes, and three times the environment's size. Needs Docker with buildx; its build cache is
@@ -19,7 +20,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any, NamedTuple
+
+from uv import find_uv_bin
 
 CHANGED = ("idna", "3.10", "3.11")
 """A small package of the environment, and the two versions that it is given."""
@@ -55,9 +59,12 @@ def main() -> int:
     parser.add_argument("--work", metavar="DIR", help="where it all goes (default: a new folder)")
     parser.add_argument("--prune", action="store_true", help="empty Docker's build cache each time")
     parser.add_argument("--sif", action="store_true", help="make SIF files, too")
+    parser.add_argument("--turns", type=int, default=3, help="of uv and envsnap (default: 3)")
     parser.add_argument("--without-pip", action="store_true", help="leave the slowest out")
     parser.add_argument("--json", metavar="FILE", default="build/image.json")
     args = parser.parse_args()
+    if args.work:
+        os.makedirs(args.work, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.work, prefix="image-") as work:
         figures = measured(os.path.abspath(args.environment), work, args)
     os.makedirs(os.path.dirname(args.json) or ".", exist_ok=True)
@@ -78,17 +85,21 @@ def measured(environment: str, work: str, args: argparse.Namespace) -> dict[str,
         "processors": os.cpu_count(), "load": [round(each, 1) for each in os.getloadavg()],
     }  # fmt: skip
     print(f"{'':10} {'wall s':>8} {'again s':>8} {'MiB':>7} {'layers':>6}")
-    ways = ["uv", "envsnap"] if args.without_pip else ["uv", "envsnap", "pip"]
+    ways = ["uv", "envsnap"] * args.turns + ([] if args.without_pip else ["pip"])
+    found: dict[str, list[Made]] = {}
     for way in ways:
-        found = image(way, base, (first, second), args)
-        figures[way] = found._asdict()
-        row = (found.wall_s, found.again_s, found.mib, found.layers)
-        print("{:10} {:8.1f} {:8.1f} {:7d} {:6d}".format(way, *row), flush=True)
+        found.setdefault(way, []).append(image(way, base, (first, second), args))
+        print("{:10} {:8.1f} {:8.1f} {:7d} {:6d}".format(way, *found[way][-1]), flush=True)
+    figures["turns"] = {way: [each[:2] for each in turns] for way, turns in found.items()}
+    for way, turns in found.items():
+        walls, agains = ([each[at] for each in turns] for at in (0, 1))
+        middle = turns[-1]._replace(wall_s=median(walls), again_s=median(agains))
+        figures[way] = middle._asdict()
     if args.sif:
         figures["sif"] = sif_files(first, work, args)
         for name, value in figures["sif"].items():
             print(f"{name:24} {value}")
-    for way in ways:
+    for way in found:
         run(["docker", "image", "rm", "--force", f"envsnap-bench-{way}"], work)
     return figures
 
@@ -102,7 +113,7 @@ def both_manifests(environment: str, work: str) -> tuple[str, str]:
     name, *versions = CHANGED
     for version in versions:
         install = ["pip", "install", "-q", "--no-deps", "--python", python, f"{name}=={version}"]
-        run([shutil.which("uv") or "uv", *install], work)
+        run([find_uv_bin(), *install], work)
         manifest = os.path.join(work, f"{version}.json")
         only = ("--only", "python,packages,os")
         envsnap(work, "capture", "-q", *only, "--python", folder, "-o", manifest)
@@ -132,6 +143,7 @@ def image(way: str, base: str, manifests: Sequence[str], args: argparse.Namespac
         else:
             write_context(way, base, manifest, work)
         fresh = ["--no-cache"] if cached is not None else []
+        os.sync()  # what was written before is nobody's to wait for
         started = time.perf_counter()
         run(
             ["docker", "buildx", "build", *fresh, "--load", "--network", args.network,
@@ -159,7 +171,7 @@ def write_context(way: str, base: str, manifest: str, work: str) -> None:
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
     if way == "uv":
-        shutil.copy(shutil.which("uv") or "uv", os.path.join(folder, "uv"))
+        shutil.copy(find_uv_bin(), os.path.join(folder, "uv"))
 
 
 def system_step(work: str) -> str:
