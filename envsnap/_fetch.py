@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -37,6 +37,7 @@ from envsnap._installers import (
 from envsnap._placed import Parts, Placed, move, names_in, place_all
 from envsnap._project import pack_project
 from envsnap._room import judge_room, room_of
+from envsnap._typing import NamedTuple
 from envsnap.engines._workdir import choose_workdir, places
 from envsnap.errors import FileError, PlanError, ToolError
 from envsnap.formats import named
@@ -106,17 +107,17 @@ def fetch(
     """
     folder, ask = options.build.output, cache(asking(options.build.formats, resolve)[0])
     claim(folder, force=options.build.force)
-    manifest = _with_own_wheels(manifest, options.build.wheelhouse)
-    early = _early(manifest, options.build)
+    given = _with_own_wheels(manifest, options.build.wheelhouse)
+    early = _early(given, options.build)
     kept = os.path.join(folder, KEPT)
     with claimed(kept), _begun(folder), _caches(options.build.workdir):
-        prepared = _prepared(manifest, early, options)
+        prepared = _prepared(given, early, options)
         judge_room(folder, room_of(prepared, _images(early, options.build, ask), early.platform))
         filled = _packages(prepared, options, listen)
         packed = pack_project(
             manifest, os.curdir, os.path.join(kept, PROJECT), asked=options.build.with_project
         )
-        planned = _planned(filled, options, packed.code, ask)
+        planned = _planned(_Whole.of(manifest, filled), options, packed.code, ask)
         by = By(options.lock, options.allow_host, kept, listen)
         beside = by._replace(folder=os.path.join(kept, TOOLS))
         tools = bring_programs(planned, filled.manifest, beside)
@@ -305,18 +306,17 @@ def _link(source: str, target: str) -> None:
 
 
 def _planned(
-    filled: Filled, options: FetchOptions, code: ProjectCode | None, resolve: Resolve
+    whole: _Whole, options: FetchOptions, code: ProjectCode | None, resolve: Resolve
 ) -> BuildPlan:
     """The plan of an image all of whose files travel."""
-    manifest = _by_wheels(filled)
-    artifacts = manifest.lock.artifacts if manifest.lock is not None else ()
+    lock = whole.manifest.lock
+    artifacts = lock.artifacts if lock is not None else ()
     asked = dataclasses.replace(
         options.build.plan,
-        project=code, offline=True,
-        stored=frozenset(each.sha256 for each in filled.wheelhouse.files),
+        project=code, offline=True, stored=whole.stored, stand_ins=whole.stand_ins,
         alone=frozenset(each.sha256 for each in artifacts),
     )  # fmt: skip
-    planned = plan(manifest, asked, resolve)
+    planned = plan(whole.manifest, asked, resolve)
     if planned.sources:
         names = [each.name for each in planned.sources]
         few = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
@@ -329,17 +329,38 @@ def _planned(
     return planned
 
 
-def _by_wheels(filled: Filled) -> Manifest:
-    """The manifest, its lock naming the wheel wherever one was made of a source."""
-    manifest, lock = filled.manifest, filled.manifest.lock
-    if lock is None:
-        return manifest
-    kept = []
-    for each in lock.artifacts:
-        found = None if each.filename.endswith(".whl") else filled.wheelhouse.find(each.name)
-        is_wheel = found is not None and found.filename.endswith(".whl")
-        kept.append(_artifact(each, found) if found is not None and is_wheel else each)
-    return manifest.with_lock(replace(lock, artifacts=tuple(kept)))
+class _Whole(NamedTuple):
+    """What an image is planned from: its manifest names the files that the published one does."""
+
+    manifest: Manifest
+    stand_ins: Mapping[str, Artifact]
+    """The wheels that were made of a source, or are the user's own, by the source's SHA-256."""
+    stored: frozenset[str]
+
+    @classmethod
+    def of(cls, published: Manifest, filled: Filled) -> _Whole:
+        """What was fetched for a manifest."""
+        stored = frozenset(each.sha256 for each in filled.wheelhouse.files)
+        lock, before = filled.manifest.lock, published.lock
+        if lock is None:
+            return cls(filled.manifest, {}, stored)
+        sources = {each.name: each for each in (before.artifacts if before else ())
+                   if not _is_wheel(each)}  # fmt: skip
+        kept, wheels = [], {}
+        for each in lock.artifacts:
+            source = sources.get(each.name, each)
+            kept.append(source)
+            made = filled.wheelhouse.find(each.name)
+            if _is_wheel(each) and each is not source:
+                wheels[source.sha256] = each
+            elif not _is_wheel(each) and made is not None and _is_wheel(made):
+                wheels[source.sha256] = _artifact(each, made)
+        manifest = filled.manifest.with_lock(replace(lock, artifacts=tuple(kept)))
+        return cls(manifest, wheels, stored)
+
+
+def _is_wheel(each: Artifact | Stored) -> bool:
+    return each.filename.endswith(".whl")
 
 
 def _artifact(source: Artifact, wheel: Stored) -> Artifact:

@@ -213,6 +213,7 @@ def test_a_wheel_of_the_user_s_is_taken_where_the_lock_knows_a_source_alone(
     manifest = MANIFEST.with_lock(replace(lock, artifacts=(lock.artifacts[0], source)))
     found = run(options("dockerfile", base=served.base), manifest)
     assert found.plan.sources == ()
+    assert load("ctx/envsnap.lock.json").lock == manifest.lock  # as it was published
     assert sorted(os.listdir("ctx/wheels")) == [ONE.filename, TWO.filename]
 
 
