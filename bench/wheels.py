@@ -1,4 +1,4 @@
-"""Prove that the content digest is one, whoever installs a wheel and wherever it lands.
+"""Prove that each of a wheel's two digests is one, whoever installs it and wherever it lands.
 
 Downloads the wheels of wheels.txt, installs them with pip, with uv, below another prefix and for
 another Python, and compares every digest with that of the wheel's own zip. Writes what was found
@@ -20,7 +20,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from envsnap.inside.content import Stated, of_file
+from envsnap.inside.content import Stated
+from envsnap.inside.outside import of_file
 from envsnap.inside.wheel import from_wheel
 
 LARGE_BYTES = 10 * 1024 * 1024
@@ -46,7 +47,8 @@ def main() -> int:
     with open(args.json, "w", encoding="utf-8") as file:
         json.dump(found, file, indent=2, sort_keys=True)
         file.write("\n")
-    print(f"{found['wheels']} wheels, {found['equal']} with one digest. Wrote {args.json}")
+    told = f"{found['equal']} with one answer, {found['elsewhere']} with files elsewhere"
+    print(f"{found['wheels']} wheels, {told}. Wrote {args.json}")
     return 0 if found["equal"] == found["wheels"] else 1
 
 
@@ -69,6 +71,7 @@ def compared(wheels: list[Path], folder: Path, pythons: list[str]) -> dict[str, 
     """Every wheel with the ways of installing it and whether its digest was one."""
     sites = dict(installed(wheels, folder, pythons))
     same: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
     differing: dict[str, object] = {}
     shapes = Counter[str]()
     for wheel in wheels:
@@ -76,20 +79,29 @@ def compared(wheels: list[Path], folder: Path, pythons: list[str]) -> dict[str, 
         own = from_wheel(str(wheel))
         said = {by: here[dist_info] for by, here in sites.items() if dist_info in here}
         shapes.update(shapes_of(wheel, own))
-        digests = {by: [each.content, each.files] for by, each in said.items()}
-        if own.content and all(each == [own.content, own.files] for each in digests.values()):
+        digests = {by: both(each) for by, each in said.items()}
+        if own.content and all(each == both(own) for each in digests.values()):
             same[wheel.name] = own.content
+            elsewhere |= {wheel.name: own.other} if own.other else {}
         else:
-            differing[wheel.name] = {**digests, "the wheel": [own.content, own.files]}
+            differing[wheel.name] = {**digests, "the wheel": both(own)}
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "wheels": len(wheels),
         "equal": len(same),
+        "elsewhere": len(elsewhere),
         "shapes": dict(shapes),
         "ways": {by: len(here) for by, here in sites.items()},
         "content": same,
+        "outside": elsewhere,
         "different": differing,
     }
+
+
+def both(stated: Stated) -> list[object]:
+    """Both digests, or why the second is not known, and how many files each is over."""
+    why = stated.other_refusal and stated.other_refusal.detail
+    return [stated.content, stated.files, stated.other or why, stated.outside]
 
 
 def installed(
@@ -101,8 +113,10 @@ def installed(
     run(sys.executable, "-m", "venv", "--without-pip", plain)
     run(own[0], *own[1:3], "--python", plain / "bin" / "python", *own[3:], *wheels)
     yield "pip", stated(plain)
-    run(*own, "--ignore-installed", "--prefix", folder / "deep" / "down" / "prefix", *wheels)
-    yield "pip, another prefix", stated(folder / "deep" / "down" / "prefix")
+    other = folder / "deep" / "down" / "prefix"
+    run(sys.executable, "-m", "venv", "--without-pip", other)
+    run(own[0], *own[1:3], "--python", other / "bin" / "python", *own[3:], *wheels)
+    yield "pip, another prefix", stated(other)
     uv = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv")
     if uv is None:
         sys.exit("bench: uv is not installed")

@@ -11,10 +11,10 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from envsnap.host._protocol import Host, StatedDigest
-from envsnap.sections import Reason, Unknown
+from envsnap.sections import Fact, Reason, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 _DEADLINE_S = 120
 _PIECE = 1 << 16
-_FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import content; content.main()"
+_FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import outside; outside.main()"
+_FROM_TEXT = """import sys, types
+for name in ("content", "outside"):
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(SOURCES[name], name, "exec"), module.__dict__)
+module.main()
+"""
 _FEW = 40
 """So few records are read sooner than a second process starts."""
 
@@ -33,7 +39,7 @@ def start(records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
     second = _Second(paths if len(paths) > _FEW and sys.platform != "win32" else [])
 
     def answers() -> Sequence[StatedDigest]:
-        from envsnap.inside.content import of_file
+        from envsnap.inside.outside import of_file
 
         last: list[StatedDigest] = []
         known = 0
@@ -104,9 +110,10 @@ def _command() -> list[str]:
 
     folder = inside.__path__[0]
     python = [sys.executable, "-I", "-S", "-c"]
-    if os.path.isfile(os.path.join(folder, "content.py")):
-        return [*python, _FROM_FOLDER, folder, "digests"]
-    return [*python, inside.source("content"), "digests"]
+    if os.path.isfile(os.path.join(folder, "outside.py")):
+        return [*python, _FROM_FOLDER, folder]
+    sources = {name: inside.source(name) for name in ("content", "outside")}
+    return [*python, f"SOURCES = {sources!r}\n{_FROM_TEXT}"]
 
 
 def through(host: Host, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:
@@ -115,28 +122,58 @@ def through(host: Host, records: Sequence[str]) -> Callable[[], Sequence[StatedD
 
 
 def digest_of(host: Host, path: str) -> StatedDigest:
-    """The digest that one RECORD states, its bytes read through the host."""
-    from envsnap.inside.content import RECORD_LIMIT, stated
+    """The digests that one RECORD states, its bytes and programs read through the host."""
+    from envsnap.inside.content import RECORD_LIMIT, Refusal, scripts_of, stated
+    from envsnap.inside.outside import judge
 
     record = host.read(path, limit=RECORD_LIMIT + 1)
     if record is None:
         return StatedDigest(None, 0)
     if isinstance(record, Unknown):
-        return StatedDigest(record, 0)
-    return _told(stated(record, path.split("/")[-2].encode("utf-8", "surrogateescape")))
+        return StatedDigest(record, 0, record)
+    folder = path.rpartition("/")[0]
+    site, _, own = folder.rpartition("/")
+
+    def read(place: bytes, limit: int) -> bytes | Refusal:
+        found = host.read(place.decode("utf-8", "surrogateescape"), limit=limit + 1)
+        if found is None:
+            return Refusal("witnesses-disagree", "a program that RECORD names is not there")
+        return (
+            Refusal(str(found.reason), found.detail or "") if isinstance(found, Unknown) else found
+        )
+
+    def wrappers() -> Iterator[bytes]:
+        points = host.read(f"{folder}/entry_points.txt", limit=RECORD_LIMIT)
+        yield from scripts_of(points) if isinstance(points, bytes) else ()
+
+    answer = stated(record, own.encode("utf-8", "surrogateescape"))
+    judge(answer, site.encode("utf-8", "surrogateescape"), wrappers(), read)
+    return _told(answer)
 
 
 def _told(found: Stated) -> StatedDigest:
-    refusal = found.refusal and {"code": found.refusal.code, "detail": found.refusal.detail}
-    return _read({"content": found.content, "files": found.files, "refusal": refusal})
+    both = [found.refusal, found.other_refusal]
+    refusals = [each and {"code": each.code, "detail": each.detail} for each in both]
+    return _read({
+        "content": found.content, "files": found.files, "refusal": refusals[0],
+        "other": found.other, "other_refusal": refusals[1],
+    })  # fmt: skip
 
 
 def _read(row: dict[str, object]) -> StatedDigest:
-    """One row of the second process's answer; `envsnap.inside.content` says what is in it."""
-    content, refusal, files = row.get("content"), row.get("refusal"), row.get("files")
-    count = files if isinstance(files, int) else 0
-    if isinstance(content, str):
-        return StatedDigest(content, count)
+    """One row of the second process's answer; `envsnap.inside.outside` says what is in it."""
+    files = row.get("files")
+    return StatedDigest(
+        _fact(row.get("content"), row.get("refusal")),
+        files if isinstance(files, int) else 0,
+        _fact(row.get("other"), row.get("other_refusal")),
+    )
+
+
+def _fact(digest: object, refusal: object) -> Fact[str | None]:
+    """A digest, why there is none, or None where there is nothing to be had."""
+    if isinstance(digest, str):
+        return digest
     if not isinstance(refusal, dict) or refusal.get("code") == "absent":
-        return StatedDigest(None, 0)
-    return StatedDigest(Unknown(Reason(refusal["code"]), refusal["detail"]), count)
+        return None
+    return Unknown(Reason(refusal["code"]), refusal["detail"])

@@ -19,7 +19,7 @@ SILENCE_S = 120.0
 _LONGEST_ANSWER = 512 * 1024 * 1024
 _FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import hashed; hashed.main()"
 _FROM_TEXT = """import sys, types
-for name in ("content", "named", "hashed"):
+for name in ("content", "outside", "named", "hashed"):
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(SOURCES[name], name, "exec"), module.__dict__)
 module.main()
@@ -73,7 +73,7 @@ def _command() -> list[str]:
     python = [sys.executable, "-I", "-S", "-c"]
     if os.path.isfile(os.path.join(folder, "hashed.py")):
         return [*python, _FROM_FOLDER, folder]
-    sources = {name: inside.source(name) for name in ("content", "named", "hashed")}
+    sources = {name: inside.source(name) for name in ("content", "outside", "named", "hashed")}
     return [*python, f"SOURCES = {sources!r}\n{_FROM_TEXT}"]
 
 
@@ -131,11 +131,17 @@ def _verified(row: dict[str, Any]) -> Fact[Verified]:
         if code == "absent":  # it was there when the folder was listed
             return Unknown(Reason.NOT_SUPPORTED, detail)
         return Unknown(Reason(code), detail)
-    digest, code, detail = row["content"]
     kinds = ("edited", "missing", "extra", "unchecked")
     return Verified(
-        content=Unknown(Reason(code), detail) if code else digest,
+        content=_digest(row["content"]),
+        outside=_digest(row["outside"]),
         files=row["files"],
         **{kind: tuple(row[kind]) for kind in kinds},
         more={kind: row[f"more_{kind}"] for kind in kinds},
     )
+
+
+def _digest(told: Sequence[str]) -> Fact[str | None]:
+    """A digest of one answer; or why there is none."""
+    digest, code, detail = told
+    return Unknown(Reason(code), detail) if code else digest

@@ -117,12 +117,14 @@ class Host(Protocol):
 
 
 class StatedDigest(NamedTuple):
-    """What one RECORD states of its distribution's content."""
+    """What one RECORD states of its distribution's files."""
 
     content: Fact[str | None]
     """envsnap-content-1, hex; None where there is no RECORD."""
     files: int
     """How many files it lists."""
+    outside: Fact[str | None] = None
+    """envsnap-outside-1, hex; None where it names nothing outside of its folder."""
 
 
 class Binary(NamedTuple):
@@ -178,6 +180,8 @@ class Verified(NamedTuple):
     unchecked: tuple[str, ...]
     more: Mapping[str, int]
     """How many of each kind were found beyond those named."""
+    outside: Fact[str | None] = None
+    """envsnap-outside-1, hex; unknown where one of its files is not the stated one."""
 
 
 class Hashed(NamedTuple):

@@ -161,8 +161,11 @@ def _ran(tree: Json, where: str) -> Ran:
 def _digest(tree: Json, where: str) -> StatedDigest:
     row = _object(tree, where)
     _no_others(row, set(StatedDigest._fields), where)
-    content = _fact(_maybe(_text))(row.get("content"), f"{where}.content")
-    return StatedDigest(content, _whole(row.get("files"), f"{where}.files"))
+    row = {"outside": {"unknown": "not-recorded"}, **row}  # of before there was this digest
+    content, outside = (
+        _fact(_maybe(_text))(row.get(name), f"{where}.{name}") for name in ("content", "outside")
+    )
+    return StatedDigest(content, _whole(row.get("files"), f"{where}.files"), outside)
 
 
 def _binary(tree: Json, where: str) -> Binary:

@@ -12,7 +12,7 @@ from envsnap._typing import Any
 
 VERIFIER = (
     "verify.py", "around.py", "compared.py", "conda_files.py", "content.py", "entry_points.py",
-    "hashed.py", "named.py",
+    "hashed.py", "named.py", "outside.py",
 )  # fmt: skip
 """The files of the verifier that images carry: the program, and what it imports from beside it."""
 

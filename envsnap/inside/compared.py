@@ -7,15 +7,18 @@ say. Values in, values out. Syntax for Python 3.6 and newer, standard library on
 import re
 
 if __package__:
-    from envsnap.inside import content, entry_points
+    from envsnap.inside import content, entry_points, outside
 else:  # beside this file, wherever that is
     import content  # type: ignore[import-not-found, no-redef]
     import entry_points  # type: ignore[import-not-found, no-redef]
+    import outside  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
+
+    from envsnap.inside.outside import Read, Real
 
     Json = dict[str, Any]
 
@@ -28,6 +31,7 @@ _SAYS = {
     "not-installed": "{package} {wanted} is missing",
     "version": "{package}: wanted {wanted}, found {found}",
     "content": "{package} {found} holds other files than it did: {path}",
+    "outside": "{package} {found} put other files outside of site-packages than it did: {path}",
     "not-wanted": "{package} {found} is not the manifest's",
     "twice": "{package} is there twice: {found}",
     "edited": "{package} {path} is not the file that its RECORD states",
@@ -41,6 +45,8 @@ _SAYS = {
 """Every kind of difference, and how it is told."""
 
 
+_NAMED = 3
+_MADE = ("made", "built")
 _NO_DIGEST = "the manifest has no digest of what was installed"
 _OTHERS = "it has other files than were captured, and no lock says that they should be the same"
 
@@ -75,17 +81,28 @@ def _short(digest: str) -> str:
 class Installed:
     """One distribution that is there: its dist-info's name, and what its RECORD states."""
 
-    __slots__ = ("folder", "name", "stated", "version", "why")
+    __slots__ = ("covered", "folder", "name", "no_other", "other", "stated", "version", "why")
 
     def __init__(self, name: str, version: str, folder: str) -> None:
         self.name, self.version, self.folder = name, version, folder
         self.stated = None  # type: str | None
         self.why = "it has no RECORD"
+        self.other = None  # type: str | None
+        self.no_other = content.Refusal("absent", self.why)  # type: content.Refusal | None
+        self.covered = []  # type: list[bytes]
+        """The files outside of its folder that `other` is over, relative to the prefix."""
 
-    def states(self, record: bytes) -> "Installed":
-        """The same, with the digest that this RECORD states of the wheel's files."""
+    def states(
+        self, record: bytes, site: bytes, points: bytes, read: "Read", *, real: "Real" = bytes
+    ) -> "Installed":
+        """The same, with the digests that this RECORD states of the wheel's files.
+
+        `site` is the folder that it lies in, `points` its entry_points.txt.
+        """
         found = content.stated(record, self.folder.encode("utf-8", "surrogateescape"))
+        outside.judge(found, site, content.scripts_of(points), read, real=real)
         self.stated, self.why = found.content, found.refusal.detail if found.refusal else ""
+        self.other, self.no_other, self.covered = found.other, found.other_refusal, found.covered
         return self
 
 
@@ -109,12 +126,14 @@ class Scope:
 class Judged:
     """What differs, which packages have the manifest's digest, and which have none to compare."""
 
-    __slots__ = ("by_version", "faults", "of_conda", "proved")
+    __slots__ = ("by_version", "faults", "of_conda", "outside", "proved")
 
     def __init__(self) -> None:
         self.faults = []  # type: list[Fault]
         self.by_version = {}  # type: dict[str, str]
         self.proved = set()  # type: set[str]
+        self.outside = set()  # type: set[str]
+        """Those that have the manifest's digest of what they put outside of site-packages, too."""
         self.of_conda = set()  # type: set[str]
         """conda's packages that are proved, by conda's names."""
 
@@ -157,7 +176,7 @@ def judge(manifest: "Json", found: "Sequence[Installed]", scope: "Scope") -> Jud
             places = "%s, %s" % (here[name].folder, each.folder)
             answer.faults.append(Fault("twice", package=each.name, found=places))
         here[name] = each
-    proofs = contents(manifest)
+    proofs, promised = contents(manifest), promised_outside(manifest)
     for name in sorted(filter(scope.has, wanted.keys() - scope.without)):
         if name not in here:
             answer.faults.append(
@@ -165,6 +184,7 @@ def judge(manifest: "Json", found: "Sequence[Installed]", scope: "Scope") -> Jud
             )
         else:
             _judge_one(answer, wanted[name], here[name], proofs.get(name))
+            _judge_outside(answer, wanted[name], here[name], is_promised=name in promised)
     if not (scope.others_ok or scope.only):
         answer.faults += [
             Fault("not-wanted", package=name, found=here[name].version)
@@ -199,6 +219,27 @@ def _judge_one(answer: Judged, wanted: "Json", here: Installed, proof: "str | No
         answer.proved.add(name)
 
 
+def _judge_outside(answer: Judged, wanted: "Json", here: Installed, *, is_promised: bool) -> None:
+    """What a package put outside of its folder; where no file promises it, equal alone counts."""
+    said = wanted.get("outside", ())
+    is_known = (said is None or isinstance(said, str)) and isinstance(wanted.get("content"), str)
+    if not is_known or here.version != wanted["version"] or here.stated is None:
+        return
+    if here.no_other is None and here.other == said:
+        answer.outside.add(wanted["name"])
+    elif is_promised and (here.no_other is None or here.no_other.code == "unparsable"):
+        names = [
+            ascii(each.decode("utf-8", "surrogateescape"))[1:-1] for each in sorted(here.covered)
+        ]
+        more = " and %d more" % (len(names) - _NAMED) if len(names) > _NAMED else ""
+        what = ", ".join(names[:_NAMED]) + more or "its RECORD names none"
+        what = here.no_other.detail if here.no_other else what
+        fault = Fault(
+            "outside", what, package=wanted["name"], wanted=said or "", found=here.version
+        )
+        answer.faults.append(fault)
+
+
 def active(manifest: "Json") -> "dict[str, Json]":
     """The manifest's packages that import would use, by canonical name.
 
@@ -223,6 +264,21 @@ def contents(manifest: "Json") -> "dict[str, str]":
             digest = captured.get(name)
         if isinstance(digest, str):
             found[name] = digest
+    return found
+
+
+def promised_outside(manifest: "Json") -> "set[str]":
+    """The packages, by canonical name, whose file is the one that the captured digests are of.
+
+    One that was made again or built has the same content, and perhaps another program.
+    """
+    captured = {name: each.get("content") for name, each in active(manifest).items()}
+    found = set()
+    for each in (manifest.get("lock") or {}).get("artifacts", ()):
+        name, digest = canonical(each["name"]), each.get("content")
+        is_it = each.get("is_installed") is True if digest is None else digest == captured.get(name)
+        if is_it and each.get("how", "index") not in _MADE:
+            found.add(name)
     return found
 
 

@@ -6,16 +6,11 @@ bytes, of the files in purelib or platlib. The path is relative to that folder, 
 own dist-info, what installers and not wheels write (RECORD and its signatures, INSTALLER,
 REQUESTED, direct_url.json, provenance_url.json, uv_*.json). Equal digests mean equal files.
 
-`other` is the same over the files that leave the folder: scripts, headers and data. Their paths
-are made relative to the prefix: `bin/NAME` for scripts (Windows' `Scripts` too), `headers/REST`
-for headers, and data as they lie (`share/...`, `etc/...`). Wrappers that installers write for
-entry points are left out where the caller names them. Installers rewrite the first line of
-scripts that begin with `#!python`, so equal `other` digests mean equal files, while different
-ones mean nothing. Where purelib and platlib are two folders, files of the one that does not hold
-the dist-info are in `other`.
+What leaves the folder is for `outside`, which has a digest of it. Where purelib and platlib are two
+folders, files of the one that does not hold the dist-info are there.
 
 A row that does not state a SHA-256 makes the digest absent, with the reason: none is skipped.
-Syntax for Python 3.6 and newer, standard library only: `python -I -S -c SOURCE digests` runs it.
+Syntax for Python 3.6 and newer, standard library only.
 """
 
 import binascii
@@ -25,20 +20,19 @@ import operator
 import os
 import posixpath
 import stat
-import sys
 from bisect import bisect_left
 from hashlib import sha256
 from struct import unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     Pairs = list[tuple[bytes, bytes]]
 
 RECORD_LIMIT = 64 * 1024 * 1024  # bytes; the largest known ones have a few megabytes
 _HEX_DIGITS = 64
-_TWO_HASHES = "RECORD states two hashes of "
+TWO_HASHES = "RECORD states two hashes of "
 _BASE64 = bytes.maketrans(b"-_\0", b"+/A")
 _OF_INSTALLERS = frozenset(
     b"RECORD RECORD.jws RECORD.p7s INSTALLER REQUESTED direct_url.json provenance_url.json".split()
@@ -56,19 +50,28 @@ class Refusal:
 
 
 class Stated:
-    """What one RECORD or wheel says, its two digests in hex.
+    """What one RECORD or wheel says, its two digests in hex; `other` is filled by `outside`.
 
     A digest is None with a refusal where it could not be had, and None without one where there is
     no such file. `files` and `outside` count what each digest is over.
     """
 
-    __slots__ = ("content", "files", "other", "other_refusal", "outside", "refusal")
+    __slots__ = (
+        "content", "covered", "files", "leaving", "other", "other_refusal", "outside", "refusal",
+        "unstated",
+    )  # fmt: skip
 
     def __init__(self, refusal: "Refusal | None" = None) -> None:
         self.content = None  # type: str | None
         self.other = None  # type: str | None
         self.files = self.outside = 0
         self.refusal = self.other_refusal = refusal
+        self.leaving = []  # type: Pairs
+        """The rows that leave the folder, their paths as RECORD writes them."""
+        self.unstated = []  # type: Pairs
+        """Those of them without a SHA-256, each with what stands there instead."""
+        self.covered = []  # type: list[bytes]
+        """The files that `other` is over, relative to the prefix."""
 
 
 class Rows:
@@ -81,10 +84,8 @@ class Rows:
         self.bad = []  # type: list[tuple[bytes, str]]
 
 
-def stated(
-    record: bytes, dist_info: bytes, wrappers: "Iterable[bytes]" = (), limit: int = RECORD_LIMIT
-) -> Stated:
-    """The digests that a RECORD states; `dist_info` is the name of the folder it lies in.
+def stated(record: bytes, dist_info: bytes, limit: int = RECORD_LIMIT) -> Stated:
+    """The digest that a RECORD states; `dist_info` is the name of the folder it lies in.
 
     >>> row = b"a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0"
     >>> stated(row, b"a-1.dist-info").content
@@ -93,7 +94,7 @@ def stated(
     rows = rows_of(record, limit)
     if isinstance(rows, Refusal):
         return Stated(rows)
-    return judged(rows, dist_info, wrappers)
+    return judged(rows, dist_info)
 
 
 def rows_of(record: bytes, limit: int = RECORD_LIMIT) -> "Rows | Refusal":
@@ -107,30 +108,28 @@ def rows_of(record: bytes, limit: int = RECORD_LIMIT) -> "Rows | Refusal":
 
 
 def digests_of(files: "Mapping[bytes, bytes]", dist_info: bytes) -> Stated:
-    """The digests over files (path as in RECORD, SHA-256 in hex) that were read and hashed."""
+    """The digest over files (path as in RECORD, SHA-256 in hex) that were read and hashed."""
     return judged(Rows([b"\n" + path for path in files], list(files.values())), dist_info)
 
 
-def judged(rows: Rows, dist_info: bytes, wrappers: "Iterable[bytes]" = ()) -> Stated:
-    """Both digests over these rows, each refused for what is wrong with its own."""
+def judged(rows: Rows, dist_info: bytes) -> Stated:
+    """The digest of the folder over these rows, and which of them leave it."""
     answer = Stated()
     own = b"\n" + dist_info + b"/"
-    inside, outside, answer.refusal = _parted(rows)
+    inside, leaving, answer.refusal = _parted(rows)
     inside = _of_the_wheel(inside, own)
     answer.files = len(inside.paths)
-    found, answer.other_refusal = _travelling(outside, wrappers) if outside else ([], None)
-    answer.outside = len(found)
-    for row in [row for row in rows.bad if not is_of_installers(row[0], own)]:
-        if _leaves(row[0]):
-            answer.other_refusal = answer.other_refusal or _refusal_of(row, rows)
+    answer.leaving, answer.other_refusal = leaving, answer.refusal
+    answer.outside = len(leaving)
+    for path, why in [row for row in rows.bad if not is_of_installers(row[0], own)]:
+        if _leaves(path):
+            answer.unstated.append((path, why.encode()))
         else:
-            answer.refusal = answer.refusal or _refusal_of(row, rows)
+            answer.refusal = answer.refusal or refusal_of(path, why, rows.bad)
     if not (inside.paths or answer.refusal):
         answer.refusal = Refusal("unparsable", "RECORD names no file of the wheel")
     if answer.refusal is None:
-        answer.content = _digest(zip(inside.paths, inside.hexes))  # noqa: B905 - new in 3.10
-    if found and answer.other_refusal is None:
-        answer.other = _digest(found)
+        answer.content = digest_of(zip(inside.paths, inside.hexes))  # noqa: B905 - new in 3.10
     return answer
 
 
@@ -239,7 +238,7 @@ def _parted(rows: Rows) -> "tuple[Rows, Pairs, Refusal | None]":
     for path, digest in zip(paths, hexes):  # noqa: B905 - new in 3.10
         path = b"\n" + posixpath.normpath(path[1:])  # noqa: PLW2901 - under its one name
         if found.setdefault(path, digest) != digest:
-            return Rows([], []), [], Refusal("witnesses-disagree", _TWO_HASHES + _shown(path))
+            return Rows([], []), [], Refusal("witnesses-disagree", TWO_HASHES + shown(path))
     outside += [item for item in found.items() if _leaves(item[0])]
     return _sorted(item for item in found.items() if not _leaves(item[0])), outside, None
 
@@ -272,43 +271,24 @@ def is_of_installers(path: bytes, own: bytes) -> bool:
     return name in _OF_INSTALLERS or (name.startswith(b"uv_") and name.endswith(b".json"))
 
 
-def _refusal_of(first: "tuple[bytes, str]", rows: Rows) -> Refusal:
+def refusal_of(path: bytes, why: str, bad: "list[tuple[bytes, str]]") -> Refusal:
     """Why a row without a SHA-256 costs the digest."""
-    path, why = first
     code = "not-supported" if why.encode() in _OTHER_HASHES else "unparsable"
-    alike = sum(other == why and not path.endswith(b".pyc") for path, other in rows.bad)
-    return Refusal(
-        code, "RECORD states no SHA-256 of %s: %s (%d rows)" % (_shown(path), why, alike)
-    )
+    alike = sum(other == why and not path.endswith(b".pyc") for path, other in bad)
+    return Refusal(code, "RECORD states no SHA-256 of %s: %s (%d rows)" % (shown(path), why, alike))
 
 
-def _shown(path: bytes) -> str:
+def shown(path: bytes) -> str:
     """A path for a message; of one that leaves the folder, its last part alone."""
     path = path[path.rfind(b"/") + 1 :] if _leaves(path) else path[1:]
     return ascii(path[:200].decode("utf-8", "backslashreplace"))
 
 
-def _digest(rows: "Iterable[tuple[bytes, bytes]]") -> str:
+def digest_of(rows: "Iterable[tuple[bytes, bytes]]") -> str:
     """The digest of sorted rows: the lines LF path NUL hex, the first LF at the end instead."""
     digest = sha256(memoryview(b"".join(map(b"\0".join, rows)))[1:])
     digest.update(b"\n")
     return digest.hexdigest()
-
-
-def _travelling(outside: "Pairs", wrappers: "Iterable[bytes]") -> "tuple[Pairs, Refusal | None]":
-    """The sorted rows of the files that leave the folder, under names that travel."""
-    found = {}  # type: dict[bytes, bytes]
-    refusal = None
-    names = frozenset(wrappers)
-    for path, digest in outside:
-        name = b"\n" + from_prefix(path[1:])
-        folder, _, script = name.rpartition(b"/")
-        script = script.replace(b"-script.py", b"").replace(b".exe", b"")  # Windows has these
-        if name.endswith(b".pyc") or (folder == b"\nbin" and script in names):
-            continue
-        if found.setdefault(name, digest) != digest:
-            refusal = Refusal("witnesses-disagree", _TWO_HASHES + _shown(path))
-    return sorted(found.items()), refusal
 
 
 def from_prefix(path: bytes) -> bytes:
@@ -337,28 +317,6 @@ def scripts_of(entry_points: bytes) -> "dict[bytes, bytes]":
     return found
 
 
-def of_file(path: bytes, limit: int = RECORD_LIMIT) -> Stated:
-    """The digests that the RECORD at this path states, or why it has none."""
-    folder = os.path.dirname(path)
-    try:
-        record = read_file(path, limit)
-    except PermissionError:
-        return Stated(Refusal("no-permission", "RECORD may not be read"))
-    except (FileNotFoundError, NotADirectoryError):
-        return Stated(Refusal("absent", "There is no RECORD"))
-    except OSError as fault:
-        return Stated(Refusal("unparsable", "RECORD cannot be read: %s" % fault.strerror))
-    return stated(record, os.path.basename(folder), _wrappers_in(folder, limit), limit)
-
-
-def _wrappers_in(folder: bytes, limit: int) -> "Iterator[bytes]":
-    """The names of a dist-info's own wrappers; the file is read when the first is asked for."""
-    try:
-        yield from scripts_of(read_file(os.path.join(folder, b"entry_points.txt"), limit))
-    except OSError:
-        return  # then the wrappers count as scripts, and nothing claims them equal
-
-
 def read_file(path: bytes, limit: int) -> bytes:
     """The regular file's content, at most one byte over the limit; no pipe is waited for."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -373,28 +331,3 @@ def read_file(path: bytes, limit: int) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
-
-
-def main() -> None:
-    """Answer RECORD paths, NUL-separated on standard input, each by a line of JSON, in order."""
-    import gc
-
-    gc.disable()  # a hundred thousand small objects, none in a cycle, all gone soon
-    for path in filter(None, sys.stdin.buffer.read().split(b"\0")):
-        sys.stdout.write(_json_value(of_file(path)) + "\n")
-        sys.stdout.flush()
-    os._exit(0)  # nothing is left to flush, and taking the objects apart costs milliseconds
-
-
-def _json_value(value: "str | int | Refusal | Stated | None") -> str:
-    """The value in JSON; to import `json` would double the start of this process."""
-    if isinstance(value, (Refusal, Stated)):
-        known = [(name, getattr(value, name)) for name in value.__slots__]
-        return "{%s}" % ", ".join('"%s": %s' % (name, _json_value(each)) for name, each in known)
-    if not isinstance(value, str):
-        return "null" if value is None else str(value)
-    return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')  # printable ASCII all of it
-
-
-if __name__ == "__main__" and sys.argv[1:] == ["digests"]:
-    main()

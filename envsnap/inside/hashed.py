@@ -23,19 +23,18 @@ import time
 from hashlib import sha256
 
 if __package__:
-    from envsnap.inside import content, named
+    from envsnap.inside import content, named, outside
 else:  # started on its own, beside the others: an envsnap of the environment's own is not asked
     import content  # type: ignore[import-not-found, no-redef]
     import named  # type: ignore[import-not-found, no-redef]
+    import outside  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from envsnap.inside.named import Folder, Package, Row, Work
-
-    Digest = tuple[str | None, str, str]
+    from envsnap.inside.named import Digest, Folder, Outside, Package, Row, Work
 
 LISTED = 1000
 """So many files are named for each package and kind of change; the others are counted."""
@@ -63,6 +62,7 @@ class Hasher:
         self.work = work
         self.found = []  # type: list[tuple[int, str, bytes, bytes]]
         self.digests = {}  # type: dict[int, Digest]
+        self.outsides = {}  # type: dict[int, Outside]
         self._tell = tell
         self._told = time.monotonic()
         self._files = self._bytes = 0
@@ -94,6 +94,7 @@ class Hasher:
         package = self.work.packages[index]
         if package.refusal is None:
             self.digests[index] = _digest_of(package.rows, package.dist_info)
+            self.outsides[index] = named.outside_of(package)
 
     def _each(self, directory: bytes) -> None:
         """Everything in one folder."""
@@ -245,14 +246,19 @@ class Answers:
         self.work = work
         self.found = [{} for _ in work.packages]  # type: list[dict[str, dict[bytes, bytes]]]
         self.digests = {}  # type: dict[int, Digest]
+        self.outsides = {}  # type: dict[int, Outside]
         for row in work.unchecked:
             self.found[row[0]].setdefault(UNCHECKED, {})[row[1][1:]] = b""
 
     def add(
-        self, found: "list[tuple[int, str, bytes, bytes]]", digests: "dict[int, Digest]"
+        self,
+        found: "list[tuple[int, str, bytes, bytes]]",
+        digests: "dict[int, Digest]",
+        outsides: "dict[int, Outside]",
     ) -> None:
         """What one process found."""
         self.digests.update(digests)
+        self.outsides.update(outsides)
         for package, how, path, digest in found:
             self.found[package].setdefault(how, {})[path] = digest
 
@@ -270,6 +276,7 @@ class Answers:
             digest = _content_read(package, *differing)
         lost = sum(map(len, differing)) + len(found.get(UNCHECKED, {}))
         answer = {"content": digest, "files": max(package.named - lost, 0)}  # type: dict[str, object]
+        answer["outside"] = named.whole(package, self.outsides[index], set().union(*found.values()))
         for how in (EDITED, MISSING, EXTRA, UNCHECKED):
             paths = sorted(found.get(how, ()))
             answer[how] = [path.decode("utf-8", "surrogateescape") for path in paths[:LISTED]]
@@ -307,7 +314,7 @@ def work_of(pairs: "list[tuple[bytes, bytes]]") -> "Work":
         try:
             text = content.read_file(record, content.RECORD_LIMIT)
         except OSError:
-            package.refusal = content.of_file(record).refusal
+            package.refusal = outside.of_file(record).refusal
             text = b""
         work.add(package, text)
     return work
@@ -347,14 +354,14 @@ def answers_of(work: "Work", tell: "Callable[[bytes], None]") -> Answers:
             for item in items:
                 do(item)
         if not child:
-            _write(going, marshal.dumps((hasher.found, hasher.digests)))
+            _write(going, marshal.dumps((hasher.found, hasher.digests, hasher.outsides)))
     finally:
         if not child:
             os._exit(0)
     os.close(numbers)
     os.close(going)
     answers = Answers(work)
-    answers.add(hasher.found, hasher.digests)
+    answers.add(hasher.found, hasher.digests, hasher.outsides)
     with os.fdopen(coming, "rb") as pipe:
         answers.add(*marshal.loads(pipe.read()))  # noqa: S302 - from our own fork
     os.waitpid(child, 0)

@@ -5,22 +5,29 @@ Beside `hashed`, which reads them. Syntax for Python 3.6 and newer, standard lib
 
 import os
 import posixpath
+import re
 
 if __package__:
-    from envsnap.inside import content
+    from envsnap.inside import content, outside
 else:  # started on its own, beside the others: an envsnap of the environment's own is not asked
     import content  # type: ignore[import-not-found, no-redef]
+    import outside  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     Row = tuple[int, bytes, bytes]
     """A package's number, a path as its RECORD writes it after a line feed, SHA-256 in hex."""
+    Digest = tuple[str | None, str, str]
+    """In hex; or the code and detail of why there is none."""
+    Outside = tuple[Digest, list[bytes]]
+    """Of what a wheel put outside of its folder, and which files, relative to the prefix."""
 
 LARGE = 1 << 20
 """Bytes, from which on a file is a part of the work of its own."""
 _SIZE_DIGITS = 15
+_ODD = re.compile(rb"\n/|\./|//|\.\n|/\n")
 
 
 class Package:
@@ -133,7 +140,7 @@ def _sizes(record: bytes) -> "tuple[dict[bytes, int], int]":
 
 def _is_odd(paths: bytes) -> bool:
     """Whether a path may leave its folder, or is not written in the plain way."""
-    return any(each in paths for each in (b"\n/", b"./", b"//", b".\n", b"/\n"))
+    return _ODD.search(paths) is not None
 
 
 def _placed(package: Package, path: bytes) -> "bytes | None":
@@ -146,3 +153,32 @@ def _placed(package: Package, path: bytes) -> "bytes | None":
 def is_within(place: bytes, roots: "Sequence[bytes]") -> bool:
     """Whether a path lies in one of these folders; both without links, `.` and `..`."""
     return any(place == root or place.startswith(root.rstrip(b"/") + b"/") for root in roots)
+
+
+def outside_of(package: Package) -> "Outside":
+    """What a RECORD states of the files outside of its folder; none is opened that leads out."""
+    judged = content.judged(package.rows, package.dist_info)
+    own = os.path.join(package.folder, package.dist_info)
+
+    def read(place: bytes, limit: int) -> "bytes | content.Refusal":
+        if is_within(os.path.realpath(place), package.roots):
+            return outside.read_here(place, limit)
+        return content.Refusal("not-supported", "a program is a link out of the environment")
+
+    outside.judge(judged, package.folder, outside.wrappers_in(own), read, real=os.path.realpath)
+    return _digest(judged.other, judged.other_refusal), judged.covered
+
+
+def whole(package: Package, stated: "Outside", differing: "Iterable[bytes]") -> "Digest":
+    """The digest of those files; none where one of them is among those that differ."""
+    digest, covered = stated
+    root = outside.prefix_of(package.folder) or b""
+    places = [posixpath.normpath(posixpath.join(package.folder, each)) for each in differing]
+    count = len({each[len(root) + 1 :] for each in places} & set(covered))
+    if count and digest[0] is not None:
+        return None, "witnesses-disagree", "%d files are not as RECORD states" % count
+    return digest
+
+
+def _digest(found: "str | None", refusal: "content.Refusal | None") -> "Digest":
+    return (None, refusal.code, refusal.detail) if refusal else (found, "", "")

@@ -21,7 +21,7 @@ import sys
 import sysconfig
 
 if __package__:
-    from envsnap.inside import around, compared, conda_files, content, hashed, named
+    from envsnap.inside import around, compared, conda_files, content, hashed, named, outside
 else:  # beside this file: an envsnap of the environment's own is not asked
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import around  # type: ignore[import-not-found, no-redef]
@@ -30,6 +30,7 @@ else:  # beside this file: an envsnap of the environment's own is not asked
     import content  # type: ignore[import-not-found, no-redef]
     import hashed  # type: ignore[import-not-found, no-redef]
     import named  # type: ignore[import-not-found, no-redef]
+    import outside  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ class Seen:
         path = os.path.join(place, b"RECORD")
         record = _read(path)
         if record is not None:
-            each.states(record)
+            points = _read(os.path.join(place, b"entry_points.txt")) or b""
+            each.states(
+                record, os.path.dirname(place), points, outside.read_here, real=os.path.realpath
+            )
             is_hashed = asked.hashes(each.name, wanted) and path not in self.owned
             self._add(each.name, path, record, is_hashed=is_hashed)
         self.installed.append(each)

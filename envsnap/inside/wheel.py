@@ -1,25 +1,27 @@
-"""The content digests of a wheel file, for comparison with what an installation states."""
+"""The digests of a wheel file, for comparison with what an installation states."""
 
 from __future__ import annotations
 
+import posixpath
 import zipfile
 from hashlib import sha256
 
-from envsnap.inside.content import Refusal, Stated, digests_of
+from envsnap.inside import content, outside
+from envsnap.inside.content import Stated
 
 _PIECE_BYTES = 1 << 20
 _FOLDERS = {"scripts": "bin/", "headers": "headers/", "data": ""}
+_SITE = "/lib/python/site-packages"
+"""Where the digest over what leaves the folder is told to be: as deep as each installation's is."""
 
 
 def from_wheel(path: str) -> Stated:
     """The digests of a wheel's own files, as an installation of it states them.
 
-    Where a script is one that installers rewrite, there is no `other` digest.
-
     Raises:
         ValueError: It is no wheel: it has no RECORD.
     """
-    files, rewritten = {}, []
+    files, members, points = {}, {}, b""
     with zipfile.ZipFile(path) as wheel:
         names = [name for name in wheel.namelist() if not name.endswith("/")]
         found = [name for name in names if name.endswith(".dist-info/RECORD")]
@@ -28,30 +30,30 @@ def from_wheel(path: str) -> Stated:
             raise ValueError("There is no RECORD")
         dist_info = records[0].split("/")[0]
         for name in names:
-            hexed, start = _hashed(wheel, name)
             scheme, rest = _scheme(name, dist_info.replace(".dist-info", ".data") + "/")
-            if scheme in ("purelib", "platlib"):
-                files[rest.encode()] = hexed
-                continue
-            if scheme == "scripts" and start == b"#!python":
-                rewritten.append(rest)
-            files[f"../{_FOLDERS.get(scheme, '')}{rest}".encode()] = hexed
-    answer = digests_of(files, dist_info.encode())
-    if rewritten:
-        detail = "%d scripts are rewritten on installation, the first is %a"
-        answer.other = None
-        answer.other_refusal = Refusal("not-supported", detail % (len(rewritten), rewritten[0]))
+            if scheme not in {"purelib", "platlib"}:
+                rest = f"../../../{_FOLDERS.get(scheme, '')}{rest}"
+            members[posixpath.normpath(f"{_SITE}/{rest}").encode()] = name
+            files[rest.encode()] = _hashed(wheel, name)
+        if f"{dist_info}/entry_points.txt" in names:
+            points = wheel.read(f"{dist_info}/entry_points.txt")
+
+        def read(place: bytes, limit: int) -> bytes:
+            with wheel.open(members[place]) as file:
+                return file.read(limit + 1)
+
+        answer = content.digests_of(files, dist_info.encode())
+        outside.judge(answer, _SITE.encode(), content.scripts_of(points), read)
     return answer
 
 
-def _hashed(wheel: zipfile.ZipFile, name: str) -> tuple[bytes, bytes]:
-    """The SHA-256 of a member in hex, and how it begins; large ones are never whole in memory."""
+def _hashed(wheel: zipfile.ZipFile, name: str) -> bytes:
+    """The SHA-256 of a member in hex; large ones are never whole in memory."""
     with wheel.open(name) as file:
-        start = file.read(len(b"#!python"))
-        digest = sha256(start)
+        digest = sha256()
         while piece := file.read(_PIECE_BYTES):
             digest.update(piece)
-    return digest.hexdigest().encode(), start
+    return digest.hexdigest().encode()
 
 
 def _scheme(name: str, data: str) -> tuple[str, str]:

@@ -21,3 +21,4 @@ class Told(NamedTuple):
 
     content: Fact[str | None]
     changes: Fact[Changes] = NOT_VERIFIED
+    outside: Fact[str | None] = None

@@ -47,7 +47,7 @@ def _prefix_of(folder: str, interpreter: Interpreter) -> str:
 
 def _told(answer: Fact[Verified], anchors: Anchors) -> Told:
     if isinstance(answer, Unknown):
-        return Told(answer, answer)
+        return Told(answer, answer, answer)
     changes = Changes(
         edited=_named(answer, "edited", anchors),
         missing=_named(answer, "missing", anchors),
@@ -55,7 +55,7 @@ def _told(answer: Fact[Verified], anchors: Anchors) -> Told:
         unchecked=_named(answer, "unchecked", anchors),
         files=answer.files,
     )
-    return Told(answer.content, changes)
+    return Told(answer.content, changes, answer.outside)
 
 
 def _named(answer: Verified, kind: str, anchors: Anchors) -> tuple[str, ...]:

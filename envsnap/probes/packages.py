@@ -116,13 +116,15 @@ def _start_digests(look: Look, seen: Sequence[Found], interpreter: Interpreter) 
     stating = [each.path for each in seen if "RECORD" in each.files and each.kind == "dist-info"]
     contents = dict.fromkeys((each.path for each in seen), Told(None))
     if not look.options.digests:
-        lost = Told(Unknown(Reason.NOT_ASKED, "left out with --no-digests"))
+        why = Unknown(Reason.NOT_ASKED, "left out with --no-digests")
+        lost = Told(why, outside=why)
         return lambda: contents | dict.fromkeys(stating, lost)
     pending = look.host.stated_digests([f"{path}/RECORD" for path in stating])
 
     def answers() -> Mapping[str, Told]:
         return contents | {
-            path: Told(digest.content) for path, digest in zip(stating, pending(), strict=True)
+            path: Told(digest.content, outside=digest.outside)
+            for path, digest in zip(stating, pending(), strict=True)
         }
 
     return answers
@@ -240,9 +242,11 @@ def _finished(
         if len(same) > 1:
             same.sort(key=lambda each: rank(each, entries))
         for at, draft in enumerate(same):
-            content, changes = digests[draft.found.path]
+            content, changes, outside = digests[draft.found.path]
             known = draft.package
             known = known if changes is NOT_VERIFIED else replace(known, changes=changes)
             proof = evidence(known, content)
-            done.append(replace(known, active=at == 0, content=content, evidence=proof))
+            done.append(
+                replace(known, active=at == 0, content=content, outside=outside, evidence=proof)
+            )
     return tuple(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -81,9 +82,19 @@ class Environment:
             found = compared.distribution(metadata, name)
             record = said.get(f"{path}/RECORD")
             if found is not None:
-                installed = found if record is None else found.states(record)
                 points = said.get(f"{path}/entry_points.txt", b"")
+                installed = found
+                if record is not None:
+                    installed = found.states(record, os.fsencode(site), points, self._read)
                 yield Distribution(installed, path, site, record, points)
+
+    def _read(self, place: bytes, _: int) -> bytes | content.Refusal:
+        """A program of the image; what is none, or was not kept, is not judged."""
+        path = os.fsdecode(place)
+        entry, data = self.inside.get(path), self.tree.contents.get(path)
+        if entry is None or entry.kind != "file" or data is None:
+            return content.Refusal("not-supported", f"{posixpath.basename(path)} was not read")
+        return data
 
     def _conda(self) -> Iterator[conda_files.CondaPackage]:
         start = f"{self.prefix}/conda-meta/"

@@ -27,12 +27,16 @@ class Files:
         held: Held,
         sure: Container[bytes],
         names: Container[str] | None = None,
+        *,
+        covered: Container[str] = (),
     ) -> None:
         """Compare the files of all packages, or of those of these canonical names.
 
-        Those of conda's records that are `sure` are held against their archives.
+        Those of conda's records that are `sure` are held against their archives. Of the files that
+        are `covered` the manifest knows what RECORDs must state.
         """
         self.environment = environment
+        self._covered = covered
         self._names = names
         self.tampered: list[Tampered] = []
         self.files = self.size = self.outside = 0
@@ -40,18 +44,12 @@ class Files:
         self.unknown: list[str] = []
         """Files of conda's of which cannot be told what they were in their archives."""
         self.programs: list[str] = []
-        """Programs of pip's packages that are no installer's for an entry point."""
+        """Programs of pip's packages that neither an entry point nor a digest vouches for."""
         self.beyond: list[str] = []
         """Files of no package, in folders where nothing is looked for to be run."""
         self.named: set[str] = set()
         """The files that packages state."""
-        links: list[_conda.Link] = []
-        for each in environment.conda:
-            if each.place in sure and self._asks(each.name):
-                links += _conda.held_against(self, each, held)
-            else:
-                self.named |= {f"{environment.prefix}/{link}" for link in each.links}
-                self._rows(each.name, environment.prefix, each.record)
+        links = self._of_conda(held, sure)
         self.of_conda = frozenset(self.named)
         """Those of them that conda's packages do."""
         for found in environment.distributions:
@@ -61,6 +59,16 @@ class Files:
                 self.named.add(f"{found.place}/RECORD")
         _conda.links(self, links, held, _conda.rows(environment, sure))
         self._scripts()
+
+    def _of_conda(self, held: Held, sure: Container[bytes]) -> list[_conda.Link]:
+        links: list[_conda.Link] = []
+        for each in self.environment.conda:
+            if each.place in sure and self._asks(each.name):
+                links += _conda.held_against(self, each, held)
+            else:
+                self.named |= {f"{self.environment.prefix}/{link}" for link in each.links}
+                self._rows(each.name, self.environment.prefix, each.record)
+        return links
 
     def _asks(self, package: str) -> bool:
         return self._names is None or compared.canonical(package) in self._names
@@ -77,6 +85,7 @@ class Files:
                 self.named.add(place)
             if digest:
                 is_outside = "/site-packages/" not in place or place.endswith(".pyc")
+                is_outside = is_outside and place not in self._covered
                 self.outside += self.compare(package, place, digest.decode()) and is_outside
 
     def compare(
@@ -158,9 +167,8 @@ class Files:
     def _scripts(self) -> None:
         """The programs of pip's packages; those of conda's were held against their archives."""
         pips = filter(self.is_pips, self.environment.distributions)
-        found = programs(
-            self.environment, [each for each in pips if self._asks(each.installed.name)]
-        )
+        asked = [each for each in pips if self._asks(each.installed.name)]
+        found = programs(self.environment, asked, self._covered)
         for place, fault in found.faults:
             self.tell("script", place, found=fault.found)
         self.programs = found.unknown
@@ -178,6 +186,21 @@ class Files:
                 layer = tree.entries[place].layer if len(tree.layers) > 1 else None
                 return place, layer, tree.replaced.get(place, ())
         return "", None, ()
+
+    def outside_of(self, package: str) -> tuple[str, int | None, tuple[int, ...]]:
+        """The same of the one file of pip's that lies elsewhere, or that a later layer replaced."""
+        tree, start = self.environment.tree, f"{self.environment.prefix}/"
+        places = [
+            f"{start}{os.fsdecode(inner)}"
+            for each in self.environment.distributions
+            if each.installed.name == package
+            for inner in each.installed.covered
+        ]
+        late = [place for place in places if tree.replaced.get(place)]
+        place = next(iter(late if late or len(places) > 1 else places), "")
+        entry = tree.entries.get(place)
+        layer = entry.layer if entry and len(tree.layers) > 1 else None
+        return place, layer, tree.replaced.get(place, ())
 
     def replaced_of(self, package: str) -> tuple[str, ...]:
         """The files of a package that a later layer put in the place of others."""

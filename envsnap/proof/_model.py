@@ -62,7 +62,8 @@ class Proof:
     """Bytes of those."""
     outside: int
     """Files that no digest of a manifest is over, for which a RECORD in the image alone vouches:
-    those outside of site-packages, and bytecode that a wheel brought."""
+    entry points' programs, bytecode that a wheel brought, and what is outside of site-packages
+    where the manifest has no digest of that, or another."""
     tampered: tuple[Tampered, ...]
     not_proved: tuple[NotProved, ...]
     layers: tuple[str, ...]

@@ -1,17 +1,18 @@
 """The programs in an environment's `bin` that pip's packages brought: what each of them starts.
 
 The digest of a package's content is over its entry_points.txt and over no program. So a program is
-held against what an installer writes for that entry; for any other only the image's RECORD speaks.
+held against what an installer writes for that entry; any other is in the digest of what its package
+put outside of site-packages, or only the image's RECORD speaks for it.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 from envsnap._typing import NamedTuple
-from envsnap.inside import compared, content, entry_points
+from envsnap.inside import compared, content, entry_points, outside
 
 if TYPE_CHECKING:
     from envsnap.inside.entry_points import Entry
@@ -24,11 +25,17 @@ class Programs(NamedTuple):
     faults: list[tuple[str, compared.Fault]]
     """Paths in the image that other things than the environment's Python start."""
     unknown: list[str]
-    """Those that are no installer's for an entry point of a package."""
+    """Those that are no installer's for an entry point of a package, and in no digest."""
 
 
-def programs(environment: Environment, found: Iterable[Distribution]) -> Programs:
-    """Look at the programs that these distributions name, each once."""
+def programs(
+    environment: Environment, found: Iterable[Distribution], covered: Container[str]
+) -> Programs:
+    """Look at the programs that these distributions name, each once.
+
+    Those that are `covered` have the hash that the manifest knows, but for the line that starts
+    them; what differs from its RECORD's is told elsewhere.
+    """
     known: dict[str, list[Entry]] = {}
     starts: set[str] = set()
     folder = f"{environment.prefix}/bin"
@@ -47,9 +54,19 @@ def programs(environment: Environment, found: Iterable[Distribution]) -> Program
             fault = _fault(environment, place, text)
         if fault is not None:
             answer.faults.append((place, fault))
-        elif text is None or not any(entry_points.is_wrapper(text, each) for each in targets):
+        elif text is None or not (
+            any(entry_points.is_wrapper(text, each) for each in targets)
+            or (place in covered and _starts_own(environment, place, text))
+        ):
             answer.unknown.append(place)
     return answer
+
+
+def _starts_own(environment: Environment, place: str, text: bytes) -> bool:
+    """Whether a file is started by the environment's Python, if it is by any."""
+    if environment.inside[place].kind != "file":
+        return False  # a link: what it leads to may find other things beside itself
+    return not outside.starts_python(text) or _fault(environment, place, text) is None
 
 
 def _named(found: Distribution, folder: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 
 from envsnap import __version__
@@ -47,7 +48,8 @@ def prove(
         unknown = give_up_replaced(environment, document(wanted))
     judged = _judged(environment, wanted, scope)
     sure = _sure(environment, wanted)
-    files = Files(environment, read.held, sure, _names(wanted) if scope.others_ok else None)
+    names = _names(wanted) if scope.others_ok else None
+    files = Files(environment, read.held, sure, names, covered=_covered(environment, judged))
     files.unknown += unknown
     if not scope.others_ok:
         files.strays()
@@ -124,6 +126,16 @@ def _judged(environment: Environment, wanted: Manifest, scope: compared.Scope) -
     return judged
 
 
+def _covered(environment: Environment, judged: compared.Judged) -> Collection[str]:
+    """The files outside of site-packages of which the manifest knows what RECORDs must state."""
+    return {
+        f"{environment.prefix}/{os.fsdecode(inner)}"
+        for each in environment.distributions
+        if compared.canonical(each.installed.name) in map(compared.canonical, judged.outside)
+        for inner in each.installed.covered
+    }
+
+
 def _names(wanted: Manifest) -> Collection[str]:
     """The packages that the manifest knows, by canonical name."""
     if isinstance(_installed(wanted), Unknown):
@@ -139,11 +151,12 @@ def _installed(wanted: Manifest) -> object:
 
 def _told(fault: compared.Fault, files: Files) -> Tampered:
     """A fault about a package or Python, with the files of it that were put over others."""
-    if fault.kind != "content":
+    if fault.kind not in {"content", "outside"}:
         return Tampered(
             fault.kind, str(fault), fault.package, fault.path, fault.wanted, fault.found
         )
-    path, layer, over = files.record_of(fault.package)
+    told = files.record_of if fault.kind == "content" else files.outside_of
+    path, layer, over = told(fault.package)
     return Tampered(
         fault.kind, str(fault), fault.package, path, fault.wanted, fault.found, layer, over,
         files.replaced_of(fault.package),

@@ -1,7 +1,7 @@
 """What pip put in the place of conda's files: the only ones that no archive has to vouch for.
 
 Each is in the digest that the manifest has of pip's distribution, or it is gone. RECORD's rows
-outside of the folder of packages are in no digest: on their word nothing is given up.
+outside of the folder of packages are in another: on their word nothing is given up.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ from envsnap.sections.gpu import (
 from envsnap.sections.lock import MADE_HERE, Artifact, CondaArtifact, Lock, Unlocked
 from envsnap.sections.machine import Cpu, Memory, Os
 from envsnap.sections.packages import (
+    NO_OUTSIDE,
     NOT_VERIFIED,
     Broken,
     Changes,
@@ -108,6 +109,7 @@ __all__ = [
     "DEEP",
     "MADE_HERE",
     "NOT_VERIFIED",
+    "NO_OUTSIDE",
     "OF_A_RUN",
     "SECTIONS",
     "Adapter",

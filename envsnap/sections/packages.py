@@ -6,6 +6,7 @@ from envsnap.sections._shape import Fact, Reason, Unknown, fact, shape
 from envsnap.sections.surroundings import Git
 
 NOT_VERIFIED = Unknown(Reason.NOT_ASKED, "capture --verify hashes every file")
+NO_OUTSIDE = Unknown(Reason.NOT_RECORDED)
 
 
 @shape
@@ -109,6 +110,12 @@ class Package:
         "envsnap-content-1 digest of what the wheel put into site-packages, hex; "
         "null when the installer left no RECORD",
         sources=("RECORD (stated)", "the files themselves (verified)"),
+    )
+    outside: Fact[str | None] = fact(
+        "envsnap-outside-1 digest of the programs, data and headers that the wheel put elsewhere "
+        "below the prefix, hex, without entry points' programs; null where it put none there",
+        sources=("RECORD (stated), and the scripts themselves",),
+        default=NO_OUTSIDE,
     )
     evidence: Fact[str] = fact(
         "The strongest identity: conda, archive, vcs, verified, content, distribution, version"

@@ -136,11 +136,12 @@ def test_a_machine_states_the_digest_of_a_record_that_it_holds() -> None:
         digests={"/env/c-1.dist-info/RECORD": digest},
     )
     places = [f"/env/{name}-1.dist-info/RECORD" for name in "abcd"]
+    lost = not_recorded("read {other}/RECORD")
     assert host.stated_digests(places)() == [
         StatedDigest(content, 1),
         StatedDigest(None, 0),
         digest,
-        StatedDigest(not_recorded("read {other}/RECORD"), 0),
+        StatedDigest(lost, 0, lost),
     ]
 
 

@@ -194,7 +194,7 @@ def alone(asked: ToVerify) -> str:
         for item in items:
             do(item)
     answers = hashed.Answers(work)
-    answers.add(hasher.found, hasher.digests)
+    answers.add(hasher.found, hasher.digests, hasher.outsides)
     return answers.text()
 
 

@@ -9,38 +9,43 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from envsnap.inside import source
-from envsnap.inside.content import of_file
+from envsnap.host._digests import _command
+from envsnap.inside.outside import of_file
 from envsnap.inside.wheel import from_wheel
 from tests.inside.rows import by_the_definition, refused, row, told
 
 
 def ask(*paths: bytes, python: str = sys.executable) -> list[Any]:
-    command = [python, "-I", "-S", "-c", source("content"), "digests"]
+    command = [python, *_command()[1:]]
     ran = subprocess.run(command, input=b"\0".join(paths), capture_output=True, check=True)
     assert ran.stderr == b""
     return [json.loads(line) for line in ran.stdout.decode("ascii").splitlines()]
 
 
 def test_the_second_process_answers_in_order(tmp_path: Path) -> None:
-    for name, text in (("a-1", row("a.py")), ("b-1", row("b.py") + row("../../bin/b", b"b"))):
-        folder = tmp_path / f"{name}.dist-info"
-        folder.mkdir()
+    site, binary = tmp_path / "lib/python3.11/site-packages", b"\x7fELF"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "c").write_bytes(binary)
+    programs = row("../../../bin/b", b"b") + row("../../../bin/c", binary)
+    for name, text in (("a-1", row("a.py")), ("b-1", row("b.py") + programs)):
+        folder = site / f"{name}.dist-info"
+        folder.mkdir(parents=True)
         (folder / "RECORD").write_text(text)
         (folder / "entry_points.txt").write_text("[console_scripts]\nb = b:main\n")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    asked = [tmp_path / f"{name}.dist-info/RECORD" for name in ("b-1", "c-1", "a-1")]
+    asked = [site / f"{name}.dist-info/RECORD" for name in ("b-1", "c-1", "a-1")]
     nothing = {"other": None, "outside": 0, "other_refusal": None}
     absent = {"code": "absent", "detail": "There is no RECORD"}
     no_file = {"code": "unparsable", "detail": "RECORD cannot be read: it is no regular file"}
     lost = {"content": None, "files": 0, "other": None, "outside": 0}
     assert ask(*[os.fsencode(path) for path in (*asked, pipe)]) == [
-        {"content": by_the_definition({"b.py": b""}), "files": 1, "refusal": None, **nothing},
+        {"content": by_the_definition({"b.py": b""}), "files": 1, "refusal": None,
+         "other": by_the_definition({"bin/c": binary}), "outside": 1, "other_refusal": None},
         {"refusal": absent, "other_refusal": absent, **lost},
         {"content": by_the_definition({"a.py": b""}), "files": 1, "refusal": None, **nothing},
         {"refusal": no_file, "other_refusal": no_file, **lost},
-    ]
+    ]  # fmt: skip
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
@@ -108,11 +113,19 @@ def test_a_wheel_has_the_digests_of_its_installation(tmp_path: Path) -> None:
     }
 
 
-def test_a_script_that_installers_rewrite_makes_no_claim(tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path / "w.whl", {"a.py": b"", "pkg-1.0.data/scripts/t": b"#!python\n"})
-    answer = told(from_wheel(wheel))
-    assert (answer["other"], answer["outside"]) == (None, 1)
-    assert answer["other_refusal"] == (
-        "not-supported",
-        "1 scripts are rewritten on installation, the first is 't'",
-    )
+def test_a_script_that_installers_rewrite_is_told_without_its_first_line(tmp_path: Path) -> None:
+    files = {
+        "a.py": b"",
+        "pkg-1.0.data/scripts/t": b"#!python -E\nbody\n",
+        "pkg-1.0.data/scripts/tool": b"an entry point's",
+        "pkg-1.0.dist-info/entry_points.txt": b"[console_scripts]\ntool = a:main\n",
+    }
+    answer = told(from_wheel(make_wheel(tmp_path / "w.whl", files)))
+    expected = by_the_definition({"bin/t": b"#!python\nbody\n"})
+    assert (answer["other"], answer["outside"], answer["other_refusal"]) == (expected, 1, None)
+
+
+def test_a_member_that_leaves_its_folder_is_no_other_file(tmp_path: Path) -> None:
+    files = {"a.py": b"", "../../../bin/t": b"#!python\n", "pkg-1.0.data/data/../../../../x": b""}
+    answer = told(from_wheel(make_wheel(tmp_path / "w.whl", files)))
+    assert answer["other"] == by_the_definition({"bin/t": b"#!python\n", "x": b""})

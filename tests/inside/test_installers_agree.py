@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from envsnap.inside.content import Stated, of_file
+from envsnap.inside.content import Stated
+from envsnap.inside.outside import of_file
 from envsnap.inside.wheel import from_wheel
 
 WHEELS = (

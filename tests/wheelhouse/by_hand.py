@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from envsnap.inside.content import of_file
+from envsnap.inside.outside import of_file
 from envsnap.probes._located import Located
 from envsnap.sections import Package, replace
 from envsnap.wheelhouse._member import Home

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envsnap.errors import FileError
-from envsnap.inside.content import of_file
+from envsnap.inside.outside import of_file
 from envsnap.inside.wheel import from_wheel
 from envsnap.sections import replace
 from envsnap.wheelhouse._make import make_wheel
