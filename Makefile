@@ -3,7 +3,7 @@ PYTHON = .venv/bin/python
 ARGS =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format docs pyz bench engines engine-test browser-test deep clean
+.PHONY: help setup demo test check lint format docs pyz bench engines engine-test engine-bench browser-test deep clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,12 @@ engines: ## bring up Docker and rootless Apptainer for the engine tests (root, D
 engine-test: ## run the tests that build real images (after make engines)
 	@sh scripts/setup.sh test
 	@eval "$$(bash tests/engines/env.sh)" && $(PYTHON) -m pytest -m engine $(ARGS)
+
+engine-bench: ## time and prove images of a large environment beside uv's and pip's (after make engines; ARGS="--environment DIR")
+	@sh scripts/setup.sh dev
+	@eval "$$(bash tests/engines/env.sh)" && failed=; for each in "image.py --prune --sif" large_images.py; do \
+		echo "bench/$$each"; $(PYTHON) bench/$$each $(ARGS) || failed=1; echo; \
+	done; test -z "$$failed"
 
 browser-test: ## run the tests of the HTML page in Chromium (installs it: root, Debian)
 	@sh scripts/setup.sh dev
