@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsnap.cli import main
-from tests.engines.building import interpreter, said
+from tests.engines.building import interpreter, readable_folder, said
 from tests.engines.halves import start
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _in_no_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _in_no_project() -> Iterator[None]:
     """Work outside of this repository: where its tree is clean, images would get its files, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("nowhere"))
+    with readable_folder() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         yield
 
 
