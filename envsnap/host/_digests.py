@@ -137,10 +137,11 @@ def digest_of(host: Host, path: str) -> StatedDigest:
     def read(place: bytes, limit: int) -> bytes | Refusal:
         found = host.read(place.decode("utf-8", "surrogateescape"), limit=limit + 1)
         if found is None:
-            return Refusal("witnesses-disagree", "a program that RECORD names is not there")
-        return (
-            Refusal(str(found.reason), found.detail or "") if isinstance(found, Unknown) else found
-        )
+            why = "a program that RECORD names is not there"
+            return Refusal("witnesses-disagree", why, is_of_reading=True)
+        if isinstance(found, Unknown):
+            return Refusal(str(found.reason), found.detail or "", is_of_reading=True)
+        return found
 
     def wrappers() -> Iterator[bytes]:
         points = host.read(f"{folder}/entry_points.txt", limit=RECORD_LIMIT)

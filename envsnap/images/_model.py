@@ -105,6 +105,8 @@ class Entry(NamedTuple):
     """Of a regular file's bytes, hex; empty for all others."""
     layer: int
     """The index of the layer that brought it."""
+    head: bytes = b""
+    """The first two bytes of a wanted file that is too large to be kept; empty for all others."""
 
 
 class Found(NamedTuple):

@@ -30,6 +30,7 @@ _OPAQUE = ".wh..wh..opq"
 _OF_AUFS = ".wh..wh."
 _MOST_FILES = 4_000_000
 _MOST_CONTENT = 1 << 30
+_HEAD = len(b"#!")
 
 
 def scan(stream: Readable, index: int, want: Want, shown: str) -> Scan:
@@ -121,7 +122,7 @@ class _Reading:
         digest, asked = hashlib.sha256(), self._want(path)
         is_kept = member.size <= LARGEST_CONTENT and asked is True
         watch = None if isinstance(asked, bool) else asked
-        pieces, count = [], 0
+        pieces, count, head = [], 0, b""
         for piece in self.feed.pieces(member.size):
             if watch is not None:
                 watch.piece(bytes(piece), digest)
@@ -130,13 +131,15 @@ class _Reading:
             if is_kept:
                 pieces.append(bytes(piece))
                 self._kept += len(piece)
+            elif asked is True and len(head) < _HEAD:
+                head += bytes(piece[: _HEAD - len(head)])
         if count < member.size:
             raise ImageError(f"{self.feed.shown} is cut short: it ends inside {path[:200]!a}")
         if self._kept > _MOST_CONTENT:
             raise ImageError(f"{self.feed.shown} has more to read than an honest layer does")
         if watch is not None:
             watch.end(digest.hexdigest())
-        entry = self._entry(member)._replace(size=count, sha256=digest.hexdigest())
+        entry = self._entry(member)._replace(size=count, sha256=digest.hexdigest(), head=head)
         return Found(entry, b"".join(pieces) if is_kept else None, path)
 
     def _entry(self, member: Member) -> Entry:

@@ -5,12 +5,14 @@ Beside `verify`. Syntax for Python 3.6 and newer, standard library only.
 
 import os
 import stat
+import sys
 
 if __package__:
-    from envsnap.inside import compared, content
+    from envsnap.inside import compared, content, outside
 else:  # beside this file, wherever that is
     import compared  # type: ignore[import-not-found, no-redef]
     import content  # type: ignore[import-not-found, no-redef]
+    import outside  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ OWN_PROGRAMS = frozenset(
 """What the makers of environments put into `bin` beside Python itself."""
 _PI = (b"\xf0\x9d\x9c\x8bthon",)  # Python 3.14 has a link of that name
 _CACHE = b"__pycache__"
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 65536
+_PYTHON_BYTES = 1 << 28
 
 
 class Strays:
@@ -69,8 +72,10 @@ class Strays:
             target = _text(os.readlink(place))
             self.faults.append(compared.Fault("link", _text(path), found=target))
         elif path.endswith(b".pyc"):
-            if place not in self._compiled:  # outside of a cache Python imports it without a source
+            if place not in self._compiled:
                 self.faults.append(compared.Fault("unowned", _text(path)))
+            elif not os.path.isfile(place[:-1]):  # then Python imports it, outside of a cache
+                self.faults.append(compared.Fault("sourceless", _text(path)))
         elif not (own.endswith(b"-info/") and content.is_of_installers(b"\n" + path, b"\n" + own)):
             self.faults.append(compared.Fault("unowned", _text(path)))
 
@@ -104,21 +109,48 @@ def is_pythons(name: bytes) -> bool:
     return name in _PI or (name[:6] == b"python" and not name[6:].strip(b"0123456789.t"))
 
 
-def script_faults(dist_info: bytes, folder: bytes) -> "list[Fault]":
-    """What is wrong with the starts of the programs of a package's entry points."""
+def script_faults(
+    dist_info: bytes, folder: bytes, covered: "Iterable[bytes]" = ()
+) -> "list[Fault]":
+    """What is wrong with the starts of a package's programs.
+
+    Those of its entry points must start the folder's Python; of those that its digest is over,
+    each that starts one there.
+    """
     try:
         text = content.read_file(os.path.join(dist_info, b"entry_points.txt"), content.RECORD_LIMIT)
     except OSError:
-        return []
+        text = b""
     found = []
-    for name in compared.scripts(text):
+    names = compared.scripts(text)
+    for name in names + [_text(each[4:]) for each in covered if each.startswith(b"bin/")]:
         path = os.path.join(folder, os.fsencode(name))
         if b"/" in os.fsencode(name) or not os.path.isfile(path):
             continue  # where RECORD names it, it is missed by its row
         with open(path, "rb") as file:
-            fault = compared.script_fault("bin/" + name, file.read(_HEAD_BYTES), _text(folder))
-        found += [fault] if fault else []
+            head = file.read(_HEAD_BYTES)
+        fault = compared.script_fault("bin/" + name, head, _text(folder)) if name in names else None
+        found += [fault] if fault else _other_python("bin/" + name, head, folder)
     return found
+
+
+def _other_python(path: str, head: bytes, folder: bytes) -> "list[Fault]":
+    """A program is told that starts a Python of this folder which is not the one that runs this."""
+    starts = outside.python_of(head, folder, os.path.realpath)
+    if starts is None or _is_same(os.path.join(folder, starts), os.fsencode(sys.executable)):
+        return []
+    return [compared.Fault("script", path, found=repr(_text(starts)))]
+
+
+def _is_same(one: bytes, other: bytes) -> bool:
+    """Whether both are one file, or have the same bytes."""
+    try:
+        return os.path.samefile(one, other) or (
+            os.path.getsize(one) == os.path.getsize(other) <= _PYTHON_BYTES
+            and content.read_file(one, _PYTHON_BYTES) == content.read_file(other, _PYTHON_BYTES)
+        )
+    except OSError:
+        return False
 
 
 def _entries(directory: bytes) -> "list[os.DirEntry[bytes]]":

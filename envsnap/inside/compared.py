@@ -32,12 +32,14 @@ _SAYS = {
     "version": "{package}: wanted {wanted}, found {found}",
     "content": "{package} {found} holds other files than it did: {path}",
     "outside": "{package} {found} put other files outside of site-packages than it did: {path}",
+    "untold": "{package}: nobody can tell what it put outside of site-packages: {path}",
     "not-wanted": "{package} {found} is not the manifest's",
     "twice": "{package} is there twice: {found}",
     "edited": "{package} {path} is not the file that its RECORD states",
     "missing": "{package} {path} is not there",
     "unchecked": "{package} {path} could not be read where it should lie",
     "unowned": "{path} belongs to no package",
+    "sourceless": "{path} is bytecode without its source, and no digest is over it",
     "link": "{path} is a link to {found}",
     "script": "{path} starts with {found}, not with the environment's own Python",
     "setting": "{path}: wanted {wanted}, found {found}",
@@ -126,7 +128,7 @@ class Scope:
 class Judged:
     """What differs, which packages have the manifest's digest, and which have none to compare."""
 
-    __slots__ = ("by_version", "faults", "of_conda", "outside", "proved")
+    __slots__ = ("by_version", "faults", "of_conda", "outside", "outside_unknown", "proved")
 
     def __init__(self) -> None:
         self.faults = []  # type: list[Fault]
@@ -134,6 +136,8 @@ class Judged:
         self.proved = set()  # type: set[str]
         self.outside = set()  # type: set[str]
         """Those that have the manifest's digest of what they put outside of site-packages, too."""
+        self.outside_unknown = {}  # type: dict[str, str]
+        """Those of which that cannot be told, as a file could not be read: each with the reason."""
         self.of_conda = set()  # type: set[str]
         """conda's packages that are proved, by conda's names."""
 
@@ -227,7 +231,9 @@ def _judge_outside(answer: Judged, wanted: "Json", here: Installed, *, is_promis
         return
     if here.no_other is None and here.other == said:
         answer.outside.add(wanted["name"])
-    elif is_promised and (here.no_other is None or here.no_other.code == "unparsable"):
+    elif is_promised and here.no_other is not None and here.no_other.is_of_reading:
+        answer.outside_unknown[wanted["name"]] = here.no_other.detail
+    elif is_promised:
         names = [
             ascii(each.decode("utf-8", "surrogateescape"))[1:-1] for each in sorted(here.covered)
         ]

@@ -27,6 +27,7 @@ from struct import unpack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import AnyStr
 
     Pairs = list[tuple[bytes, bytes]]
 
@@ -41,12 +42,16 @@ _OTHER_HASHES = frozenset(b"md5 sha1 sha224 sha384 sha512 blake2b".split())
 
 
 class Refusal:
-    """Why there is no digest: a code of the manifest's closed list, or `absent`; and a sentence."""
+    """Why there is no digest: a code of the manifest's closed list, or `absent`; and a sentence.
 
-    __slots__ = ("code", "detail")
+    One `is_of_reading` is about a file that could not be read, or is not the one that RECORD
+    states; every other is about what RECORD itself says, and lies with whoever wrote it.
+    """
 
-    def __init__(self, code: str, detail: str) -> None:
-        self.code, self.detail = code, detail
+    __slots__ = ("code", "detail", "is_of_reading")
+
+    def __init__(self, code: str, detail: str, *, is_of_reading: bool = False) -> None:
+        self.code, self.detail, self.is_of_reading = code, detail, is_of_reading
 
 
 class Stated:
@@ -57,14 +62,16 @@ class Stated:
     """
 
     __slots__ = (
-        "content", "covered", "files", "leaving", "other", "other_refusal", "outside", "refusal",
-        "unstated",
+        "content", "covered", "files", "leaving", "name", "other", "other_refusal", "outside",
+        "refusal", "unstated",
     )  # fmt: skip
 
     def __init__(self, refusal: "Refusal | None" = None) -> None:
         self.content = None  # type: str | None
         self.other = None  # type: str | None
         self.files = self.outside = 0
+        self.name = b""
+        """The distribution's, as indexes compare it."""
         self.refusal = self.other_refusal = refusal
         self.leaving = []  # type: Pairs
         """The rows that leave the folder, their paths as RECORD writes them."""
@@ -115,6 +122,7 @@ def digests_of(files: "Mapping[bytes, bytes]", dist_info: bytes) -> Stated:
 def judged(rows: Rows, dist_info: bytes) -> Stated:
     """The digest of the folder over these rows, and which of them leave it."""
     answer = Stated()
+    answer.name = _canonical(dist_info.rpartition(b".")[0].rpartition(b"-")[0])
     own = b"\n" + dist_info + b"/"
     inside, leaving, answer.refusal = _parted(rows)
     inside = _of_the_wheel(inside, own)
@@ -291,19 +299,40 @@ def digest_of(rows: "Iterable[tuple[bytes, bytes]]") -> str:
     return digest.hexdigest()
 
 
-def from_prefix(path: bytes) -> bytes:
-    """A path that leaves the folder, relative to the prefix; an absolute one as it is."""
+def place_of(site: "AnyStr", path: "AnyStr") -> "AnyStr":
+    """Where a row's file lies, by its path alone; two slashes at the start are one to the kernel.
+
+    >>> place_of("/env/lib", "../bin/x"), place_of("/env/lib", "//env/bin/x")
+    ('/env/bin/x', '/env/bin/x')
+    """
+    place = posixpath.join(site, path)
+    slash = place[:1]  # after two, POSIX lets a system do as it likes, and normpath keeps those
+    return posixpath.normpath(slash + slash + place if posixpath.isabs(place) else place)
+
+
+def from_prefix(path: bytes, programs: bytes = b"Scripts", name: "bytes | None" = None) -> bytes:
+    """A path that leaves the folder, relative to the prefix; an absolute one as it is.
+
+    `programs` is where they lie. Headers are those in the folder of that canonical `name`, if any.
+    """
     path = posixpath.normpath(path)
     while path.startswith(b"../"):
         path = path[3:]
     parts = path.split(b"/")
-    if parts[0] == b"Scripts":
+    if parts[0] == programs:
         parts[0] = b"bin"
     if parts[0] == b"include":
         at = 2 if parts[1:2] == [b"site"] else 1
-        if parts[at : at + 1] and parts[at].startswith(b"python") and len(parts) > at + 2:
+        is_one = len(parts) > at + 2 and parts[at].startswith(b"python")
+        if is_one and (name is None or _canonical(parts[at + 1]) == name):
             parts = [b"headers", *parts[at + 2 :]]
     return b"/".join(parts)
+
+
+def _canonical(name: bytes) -> bytes:
+    """A distribution's name as indexes compare it (PEP 503)."""
+    words = name.lower().replace(b"_", b"-").replace(b".", b"-").split(b"-")
+    return b"-".join(filter(None, words))
 
 
 def scripts_of(entry_points: bytes) -> "dict[bytes, bytes]":

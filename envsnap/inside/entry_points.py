@@ -15,9 +15,10 @@ False
 import re
 
 if __package__:
-    from envsnap.inside import content
+    from envsnap.inside import content, outside
 else:  # beside this file, wherever that is
     import content  # type: ignore[import-not-found, no-redef]
+    import outside  # type: ignore[import-not-found, no-redef]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _TARGET = re.compile(r"([^\W\d]\w*(?:\.\w+)*)\s*:\s*([^\W\d]\w*(?:\.\w+)*)\s*(?:
 _VERSIONED = re.compile(r"(pip)3?(?:\.[0-9]+)?|(easy_install)-3\.[0-9]+")
 """What pip names after the Python that it installs pip and easy_install for."""
 _NAME = rb"python(?:3(?:\.[0-9]+t?)?)?"
-_BESIDE = rb'"$(dirname -- "$(realpath -- "$0")")"/'
-"""How uv finds the interpreter of an environment that may be moved."""
 _CODING = rb"\n?(?:# -\*- coding: utf-8 -\*-\n)?"
 _IMPORT = rb"from (?P<module>[^\s;#]+) import (?P<first>[^\s;#]+)\n"
 _IF = rb"if __name__ == (?P<q>['\"])__main__(?P=q):\n"
@@ -81,18 +80,12 @@ def interpreter(text: bytes, folder: str) -> "str | None":
 
     A path too long for the kernel, or one with a space, is handed to /bin/sh on the second line.
     """
-    own = re.escape(folder.encode("utf-8", "surrogateescape") + b"/") + _NAME
-    first, second, third = (*text.split(b"\n", 3), b"", b"", b"")[:3]
-    match = re.fullmatch(rb"#!(" + own + b")", first)
-    if first == b"#!/bin/sh" and third == b"' '''":
-        forms = (
-            own,
-            b'"' + own + b'"',
-            b"'" + own + b"'",
-            re.escape(_BESIDE) + b"'" + _NAME + b"'",
-        )
-        match = re.fullmatch(rb"\'\'\'exec' (" + b"|".join(forms) + rb') "\$0" "\$@"', second)
-    return match.group(1).rpartition(b"/")[2].strip(b"\"'").decode() if match else None
+    own = folder.encode("utf-8", "surrogateescape")
+    found = outside.handed(text, own)
+    first = text.partition(b"\n")[0]
+    command = found[0] if found else first[2:] if first.startswith(b"#!") else b""
+    match = re.fullmatch(re.escape(own + b"/") + b"(" + _NAME + b")", command)
+    return match.group(1).decode() if match else None
 
 
 def called(text: bytes) -> "Entry | None":

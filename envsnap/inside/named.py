@@ -4,7 +4,6 @@ Beside `hashed`, which reads them. Syntax for Python 3.6 and newer, standard lib
 """
 
 import os
-import posixpath
 import re
 
 if __package__:
@@ -145,8 +144,7 @@ def _is_odd(paths: bytes) -> bool:
 
 def _placed(package: Package, path: bytes) -> "bytes | None":
     """Where a row's file lies; None where that is none of the folders it may lie in."""
-    place = posixpath.normpath(posixpath.join(package.folder, path))
-    place = place[1:] if place.startswith(b"//") else place
+    place = content.place_of(package.folder, path)
     return place if is_within(place, package.roots) else None
 
 
@@ -163,7 +161,8 @@ def outside_of(package: Package) -> "Outside":
     def read(place: bytes, limit: int) -> "bytes | content.Refusal":
         if is_within(os.path.realpath(place), package.roots):
             return outside.read_here(place, limit)
-        return content.Refusal("not-supported", "a program is a link out of the environment")
+        why = "a program is a link out of the environment"
+        return content.Refusal("not-supported", why, is_of_reading=True)
 
     outside.judge(judged, package.folder, outside.wrappers_in(own), read, real=os.path.realpath)
     return _digest(judged.other, judged.other_refusal), judged.covered
@@ -173,7 +172,7 @@ def whole(package: Package, stated: "Outside", differing: "Iterable[bytes]") -> 
     """The digest of those files; none where one of them is among those that differ."""
     digest, covered = stated
     root = outside.prefix_of(package.folder) or b""
-    places = [posixpath.normpath(posixpath.join(package.folder, each)) for each in differing]
+    places = [content.place_of(package.folder, each) for each in differing]
     count = len({each[len(root) + 1 :] for each in places} & set(covered))
     if count and digest[0] is not None:
         return None, "witnesses-disagree", "%d files are not as RECORD states" % count

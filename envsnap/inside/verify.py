@@ -223,7 +223,7 @@ def compare(manifest: "dict[str, Any]", asked: Asked) -> "tuple[Judged, dict[str
     looked = {"packages": count, "hashed": 0, "bytecode": 0}
     for each, place in zip(seen.installed, seen.places):  # noqa: B905 - new in 3.10
         if asked.names(each.name, wanted):
-            judged.faults += around.script_faults(place, seen.bin)
+            judged.faults += around.script_faults(place, seen.bin, each.covered)
     if not asked.scope.only:
         judged.faults[:0] = compared.python_faults(manifest, python_facts())
         judged.faults += compared.setting_faults(around.config_of(seen.prefix))
@@ -237,6 +237,9 @@ def compare(manifest: "dict[str, Any]", asked: Asked) -> "tuple[Judged, dict[str
     if not asked.is_quick:
         looked["hashed"], looked["bytes"] = seen.work.files, seen.work.bytes
         judged.faults += seen.file_faults()
+    judged.faults += [
+        compared.Fault("untold", why, package=name) for name, why in judged.outside_unknown.items()
+    ]
     return judged, looked
 
 

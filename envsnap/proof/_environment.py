@@ -48,7 +48,7 @@ class Distribution(NamedTuple):
         rows = content.rows_of(self.record or b"")
         paths = [] if isinstance(rows, content.Refusal) else [*rows.paths, *dict(rows.bad)]
         texts = [path[1:].decode("utf-8", "surrogateescape") for path in paths]
-        found = [posixpath.normpath(posixpath.join(self.site, text)) for text in texts]
+        found = [content.place_of(self.site, text) for text in texts]
         return list(dict.fromkeys([*found, f"{self.place}/RECORD"]))
 
 
@@ -92,8 +92,11 @@ class Environment:
         """A program of the image; what is none, or was not kept, is not judged."""
         path = os.fsdecode(place)
         entry, data = self.inside.get(path), self.tree.contents.get(path)
+        if entry is not None and entry.kind == "file" and entry.head not in {b"", b"#!"}:
+            return entry.head  # of a large one that is no script: nobody needs the rest
         if entry is None or entry.kind != "file" or data is None:
-            return content.Refusal("not-supported", f"{posixpath.basename(path)} was not read")
+            why = f"{posixpath.basename(path)} was not read"
+            return content.Refusal("not-supported", why, is_of_reading=True)
         return data
 
     def _conda(self) -> Iterator[conda_files.CondaPackage]:

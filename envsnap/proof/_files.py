@@ -80,7 +80,7 @@ class Files:
         bad = [(path, b"") for path, _ in rows.bad]
         for path, digest in [*zip(rows.paths, rows.hexes, strict=True), *bad]:
             text = path[1:].decode("utf-8", "surrogateescape")
-            place = posixpath.normpath(posixpath.join(folder, text))
+            place = content.place_of(folder, text)
             if digest or not text.endswith(".pyc"):
                 self.named.add(place)
             if digest:
@@ -103,7 +103,7 @@ class Files:
             if leads is None:
                 self.tell("missing", place, package, wanted=wanted)
                 return False
-            if not environment.is_inside(leads):
+            if not (environment.is_inside(leads) and environment.is_inside(place)):
                 self.tell("unchecked", place, package, wanted=wanted)
                 return False
             self.named.add(leads)
@@ -139,6 +139,8 @@ class Files:
         for path, entry in environment.inside.items():
             site = next((each for each in environment.sites if path.startswith(f"{each}/")), None)
             if entry.kind == "folder" or path in self.named:
+                if path.endswith(".pyc") and path not in self.of_conda:
+                    self._brought(path, is_imported=site is not None)
                 continue
             if site is not None:
                 self._stray(path, path[len(site) + 1 :])
@@ -149,6 +151,14 @@ class Files:
         runs, self.beyond = _conda.beyond(self)
         for path in runs:
             self.tell("unowned", path)
+
+    def _brought(self, path: str, *, is_imported: bool) -> None:
+        """Bytecode of a wheel: no digest is over it, and it may take the place of a source."""
+        is_cached = posixpath.basename(posixpath.dirname(path)) == "__pycache__"
+        if is_imported and not is_cached and path[:-1] not in self.environment.inside:
+            self.tell("sourceless", path)
+        else:
+            self.bytecode.append(path)
 
     def _stray(self, path: str, inner: str) -> None:
         entry = self.environment.inside[path]

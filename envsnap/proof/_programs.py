@@ -7,6 +7,7 @@ put outside of site-packages, or only the image's RECORD speaks for it.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
@@ -54,19 +55,24 @@ def programs(
             fault = _fault(environment, place, text)
         if fault is not None:
             answer.faults.append((place, fault))
-        elif text is None or not (
-            any(entry_points.is_wrapper(text, each) for each in targets)
+        elif not (
+            any(entry_points.is_wrapper(text or b"", each) for each in targets)
             or (place in covered and _starts_own(environment, place, text))
         ):
             answer.unknown.append(place)
     return answer
 
 
-def _starts_own(environment: Environment, place: str, text: bytes) -> bool:
+def _starts_own(environment: Environment, place: str, text: bytes | None) -> bool:
     """Whether a file is started by the environment's Python, if it is by any."""
-    if environment.inside[place].kind != "file":
+    entry = environment.inside[place]
+    if entry.kind != "file":
         return False  # a link: what it leads to may find other things beside itself
-    return not outside.starts_python(text) or _fault(environment, place, text) is None
+    if text is None:
+        return entry.head not in {b"", b"#!"}
+    folder = os.fsencode(posixpath.dirname(place))
+    starts = outside.as_in_wheel(text, folder) is not None or outside.starts_python(text)
+    return not starts or _fault(environment, place, text) is None
 
 
 def _named(found: Distribution, folder: str) -> list[str]:

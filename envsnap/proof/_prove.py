@@ -136,6 +136,17 @@ def _covered(environment: Environment, judged: compared.Judged) -> Collection[st
     }
 
 
+def _untold(judged: compared.Judged, files: Files) -> tuple[str, ...]:
+    """The files of which the manifest has a digest, and nobody can tell that of the image's."""
+    names = {compared.canonical(each) for each in judged.outside_unknown}
+    return tuple(
+        f"{files.environment.prefix}/{os.fsdecode(inner)}"
+        for each in files.environment.distributions
+        if compared.canonical(each.installed.name) in names
+        for inner in sorted(each.installed.covered)
+    )
+
+
 def _names(wanted: Manifest) -> Collection[str]:
     """The packages that the manifest knows, by canonical name."""
     if isinstance(_installed(wanted), Unknown):
@@ -184,6 +195,12 @@ def _unproved(judged: compared.Judged, files: Files) -> Iterator[NotProved]:
             "and that no installer writes for an entry point of their package"
         )
         yield NotProved("program", says, tuple(files.programs))
+    if untold := _untold(judged, files):
+        says = (
+            "outside of site-packages, of packages with a program that could not be read: "
+            "the manifest's digest is over them all"
+        )
+        yield NotProved("outside", says, untold)
     if files.beyond:
         says = "in the environment's folder, and no package's"
         yield NotProved("outside", says, tuple(files.beyond))

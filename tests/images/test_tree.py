@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsnap.images import ImageError, ImageTree, open_image, tree
+from envsnap.images import ImageError, ImageTree, _scan, open_image, tree
 from tests.images.made import Made, docker_archive, folder, hard_link, layer, link, packed
 
 if TYPE_CHECKING:
@@ -31,12 +31,23 @@ def test_every_path_has_its_kind_its_digest_and_the_layer_that_brought_it(tmp_pa
     one = found.entries["/opt/a"]
     assert one._asdict() == {
         "kind": "file", "size": 3, "mode": 0o4755, "owner": (0, 0), "link": "",
-        "sha256": hashlib.sha256(b"one").hexdigest(), "layer": 0,
+        "sha256": hashlib.sha256(b"one").hexdigest(), "layer": 0, "head": b"",
     }  # fmt: skip
     assert found.entries["/bin"].link == "usr/bin"
     assert found.entries["/opt/b/RECORD"].layer == 1
     assert found.contents == {"/opt/b/RECORD": b"two"}
     assert found.doubtful == ()
+
+
+def test_of_a_wanted_file_that_is_too_large_the_first_bytes_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_scan, "LARGEST_CONTENT", 3)
+    below = layer(Made("a/RECORD", b"#!/x"), Made("b/RECORD", b"#!x"), Made("c", b"#!/x"))
+    found = merged(tmp_path, below)
+    heads = {path: each.head for path, each in found.entries.items() if each.kind == "file"}
+    assert heads == {"/a/RECORD": b"#!", "/b/RECORD": b"", "/c": b""}
+    assert found.contents == {"/b/RECORD": b"#!x"}
 
 
 def test_a_later_layer_replaces_and_the_earlier_one_is_remembered(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from envsnap.inside import content
 from envsnap.inside.content import Refusal, Stated, scripts_of, stated
+from envsnap.inside.entry_points import interpreter
 from envsnap.inside.outside import as_in_wheel, judge, of_file, prefix_of, read_here
 from tests.inside.rows import by_the_definition, row
 
@@ -37,7 +38,8 @@ def look(
 
     def read(place: bytes, limit: int) -> bytes | Refusal:
         data = (files or {}).get(place.decode())
-        return Refusal("witnesses-disagree", "not there") if data is None else data[: limit + 1]
+        why = Refusal("witnesses-disagree", "not there", is_of_reading=True)
+        return why if data is None else data[: limit + 1]
 
     answer = stated(record.encode(), b"a-1.dist-info")
     judge(answer, site, scripts_of(points), read)
@@ -102,13 +104,118 @@ OCTAL = b" ".join(b"'\\'0%03o" % each for each in b"/opt/env/bin/python")
         LONG % b"'/opt/env/bin/python3'",
         LONG % b'"/opt/env/bin/python3.13t"',
         LONG % (BESIDE + b"'python'"),
-        (LONG % (b'"$(printf %b ' + OCTAL + b')"')).replace(b"sh\n", b"sh\n# coding: utf-8\n", 1),
+        LONG % (b'"$(printf %b ' + OCTAL + b')"'),
     ],
 )
 def test_a_script_is_told_as_its_wheel_has_it_whichever_form_starts_it(text: bytes) -> None:
     assert as_in_wheel(text, b"/opt/env/bin") == b"#!python\n" + BODY
     found = look(row("a.py") + row("../../../bin/t", text), {"/opt/env/bin/t": text})
     assert found == (by_the_definition({"bin/t": b"#!python\n" + BODY}), [b"bin/t"], None)
+
+
+CODED = b"# -*- coding: utf-8 -*-\n" + BODY
+
+
+def coded(line: bytes, body: bytes = CODED) -> bytes:
+    text = (LONG % b"/opt/env/bin/python").replace(BODY, body)
+    return text.replace(b"sh\n", b"sh\n" + line + b"\n", 1)
+
+
+def test_a_coding_line_is_of_an_installer_where_the_script_has_the_same() -> None:
+    text = coded(b"# coding: utf-8")
+    assert as_in_wheel(text, b"/opt/env/bin") == b"#!python\n" + CODED
+    assert interpreter(text, "/opt/env/bin") == "python"
+    octal = text.replace(b"/opt/env/bin/python", b'"$(printf %b ' + OCTAL + b')"')
+    assert as_in_wheel(octal, b"/opt/env/bin") == b"#!python\n" + CODED
+    assert interpreter(octal, "/opt/env/bin") == "python"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        coded(b"# coding: utf-8", BODY),
+        coded(b"# coding: utf-7"),
+        coded(b"# coding: "),
+        coded(b"# coding: utf-8 " + b"x" * 300),
+        coded(b"# coding: " + b"x" * 41, b"# coding: " + b"x" * 41 + b"\n" + BODY),
+        coded(b"# coding: utf-8", b"x = 'coding: utf-8'\n" + BODY),
+    ],
+)
+def test_a_coding_line_that_the_script_does_not_have_changes_what_it_says(text: bytes) -> None:
+    assert as_in_wheel(text, b"/opt/env/bin") is None
+    assert interpreter(text, "/opt/env/bin") is None
+    found = look(row("a.py") + row("../../../bin/t", text), {"/opt/env/bin/t": text})
+    why = "'bin/t' is started by another Python than the one beside it"
+    assert (found[0], found[2]) == (None, ("unparsable", why))
+
+
+def by_any_link(place: bytes) -> bytes:
+    return b"/opt/env/bin" if place.startswith(b"/tmp/") else place
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        (b"#!/tmp/x/python", True),
+        (b"#!/tmp/x /python", False),
+        (b"#!/tmp/x\t/python", False),
+        (b"#!/tmp/\0x/python", False),
+        (b"#!/tmp/" + b"a/" * 3000 + b"python", False),
+    ],
+)
+def test_what_the_kernel_starts_is_the_python_beside_the_program(
+    line: bytes, *, is_one: bool
+) -> None:
+    text = line + b"\n" + BODY
+    wanted = b"#!python\n" + BODY if is_one else None
+    assert as_in_wheel(text, b"/opt/env/bin", by_any_link) == wanted
+    assert as_in_wheel(LONG % b"'/tmp/x /python'", b"/opt/env/bin", by_any_link) is not None
+    assert as_in_wheel(b"#!/opt/my env/bin/python\n", b"/opt/my env/bin") == b"#!python\n"
+
+
+@pytest.mark.parametrize("octal", [b"'\\'0999", b"'\\'00571", b"'\\'057", b"'\\'0000"])
+def test_octal_digits_that_the_shell_reads_otherwise_are_no_path(octal: bytes) -> None:
+    words = b'"$(printf %b ' + OCTAL + b" " + octal + b')"'
+    assert as_in_wheel(LONG % words, b"/opt/env/bin") is None
+
+
+def test_programs_lie_in_scripts_on_windows_alone() -> None:
+    text = b"\x7fELF"
+    record = row("a.py") + row("../../../Scripts/t", text)
+    assert look(record) == (by_the_definition({"Scripts/t": text}), [b"Scripts/t"], None)
+    record = row("a.py") + row("../../Scripts/t", text) + row("../../bin/t", b"other")
+    found = look(record, {"C:/x/Scripts/t": text}, site=b"C:/x/Lib/site-packages")
+    assert found[2] == ("witnesses-disagree", "RECORD states two hashes of 't'")
+    record = row("a.py") + row("../../../Scripts/t", text) + row("../../../bin/t", text)
+    both = look(record, {"/opt/env/bin/t": text})
+    assert both[0] == by_the_definition({"Scripts/t": text, "bin/t": text})
+
+
+@pytest.mark.parametrize("name", ["a", "A"])
+def test_a_header_in_the_folder_of_another_name_is_another_file(name: str) -> None:
+    record = row("a.py") + row(f"../../../include/site/python3.11/{name}/x.h", b"h")
+    assert look(record)[0] == by_the_definition({"headers/x.h": b"h"})
+    path = "include/python3.11/cpython/x.h"
+    moved = row("a.py") + row(f"../../../{path}", b"h")
+    assert look(moved)[0] == by_the_definition({path: b"h"})
+
+
+@pytest.mark.parametrize("start", ["/", "//", "///"])
+def test_slashes_at_the_start_of_a_row_lead_to_the_same_file(start: str) -> None:
+    found = look(row("a.py") + row(f"{start}opt/env/share/x", b"x"))
+    assert found == (by_the_definition({"share/x": b"x"}), [b"share/x"], None)
+
+
+def test_a_file_that_cannot_be_read_hides_nothing_that_record_says() -> None:
+    record = row("a.py") + row("../../../bin/gone") + row("../../../share/x", b"1")
+    record += row("../../../lib/../share/x", b"2")
+    assert look(record)[2] == ("witnesses-disagree", "RECORD states two hashes of 'x'")
+
+
+def test_many_rows_without_a_hash_take_no_more_time_each() -> None:
+    rows = "".join(f"../../../share/{number},,\n" for number in range(20000))
+    why = "RECORD states no SHA-256 of '0': no hash (20000 rows)"
+    assert look(row("a.py") + rows)[2] == ("unparsable", why)
 
 
 @pytest.mark.parametrize("line", [b"#!python", b"#!pythonw\r", b"#!python3 -E", b"#!python -c x"])
@@ -204,12 +311,18 @@ def test_where_the_prefix_is_not_known_nothing_is_claimed() -> None:
 
 
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
-    folder, gone = str(tmp_path).encode(), str(tmp_path / "gone").encode()
-    told_of = [read_here(each, 10) for each in (folder, gone, b"a\0b")]
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"x")
+    folder, gone, link = (
+        str(each).encode() for each in (tmp_path, tmp_path / "gone", tmp_path / "link")
+    )
+    told_of = [read_here(each, 10) for each in (folder, gone, b"a\0b", link)]
+    assert all(isinstance(each, Refusal) and each.is_of_reading for each in told_of)
     assert [(each.code, each.detail) for each in told_of if isinstance(each, Refusal)] == [
         ("unparsable", f"{tmp_path.name!r} cannot be read: it is no regular file"),
         ("witnesses-disagree", "'gone', which RECORD names, is not there"),
         ("unparsable", r"'a\x00b' cannot be read: its name is none"),
+        ("not-supported", "'link' is a link"),
     ]
 
 

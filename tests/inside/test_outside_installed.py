@@ -173,6 +173,86 @@ def test_a_changed_file_is_named_and_an_edited_record_does_not_pass(
     assert captured.verify("--quick") == (1, [says + names])
 
 
+OTHER = "differs: demo 1.0 put other files outside of site-packages than it did: "
+
+
+@pytest.mark.parametrize("words", [(), ("--quick",), ("--others-ok",)])
+def test_the_verifier_takes_no_refusal_of_a_record_for_proof(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    captured = Captured(tmp_path)
+    captured.restate("bin/demo-binary", b"#!/bin/sh\nsteal\n")
+    text = captured.record.read_text()
+    captured.record.write_text(text + "../../../share/y,md5=00,1\n")
+    code, lines = captured.verify(*words)
+    why = "RECORD states no SHA-256 of 'y': md5 (1 rows)"
+    assert (code, lines[0]) == (1, OTHER + why)
+    captured.record.write_text(text)
+    (captured.env / "Scripts").mkdir()
+    captured.restate("Scripts/demo-binary", b"other")
+    names = "Scripts/demo-binary, bin/demo-binary, bin/demo-coding and 7 more"
+    assert captured.verify(*words) == (1, [OTHER + names])
+
+
+def test_the_verifier_takes_no_row_of_two_slashes_for_a_claim(tmp_path: Path) -> None:
+    captured = Captured(tmp_path)
+    evil = captured.env / "bin" / "evil"
+    evil.write_bytes(b"steal")
+    text = captured.record.read_text()
+    captured.record.write_text(text + row(f"/{evil}", b"steal"))
+    assert captured.verify() == (
+        1, [OTHER + "bin/demo-binary, bin/demo-coding, bin/demo-env and 7 more"]
+    )  # fmt: skip
+
+
+def test_a_script_that_starts_a_python_of_another_name_is_told(tmp_path: Path) -> None:
+    captured = Captured(tmp_path)
+    text = (captured.env / "bin" / "demo-run").read_bytes()
+    line, _, body = text.partition(b"\n")
+    python = captured.env / "bin" / "python3.99"
+    captured.restate("bin/demo-run", f"#!{python}\n".encode() + body)
+    says = "differs: bin/demo-run starts with 'python3.99', not with the environment's own Python"
+    assert line.startswith(b"#!")
+    for write in (lambda: python.write_bytes(b"#!/bin/sh\nsteal\n"), python.unlink):
+        write()
+        for words in ((), ("--quick",), ("--only", "demo")):
+            assert captured.verify(*words) == (1, [says])
+    python.symlink_to("python")
+    assert captured.verify() == (0, [])
+
+
+def test_the_verifier_says_that_it_cannot_tell_of_a_program_that_is_a_link(tmp_path: Path) -> None:
+    captured = Captured(tmp_path)
+    place = captured.env / "bin" / "demo-run"
+    place.replace(captured.env / "share" / "demo" / "run")
+    place.symlink_to("../share/demo/run")
+    says = "differs: demo: nobody can tell what it put outside of site-packages: "
+    assert captured.verify() == (1, [says + "'demo-run' is a link"])
+    assert captured.verify("--quick") == (1, [says + "'demo-run' is a link"])
+
+
+@pytest.mark.parametrize("hash_", [True, False])
+def test_the_verifier_names_bytecode_without_its_source(tmp_path: Path, *, hash_: bool) -> None:
+    captured = Captured(tmp_path)
+    (captured.site / "sitecustomize.pyc").write_bytes(b"x")
+    (captured.site / "demo.pyc").write_bytes(b"x")  # beside its source: never imported
+    rows = [row(f"{name}.pyc", b"x") for name in ("sitecustomize", "demo")]
+    more = "".join(rows) if hash_ else "sitecustomize.pyc,,\ndemo.pyc,,\n"
+    captured.record.write_text(captured.record.read_text() + more)
+    says = "sitecustomize.pyc is bytecode without its source, and no digest is over it"
+    assert captured.verify() == (1, [f"differs: {says}"])
+
+
+def test_a_first_line_with_a_nul_byte_costs_one_digest_and_no_section(tmp_path: Path) -> None:
+    captured = Captured(tmp_path)
+    captured.restate("bin/demo-run", b"#!/tmp/\0x/python\n")
+    for words in ((), ("--verify",)):
+        found = captured.package(captured.capture(*words)).outside
+        why = "'bin/demo-run' is started by another Python than the one beside it"
+        assert isinstance(found, Unknown)
+        assert (found.reason.value, found.detail) == ("unparsable", why)
+
+
 @pytest.mark.parametrize("path", ["bin/demo-run", "share/demo/x.json"])
 def test_capture_verify_names_a_changed_file_and_claims_no_digest(
     tmp_path: Path, path: str

@@ -8,6 +8,7 @@ import pytest
 
 from envsnap._verify import Published
 from envsnap.errors import ExitCode
+from envsnap.images import _scan
 from envsnap.sections import NO_OUTSIDE, Unknown, replace
 from tests import made
 from tests.inside.rows import by_the_definition, row
@@ -189,7 +190,136 @@ def test_a_program_that_is_a_link_is_not_proved_by_what_it_leads_to(tmp_path: Pa
     layer: Layer = {f"{ENV}/bin/tool": Link(f"{ENV}/share/copy"), f"{ENV}/share/copy": ELF}
     found = look(tmp_path, FILES, layer)
     programs = (f"{ENV}/bin/run.py", f"{ENV}/bin/tool")
-    assert (told(found), left(found)) == ([], [("program", programs)])
+    every = tuple(f"{ENV}/{path}" for path in sorted(FILES))
+    assert (told(found), left(found)) == ([], [("program", programs), ("outside", every)])
+    changed = look(tmp_path, {**FILES, "share/tool/x.json": EVIL}, layer)
+    assert (told(changed), left(changed)) == ([], [("program", programs), ("outside", every)])
+    assert changed.exit_code == ExitCode.CANNOT_TELL
+
+
+DATA = {"share/tool/x.json": EVIL}
+WITHOUT_HASH = "RECORD states no SHA-256 of 'y': md5 (1 rows)"
+
+
+@pytest.mark.parametrize(
+    ("more", "rows", "what"),
+    [
+        ({}, b"../../../share/tool/y,md5=00,1\n", WITHOUT_HASH),
+        ({}, b"../../../../env/share/y,md5=00,1\n", WITHOUT_HASH),
+        (
+            {"share/x": b"1"}, row("../../../lib/../share/x", b"2").encode(),
+            "RECORD states two hashes of 'x'",
+        ),
+        ({"Scripts/x": b"never kept"}, b"", "Scripts/x, share/tool/x.json"),
+        (
+            {f"include/python3.11/{name}/x.h": name.encode() for name in ("tool", "Tool")}, b"",
+            "RECORD states two hashes of 'x.h'",
+        ),
+    ],
+)  # fmt: skip
+def test_a_record_that_refuses_its_digest_is_no_way_around_it(
+    tmp_path: Path, more: Mapping[str, bytes], rows: bytes, what: str
+) -> None:
+    files = {**DATA, **more}
+    record = f"{SITE}/tool-1.0.dist-info/RECORD"
+    proper = by_the_definition({"share/tool/x.json": b"{}"})
+    found = look(tmp_path, files, {record: parts(files)[record] + rows}, outside=proper)
+    assert found.exit_code == ExitCode.NO
+    assert ("outside", OTHER + what) in told(found)
+
+
+@pytest.mark.parametrize("path", ["//opt/env/bin/evil", "/opt/env/bin/evil"])
+@pytest.mark.parametrize("data", [ELF, EVIL])
+def test_a_row_that_begins_with_slashes_adds_no_program(
+    tmp_path: Path, path: str, data: bytes
+) -> None:
+    record = f"{SITE}/tool-1.0.dist-info/RECORD"
+    text = parts(FILES)[record] + row(path, data).encode()
+    found = look(tmp_path, FILES, {record: text, f"{ENV}/bin/evil": data})
+    assert told(found) == [("outside", OTHER + "bin/evil, bin/run.py, bin/tool and 2 more")]
+    programs = tuple(f"{ENV}/bin/{name}" for name in ("evil", "run.py", "tool"))
+    assert left(found) == [("program", programs)]
+
+
+def test_a_row_that_comes_back_by_a_link_adds_no_program(tmp_path: Path) -> None:
+    record = f"{SITE}/tool-1.0.dist-info/RECORD"
+    text = parts(FILES)[record] + row("../../../../way/bin/evil", ELF).encode()
+    layer: Layer = {record: text, "/opt/way": Link(ENV), f"{ENV}/bin/evil": ELF}
+    found = look(tmp_path, FILES, layer)
+    assert found.exit_code == ExitCode.NO
+    assert {(each.kind, each.path) for each in found.tampered} == {
+        ("unchecked", "/opt/way/bin/evil"), ("unowned", f"{ENV}/bin/evil"),
+    }  # fmt: skip
+
+
+HANDED = b"#!/bin/sh\n%s'''exec' /opt/env/bin/%s \"$0\" \"$@\"\n' '''\n"
+
+
+@pytest.mark.parametrize("line", [b"# coding: utf-8 " + b"x" * 300 + b"\n", b"# coding: utf-7\n"])
+def test_a_coding_line_hides_nothing_of_what_starts_a_script(tmp_path: Path, line: bytes) -> None:
+    evil = {f"{ENV}/bin/python3.99": b"#!/bin/sh\nsteal\n"}
+    for python in (b"python", b"python3.99"):
+        text = HANDED % (line, python) + BODY
+        found = look(tmp_path, {**FILES, "bin/run.py": text}, evil)
+        why = "'bin/run.py' is started by another Python than the one beside it"
+        assert (found.exit_code, told(found)) == (ExitCode.NO, [("outside", OTHER + why)])
+
+
+def test_a_script_with_its_own_coding_is_proved_as_uv_writes_it(tmp_path: Path) -> None:
+    body = b"# -*- coding: utf-8 -*-\n" + BODY
+    proper = by_the_definition({"bin/run.py": b"#!python\n" + body})
+    text = HANDED % (b"# coding: utf-8\n", b"python") + body
+    found = look(tmp_path, {"bin/run.py": text}, outside=proper)
+    assert (found.exit_code, told(found), left(found)) == (ExitCode.OK, [], [])
+    other = look(
+        tmp_path, {"bin/run.py": text.replace(b"bin/python", b"bin/python3.99")},
+        {f"{ENV}/bin/python3.99": b"#!/bin/sh\nsteal\n"}, outside=proper,
+    )  # fmt: skip
+    assert (told(other), left(other)) == ([], [("program", (f"{ENV}/bin/run.py",))])
+
+
+def test_a_large_program_that_is_no_script_is_proved_by_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = ELF + b"x" * 5000
+    proper = by_the_definition({"bin/tool": large})
+    monkeypatch.setattr(_scan, "LARGEST_CONTENT", 4000)
+    found = look(tmp_path, {"bin/tool": large}, outside=proper)
+    assert (found.exit_code, told(found), left(found)) == (ExitCode.OK, [], [])
+    other = look(tmp_path, {"bin/tool": large + b"!"}, outside=proper)
+    assert told(other) == [("outside", OTHER + "bin/tool")]
+    script = look(tmp_path, {"bin/tool": b"#!" + large}, outside=proper)
+    names = (f"{ENV}/bin/tool",)
+    assert (script.exit_code, told(script)) == (ExitCode.CANNOT_TELL, [])
+    assert left(script) == [("program", names), ("outside", names)]
+
+
+def test_a_header_in_the_folder_of_another_package_is_told(tmp_path: Path) -> None:
+    files = {path: data for path, data in FILES.items() if "include" not in path}
+    moved = "include/python3.11/cpython/tool.h"
+    found = look(tmp_path, {**files, moved: b"#define X\n"})
+    assert told(found) == [("outside", OTHER + f"bin/run.py, bin/tool, {moved} and 1 more")]
+
+
+@pytest.mark.parametrize("path", ["sitecustomize.pyc", "tool/evil.pyc"])
+def test_bytecode_without_its_source_is_told_though_a_record_states_it(
+    tmp_path: Path, path: str
+) -> None:
+    record = f"{SITE}/tool-1.0.dist-info/RECORD"
+    text = parts(FILES)[record] + row(path, b"evil").encode()
+    found = look(tmp_path, FILES, {record: text, f"{SITE}/{path}": b"evil"})
+    inner = f"lib/python3.11/site-packages/{path}"
+    says = f"{inner} is bytecode without its source, and no digest is over it"
+    assert (found.exit_code, told(found)) == (ExitCode.NO, [("sourceless", says)])
+
+
+def test_bytecode_in_another_folder_is_not_proved_by_the_record_that_states_it(
+    tmp_path: Path,
+) -> None:
+    record, place = f"{SITE}/tool-1.0.dist-info/RECORD", f"{ENV}/lib/python3.11/tool.pyc"
+    text = parts(FILES)[record] + row("../tool.pyc", b"evil").encode()
+    found = look(tmp_path, FILES, {record: text, place: b"evil"})
+    assert (told(found), left(found)) == ([], [("bytecode", (place,))])
 
 
 def test_a_row_that_leaves_the_prefix_is_told_and_not_in_the_digest(tmp_path: Path) -> None:
