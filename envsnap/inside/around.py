@@ -75,7 +75,7 @@ class Strays:
             if place not in self._compiled:
                 self.faults.append(compared.Fault("unowned", _text(path)))
             elif not os.path.isfile(place[:-1]):  # then Python imports it, outside of a cache
-                self.faults.append(compared.Fault("sourceless", _text(path)))
+                self.bytecode += 1
         elif not (own.endswith(b"-info/") and content.is_of_installers(b"\n" + path, b"\n" + own)):
             self.faults.append(compared.Fault("unowned", _text(path)))
 

@@ -39,7 +39,6 @@ _SAYS = {
     "missing": "{package} {path} is not there",
     "unchecked": "{package} {path} could not be read where it should lie",
     "unowned": "{path} belongs to no package",
-    "sourceless": "{path} is bytecode without its source, and no digest is over it",
     "link": "{path} is a link to {found}",
     "script": "{path} starts with {found}, not with the environment's own Python",
     "setting": "{path}: wanted {wanted}, found {found}",

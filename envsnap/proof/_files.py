@@ -153,11 +153,10 @@ class Files:
             self.tell("unowned", path)
 
     def _brought(self, path: str, *, is_imported: bool) -> None:
-        """Bytecode of a wheel: no digest is over it, and it may take the place of a source."""
+        """Bytecode of a wheel, which no digest is over: its RECORD alone speaks for a cache."""
         is_cached = posixpath.basename(posixpath.dirname(path)) == "__pycache__"
-        if is_imported and not is_cached and path[:-1] not in self.environment.inside:
-            self.tell("sourceless", path)
-        else:
+        has_source = path[:-1] in self.environment.inside
+        if not (is_imported and (is_cached or has_source)):
             self.bytecode.append(path)
 
     def _stray(self, path: str, inner: str) -> None:

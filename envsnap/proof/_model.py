@@ -62,7 +62,7 @@ class Proof:
     """Bytes of those."""
     outside: int
     """Files that no digest of a manifest is over, for which a RECORD in the image alone vouches:
-    entry points' programs, bytecode that a wheel brought (it is not proved), and what is outside
+    entry points' programs, bytecode that a wheel brought beside its source, and what is outside
     of site-packages where the manifest has no digest of that, or another."""
     tampered: tuple[Tampered, ...]
     not_proved: tuple[NotProved, ...]

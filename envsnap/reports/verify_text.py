@@ -24,7 +24,6 @@ _ORDER = (
     "manifest", "label", "base", "overlay", "doubtful", "link", "verifier", "interpreter",
     "outside", "setting", "project", "python", "not-installed", "version", "content", "twice",
     "not-wanted", "edited", "missing", "unchecked", "script", "unowned",
-    "sourceless",
 )  # fmt: skip
 """The kinds, those first that explain others."""
 

@@ -302,15 +302,15 @@ def test_a_header_in_the_folder_of_another_package_is_told(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("path", ["sitecustomize.pyc", "tool/evil.pyc"])
-def test_bytecode_without_its_source_is_told_though_a_record_states_it(
+def test_bytecode_without_its_source_is_not_proved_though_a_record_states_it(
     tmp_path: Path, path: str
 ) -> None:
     record = f"{SITE}/tool-1.0.dist-info/RECORD"
     text = parts(FILES)[record] + row(path, b"evil").encode()
     found = look(tmp_path, FILES, {record: text, f"{SITE}/{path}": b"evil"})
-    inner = f"lib/python3.11/site-packages/{path}"
-    says = f"{inner} is bytecode without its source, and no digest is over it"
-    assert (found.exit_code, told(found)) == (ExitCode.NO, [("sourceless", says)])
+    assert (found.exit_code, told(found)) == (ExitCode.CANNOT_TELL, [])
+    names = (f"{SITE}/{path}",)
+    assert [(each.code, each.names) for each in found.not_proved] == [("bytecode", names)]
 
 
 def test_bytecode_in_another_folder_is_not_proved_by_the_record_that_states_it(
