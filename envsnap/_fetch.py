@@ -48,6 +48,7 @@ from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest
 from envsnap.plan import BaseImage, BuildPlan, Resolve, plan
 from envsnap.plan._model import WHEELS, ProjectCode
+from envsnap.plan._safe import is_wheel
 from envsnap.sections import Artifact, Unknown, replace
 from envsnap.wheelhouse._claim import LOCK_NAME, claimed
 from envsnap.wheelhouse._fill import Filled, carry_out
@@ -345,22 +346,18 @@ class _Whole(NamedTuple):
         if lock is None:
             return cls(filled.manifest, {}, stored)
         sources = {each.name: each for each in (before.artifacts if before else ())
-                   if not _is_wheel(each)}  # fmt: skip
+                   if not is_wheel(each)}  # fmt: skip
         kept, wheels = [], {}
         for each in lock.artifacts:
             source = sources.get(each.name, each)
             kept.append(source)
             made = filled.wheelhouse.find(each.name)
-            if _is_wheel(each) and each is not source:
+            if is_wheel(each) and each is not source:
                 wheels[source.sha256] = each
-            elif not _is_wheel(each) and made is not None and _is_wheel(made):
+            elif not is_wheel(each) and made is not None and made.filename.endswith(".whl"):
                 wheels[source.sha256] = _artifact(each, made)
         manifest = filled.manifest.with_lock(replace(lock, artifacts=tuple(kept)))
         return cls(manifest, wheels, stored)
-
-
-def _is_wheel(each: Artifact | Stored) -> bool:
-    return each.filename.endswith(".whl")
 
 
 def _artifact(source: Artifact, wheel: Stored) -> Artifact:

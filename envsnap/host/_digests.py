@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 _DEADLINE_S = 120
 _PIECE = 1 << 16
-_FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import outside; outside.main()"
-_FROM_TEXT = """import sys, types
-for name in ("content", "outside"):
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(SOURCES[name], name, "exec"), module.__dict__)
-module.main()
-"""
 _FEW = 40
 """So few records are read sooner than a second process starts."""
 
@@ -62,9 +55,11 @@ class _Second:
         self._found: list[StatedDigest] = []
         self._line = b""
         if paths:
+            from envsnap import inside
+
             try:
                 self._child = subprocess.Popen(
-                    _command(),
+                    inside.command("content", "outside"),
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 )  # fmt: skip
                 self._ask(b"\0".join(paths))
@@ -102,18 +97,6 @@ class _Second:
                 if pipe is not None:
                     pipe.close()
             child.wait()
-
-
-def _command() -> list[str]:
-    """What reads the records: from its folder, where there is one, for its cached bytecode."""
-    from envsnap import inside
-
-    folder = inside.__path__[0]
-    python = [sys.executable, "-I", "-S", "-c"]
-    if os.path.isfile(os.path.join(folder, "outside.py")):
-        return [*python, _FROM_FOLDER, folder]
-    sources = {name: inside.source(name) for name in ("content", "outside")}
-    return [*python, f"SOURCES = {sources!r}\n{_FROM_TEXT}"]
 
 
 def through(host: Host, records: Sequence[str]) -> Callable[[], Sequence[StatedDigest]]:

@@ -6,7 +6,6 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
 from envsnap._typing import Any
@@ -17,13 +16,6 @@ from envsnap.sections import Fact, Reason, Unknown
 SILENCE_S = 120.0
 """How long the processes may say nothing: a network's disk can hang."""
 _LONGEST_ANSWER = 512 * 1024 * 1024
-_FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import hashed; hashed.main()"
-_FROM_TEXT = """import sys, types
-for name in ("content", "outside", "named", "hashed"):
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(SOURCES[name], name, "exec"), module.__dict__)
-module.main()
-"""
 
 Answers = Sequence[Fact[Verified]]
 
@@ -34,9 +26,12 @@ def start(asked: Sequence[ToVerify], children: Children, listen: Listen) -> Call
         return list
     if not hasattr(os, "fork"):
         return _lost(asked, Unknown(Reason.NOT_SUPPORTED, "--verify needs Linux or macOS"))
+    from envsnap import inside
+
+    command = inside.command("content", "outside", "named", "hashed")
     try:
         child = children.start(
-            _command(), dict(os.environ), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, dict(os.environ), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
     except (OSError, ValueError) as error:
         return _lost(asked, Unknown(Reason.CRASHED, f"it could not be started: {error}"))
@@ -63,18 +58,6 @@ _NO_ANSWER = Unknown(Reason.CRASHED, "the processes that hash gave no answer")
 
 def _lost(asked: Sequence[ToVerify], why: Unknown) -> Callable[[], Answers]:
     return lambda: [why] * len(asked)
-
-
-def _command() -> list[str]:
-    """What hashes: from its folder, where there is one, for its cached bytecode."""
-    from envsnap import inside
-
-    folder = inside.__path__[0]
-    python = [sys.executable, "-I", "-S", "-c"]
-    if os.path.isfile(os.path.join(folder, "hashed.py")):
-        return [*python, _FROM_FOLDER, folder]
-    sources = {name: inside.source(name) for name in ("content", "outside", "named", "hashed")}
-    return [*python, f"SOURCES = {sources!r}\n{_FROM_TEXT}"]
 
 
 def _ask(child: subprocess.Popen[bytes], question: bytes) -> None:

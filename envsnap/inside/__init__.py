@@ -6,6 +6,8 @@ to get that text, and how to find the paths script's answer in what was printed.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 
 from envsnap._typing import Any
@@ -15,6 +17,27 @@ VERIFIER = (
     "hashed.py", "named.py", "outside.py",
 )  # fmt: skip
 """The files of the verifier that images carry: the program, and what it imports from beside it."""
+
+
+_FROM_FOLDER = "import sys; sys.path.insert(0, sys.argv.pop(1)); import {0}; {0}.main()"
+_FROM_TEXT = """import sys, types
+for name in SOURCES:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(SOURCES[name], name, "exec"), module.__dict__)
+module.main()
+"""
+
+
+def command(*names: str) -> list[str]:
+    """The command that runs `main` of the last of these modules, which needs those before it.
+
+    From their folder, where there is one, for its cached bytecode; else from their texts.
+    """
+    python = [sys.executable, "-I", "-S", "-c"]
+    if os.path.isfile(os.path.join(__path__[0], f"{names[-1]}.py")):
+        return [*python, _FROM_FOLDER.format(names[-1]), __path__[0]]
+    sources = {name: source(name) for name in names}
+    return [*python, f"SOURCES = {sources!r}\n{_FROM_TEXT}"]
 
 
 def source(name: str) -> str:

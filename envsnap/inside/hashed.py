@@ -93,8 +93,9 @@ class Hasher:
         """The digest that a RECORD states: what its files have if none of them differs."""
         package = self.work.packages[index]
         if package.refusal is None:
-            self.digests[index] = _digest_of(package.rows, package.dist_info)
-            self.outsides[index] = named.outside_of(package)
+            judged = content.judged(package.rows, package.dist_info)
+            self.digests[index] = named.told(judged.content, judged.refusal)
+            self.outsides[index] = named.outside_of(package, judged)
 
     def _each(self, directory: bytes) -> None:
         """Everything in one folder."""
@@ -295,15 +296,8 @@ def _content_read(
         if read and path[1:] not in missing:
             rows.paths.append(path)
             rows.hexes.append(read)
-    return _digest_of(rows, package.dist_info)
-
-
-def _digest_of(rows: "content.Rows", dist_info: bytes) -> "Digest":
-    """envsnap-content-1 and no reason; or none, and the code and detail of why."""
-    judged = content.judged(rows, dist_info)
-    if judged.refusal is None:
-        return judged.content, "", ""
-    return None, judged.refusal.code, judged.refusal.detail
+    judged = content.judged(rows, package.dist_info)
+    return named.told(judged.content, judged.refusal)
 
 
 def work_of(pairs: "list[tuple[bytes, bytes]]") -> "Work":

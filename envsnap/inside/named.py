@@ -153,9 +153,8 @@ def is_within(place: bytes, roots: "Sequence[bytes]") -> bool:
     return any(place == root or place.startswith(root.rstrip(b"/") + b"/") for root in roots)
 
 
-def outside_of(package: Package) -> "Outside":
+def outside_of(package: Package, judged: "content.Stated") -> "Outside":
     """What a RECORD states of the files outside of its folder; none is opened that leads out."""
-    judged = content.judged(package.rows, package.dist_info)
     own = os.path.join(package.folder, package.dist_info)
 
     def read(place: bytes, limit: int) -> "bytes | content.Refusal":
@@ -165,7 +164,7 @@ def outside_of(package: Package) -> "Outside":
         return content.Refusal("not-supported", why, is_of_reading=True)
 
     outside.judge(judged, package.folder, outside.wrappers_in(own), read, real=os.path.realpath)
-    return _digest(judged.other, judged.other_refusal), judged.covered
+    return told(judged.other, judged.other_refusal), judged.covered
 
 
 def whole(package: Package, stated: "Outside", differing: "Iterable[bytes]") -> "Digest":
@@ -179,5 +178,6 @@ def whole(package: Package, stated: "Outside", differing: "Iterable[bytes]") -> 
     return digest
 
 
-def _digest(found: "str | None", refusal: "content.Refusal | None") -> "Digest":
+def told(found: "str | None", refusal: "content.Refusal | None") -> "Digest":
+    """A digest and no reason; or none, and the code and detail of why."""
     return (None, refusal.code, refusal.detail) if refusal else (found, "", "")

@@ -49,7 +49,9 @@ def prove(
     judged = _judged(environment, wanted, scope)
     sure = _sure(environment, wanted)
     names = _names(wanted) if scope.others_ok else None
-    files = Files(environment, read.held, sure, names, covered=_covered(environment, judged))
+    files = Files(
+        environment, read.held, sure, names, covered={*_covered(environment, judged.outside)}
+    )
     files.unknown += unknown
     if not scope.others_ok:
         files.strays()
@@ -126,22 +128,12 @@ def _judged(environment: Environment, wanted: Manifest, scope: compared.Scope) -
     return judged
 
 
-def _covered(environment: Environment, judged: compared.Judged) -> Collection[str]:
-    """The files outside of site-packages of which the manifest knows what RECORDs must state."""
-    return {
+def _covered(environment: Environment, packages: Collection[str]) -> tuple[str, ...]:
+    """The files of these packages that their digest of what is outside of site-packages is over."""
+    names = {compared.canonical(each) for each in packages}
+    return tuple(
         f"{environment.prefix}/{os.fsdecode(inner)}"
         for each in environment.distributions
-        if compared.canonical(each.installed.name) in map(compared.canonical, judged.outside)
-        for inner in each.installed.covered
-    }
-
-
-def _untold(judged: compared.Judged, files: Files) -> tuple[str, ...]:
-    """The files of which the manifest has a digest, and nobody can tell that of the image's."""
-    names = {compared.canonical(each) for each in judged.outside_unknown}
-    return tuple(
-        f"{files.environment.prefix}/{os.fsdecode(inner)}"
-        for each in files.environment.distributions
         if compared.canonical(each.installed.name) in names
         for inner in sorted(each.installed.covered)
     )
@@ -195,7 +187,7 @@ def _unproved(judged: compared.Judged, files: Files) -> Iterator[NotProved]:
             "and that no installer writes for an entry point of their package"
         )
         yield NotProved("program", says, tuple(files.programs))
-    if untold := _untold(judged, files):
+    if untold := _covered(files.environment, judged.outside_unknown):
         says = (
             "outside of site-packages, of packages with a program that could not be read: "
             "the manifest's digest is over them all"

@@ -9,14 +9,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from envsnap.host._digests import _command
+from envsnap import inside
 from envsnap.inside.outside import of_file
 from envsnap.inside.wheel import from_wheel
 from tests.inside.rows import by_the_definition, refused, row, told
 
 
 def ask(*paths: bytes, python: str = sys.executable) -> list[Any]:
-    command = [python, *_command()[1:]]
+    command = [python, *inside.command("content", "outside")[1:]]
     ran = subprocess.run(command, input=b"\0".join(paths), capture_output=True, check=True)
     assert ran.stderr == b""
     return [json.loads(line) for line in ran.stdout.decode("ascii").splitlines()]
