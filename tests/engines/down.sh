@@ -40,6 +40,8 @@ stop "$state/docker.pid" dockerd
 stop "$state/registry.pid" docker-registry
 awk -v below="$state/" 'index($2, below) == 1 {print $2}' /proc/self/mounts | sort -r | while read -r folder; do umount -l "$folder"; done
 if [ "${1:-}" = --purge ] && [ -e "$state/lock" ]; then
-    rm -rf --one-file-system "$state"
+    # Aside first: a removal that is cut short must not look like engines that are up.
+    mv -T "$state" "$state.removed-$$"
+    rm -rf --one-file-system "$state".removed-*
     echo "removed $state"
 fi

@@ -163,9 +163,14 @@ ours_answers() { [ "$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)" = 
 docker_up() {
     choose_socket
     ours_answers && return 0
+    # One that ended in peace took it along; what one that was killed kept may name layers that are not there.
+    if [ -e "$state/docker.pid" ]; then
+        say "dockerd was killed when it last ran here: what it kept is removed, its images are in the registry"
+        quietly down "$here/down.sh"
+        rm -rf --one-file-system "$state/docker"
+    fi
     say "dockerd on $DOCKER_HOST, mirror http://$registry"
-    rm -f "$state/docker.pid"
-    # Without a limit the layers of every build stay: one run of the tests leaves tens of gigabytes.
+    # Without a limit one run of the tests leaves tens of gigabytes.
     printf '{"builder": {"gc": {"enabled": true, "defaultKeepStorage": "%s"}}}\n' "${ENVSNAP_ENGINES_CACHE:-5GB}" >"$state/daemon.json"
     setsid dockerd --config-file "$state/daemon.json" --host "$DOCKER_HOST" --data-root "$state/docker" --exec-root "$state/docker-run" --pidfile "$state/docker.pid" \
         --registry-mirror "http://$registry" >"$log/dockerd" 2>&1 </dev/null 9>&- &
@@ -311,14 +316,9 @@ slurm_here() {
 registries_conf() {
     cat <<TOML
 unqualified-search-registries = ["docker.io"]
-
 [[registry]]
-prefix = "docker.io"
 location = "docker.io"
-
-[[registry.mirror]]
-location = "$registry"
-insecure = true
+mirror = [{location = "$registry", insecure = true}]
 TOML
 }
 
@@ -377,8 +377,8 @@ main() {
     packages_here
     newer_packages
     buildx_here
-    registry_up
     docker_up
+    registry_up
     debian_image
     local version image images=()
     for version in $pythons; do
