@@ -81,7 +81,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
 
 PACKAGE_RULES = ("PKG002", "PKG003", "PKG004", "PKG006")
 """The rules about one package, which is their finding's subject."""
-IDENTITY = ("content", "tags", "build", "origin", "layer", "conda")
+IDENTITY = ("content", "outside", "tags", "build", "origin", "layer", "conda")
 """What tells two packages of one version apart."""
 _LEFT_OUT = ("moment",)
 _BY_NAME = ("name", "family", "path", "kind", "location", "distribution")

@@ -95,12 +95,15 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
     site-packages. They differ for another build, a local one, or a file that was edited.
     Where an installer left no RECORD, or the distribution's packages state no SHA-256, there
     is no digest, and name and version must do. What other files compute, nobody has promised.
+    Programs and data that the wheel put elsewhere have a digest of their own, which is compared
+    where both sides know it.
     """
     by_name: list[str] = []
     for both in _both(pair):
         if both.wanted.version != both.found.version:
             continue
         contents = both.wanted.content, both.found.content
+        others = both.wanted.outside, both.found.outside
         unknown = next((each for each in contents if isinstance(each, Unknown)), None)
         if unknown is not None and _is_of_distribution(both):
             by_name.append(both.name)
@@ -110,18 +113,23 @@ def other_content(pair: Pair) -> Iterator[Said | Condition | Open]:
         elif contents[0] is None or contents[1] is None:
             by_name.append(both.name)
         elif contents[0] != contents[1]:
-            yield Said(
-                both.name, outcome_of(both.name),
-                f"{both.name} {both.wanted.version}: other files under the same version"
-                + _differing(both.found.changes),
-                remedy=f"reinstall {both.name} from the artifact of the wanted side",
-                wanted=str(contents[0])[:12], found=str(contents[1])[:12],
-                lowers=Level.BITWISE if is_served(both.name) else Level.RUNS,
-            )  # fmt: skip
+            changes = _differing(both.found.changes)
+            yield _other_files(both, f"other files under the same version{changes}", contents)
+        elif others[0] != others[1] and not any(isinstance(each, Unknown) for each in others):
+            yield _other_files(both, "other programs or data outside of site-packages", others)
     if by_name:
         yield Condition(
             code="PKG003", text=f"{listed(by_name, 'package')} compared by version alone: no digest"
         )
+
+
+def _other_files(both: _Both, what: str, digests: tuple[object, object]) -> Said:
+    return Said(
+        both.name, outcome_of(both.name), f"{both.name} {both.wanted.version}: {what}",
+        remedy=f"reinstall {both.name} from the artifact of the wanted side",
+        wanted=_words(digests[0])[:12], found=_words(digests[1])[:12],
+        lowers=Level.BITWISE if is_served(both.name) else Level.RUNS,
+    )  # fmt: skip
 
 
 @drift("PKG004", scope=Scope.NATIVE, worst=Outcome.NOTE, reads=(Packages,), source=RECORDING)

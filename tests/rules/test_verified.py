@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envsnap.manifest import Manifest
-from envsnap.sections import Changes, Package, Reason, Unknown, replace
+from envsnap.sections import Changes, Fact, Package, Reason, Unknown, replace
 from tests import made
 from tests.rules.machines import judged, machine, packages, told, well
 
@@ -41,3 +41,15 @@ def test_other_content_says_which_files_were_edited() -> None:
 def test_an_edit_that_both_sides_have_is_no_difference() -> None:
     changed = replace(IDNA, content="b" * 64, changes=EDITED)
     assert told(judged("PKG003", having(changed), having(changed))) == []
+
+
+def test_programs_and_data_elsewhere_are_compared_where_both_sides_know_them() -> None:
+    def against(wanted: Fact[str | None], found: Fact[str | None]) -> list[tuple[str, str]]:
+        sides = [having(replace(IDNA, outside=each)) for each in (wanted, found)]
+        return told(judged("PKG003", *sides))
+
+    said = [("numerics", "idna 3.7: other programs or data outside of site-packages")]
+    unknown = Unknown(Reason.NOT_RECORDED)
+    assert against("c" * 64, "d" * 64) == said
+    assert against(None, "d" * 64) == said
+    assert against("c" * 64, unknown) == against(unknown, None) == against(None, None) == []
