@@ -50,7 +50,7 @@ PASSWORDS = "passwords.py"
 """Makes a netrc file of pip's settings; there where a build may read some."""
 _UNPACKS = {"pip": "the wheels", "py-rattler": "conda's packages", "uv": "the wheels"}
 _OF_PYTHON = ("implementation", "version", "soabi", "free_threaded", "debug")
-_OF_PACKAGE = ("name", "version", "active", "content", "conda", "is_installed", "how")
+_OF_PACKAGE = ("name", "version", "active", "content", "outside", "conda", "is_installed", "how")
 """What the verifier compares of an interpreter, and of a package or its file."""
 
 

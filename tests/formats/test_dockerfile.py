@@ -132,6 +132,16 @@ def test_a_layers_lock_and_its_proof_name_the_same_packages() -> None:
     assert {each["name"].lower() for each in installed} == set(wheels)
 
 
+def test_a_layer_is_held_to_both_digests_of_its_packages() -> None:
+    whole = json.loads(planned().manifest)
+    for each in whole["sections"]["packages"]["installed"]:
+        each["outside"] = "ab" * 32
+    files = image_files(planned(manifest=json.dumps(whole)))
+    proof = json.loads(files["layers/01-tiny.json"])
+    for each in proof["sections"]["packages"]["installed"]:
+        assert (each["content"], each["outside"]) == ("0" * 64, "ab" * 32)
+
+
 def test_a_small_change_of_the_manifest_leaves_the_layers_as_they_were() -> None:
     before, after = planned(), planned(captured="2026-02-01T00:00:00Z", labels=(("x", "y"),))
     files = [
