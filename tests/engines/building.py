@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from envsnap.cli import main
 from envsnap.engines import Job
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -89,6 +90,17 @@ def interpreter() -> str:
         check=False,
     )
     return asked.stdout.strip() or pytest.fail(f"no Python {PYTHON} to capture")
+
+
+def captured(folder: Path, *what: str) -> str:
+    """The manifest of a new environment with these alone, in the folder."""
+    python = folder / ".venv" / "bin" / "python"
+    said([interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])])
+    uv = (sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps")
+    said([*uv, "--python", str(python), *what])
+    manifest = str(folder / "envsnap.lock.json")
+    assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
+    return manifest
 
 
 def said(argv: list[str], **changes: object) -> str:

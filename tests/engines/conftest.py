@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap.cli import main
-from tests.engines.building import interpreter, readable_folder, said
+from tests.engines.building import captured, readable_folder
 from tests.engines.halves import start
 
 if TYPE_CHECKING:
@@ -31,12 +30,7 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("home", "work", "images"):
         (folder / name).mkdir()
     (folder / "home" / "data").write_bytes(b"mine")
-    python = folder / ".venv" / "bin" / "python"
-    said([interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])])
-    install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python)]
-    said([*install, "--no-deps", "idna==3.7", "markupsafe==2.1.5"])
-    manifest = str(folder / "envsnap.lock.json")
-    assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
+    manifest = captured(folder, "idna==3.7", "markupsafe==2.1.5")
     assert main(["lock", manifest, "-q"]) == 0
     return folder
 

@@ -1,4 +1,4 @@
-"""A real image whose Python nobody publishes for its base: compiled from its source, and proved."""
+"""Real images whose Python nobody publishes for its base: compiled from its source, and proved."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from envsnap.cli import main
 from envsnap.facts import Looked, python_sources
 from envsnap.manifest import environment_id, load
 from envsnap.wheelhouse._store import Stored, Wheelhouse, write_list
-from tests.engines.building import BASE
+from tests.engines.building import BASE, said
+from tests.engines.halves import on_node
 from tests.engines.test_docker_closure import answered, environment
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.long]
@@ -63,6 +65,21 @@ def image() -> Iterator[str]:
         subprocess.run(["docker", "image", "rm", "--force", name], capture_output=True, check=False)
 
 
+@pytest.fixture
+def published() -> Iterator[None]:
+    """The stand-in by that name in the registry, which has Apptainer's images."""
+    name = f"127.0.0.1:5000/library/{FETCHER}"
+    said(["docker", "build", "-q", "-t", name, "-"], input=f"FROM {BASE}\nLABEL lab.of=tests\n")
+    said(["docker", "push", "-q", name])
+    inspect = ["docker", "image", "inspect", "--format", "{{index .RepoDigests 0}}", name]
+    digest = said(inspect).strip().partition("@")[2]
+    yield
+    subprocess.run(["docker", "image", "rm", "--force", name], capture_output=True, check=False)
+    address = f"http://127.0.0.1:5000/v2/library/python/manifests/{digest}"
+    with urllib.request.urlopen(urllib.request.Request(address, method="DELETE")):
+        pass
+
+
 def of_that_python(manifest: Path) -> None:
     """The manifest as that Python's own: its packages are pure, and any Python's."""
     document = json.loads(manifest.read_text())
@@ -85,16 +102,23 @@ def wheelhouse(source: Path, manifest: Path, folder: Path) -> None:
     write_list(found)
 
 
-def test_an_image_has_the_python_that_was_compiled_and_no_compiler(
-    tmp_path: Path, source: Path, image: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def recipe(tmp_path: Path, source: Path) -> list[str]:
+    """The words that build its context, of the source in a wheelhouse."""
     manifest = Path(environment(tmp_path, "idna==3.7")[0])
     of_that_python(manifest)
     assert main(["lock", str(manifest), "-q"]) == 0
     wheelhouse(source, manifest, tmp_path / "wh")
-    words = ["build", str(manifest), "--docker", "-o", str(tmp_path / "ctx"), "--image", image]
-    words += ["--base-image", "debian:bookworm-slim", "--wheelhouse", str(tmp_path / "wh")]
-    words += ["--ca-cert", AUTHORITIES, "--network", "host", "--engine", "docker"]
+    return [
+        "build", str(manifest), "-o", str(tmp_path / "ctx"), "--ca-cert", AUTHORITIES,
+        "--base-image", "debian:bookworm-slim", "--wheelhouse", str(tmp_path / "wh"),
+    ]  # fmt: skip
+
+
+def test_an_image_has_the_python_that_was_compiled_and_no_compiler(
+    recipe: list[str], image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*recipe, "--docker", "--image", image, "--network", "host", "--engine", "docker"]
     assert main(words) == 0, capsys.readouterr().err
 
     assert answered(image, "python", "-c", LOOK) == f"{VERSION} /opt/python 3.7\n"
@@ -103,5 +127,27 @@ def test_an_image_has_the_python_that_was_compiled_and_no_compiler(
     assert answered(image, "sh", "-c", "find /opt/python -name __pycache__ -o -name '*.a'") == ""
     told = answered(image, "envsnap-verify").splitlines()
     assert told[0] == "Python and 3 packages are those of the manifest"
-    verify = ["verify", f"docker-daemon:{image}", "--against", str(manifest)]
+    verify = ["verify", f"docker-daemon:{image}", "--against", recipe[1]]
     assert main(verify) == 0, capsys.readouterr()
+
+
+@pytest.mark.usefixtures("published")
+def test_apptainer_compiles_it_as_a_plain_user(
+    recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*recipe, "--singularity"]) == 0, capsys.readouterr().err
+    for name in ("home", "images"):
+        (tmp_path / name).mkdir()
+    home, folders = tmp_path / "home", [tmp_path / "ctx", tmp_path / "images"]
+    sif = f"{folders[1]}/a.sif"
+    build = ("apptainer", "build", sif, "envsnap.def")
+    done = on_node(home, folders, *build, ENVSNAP_NODE_NETWORK="yes")
+    assert done.returncode == 0, done.stderr[-4000:]
+
+    inside = ("apptainer", "exec", "--cleanenv", "--no-home", sif)
+    assert on_node(home, folders[1:], *inside, "python", "-c", LOOK).stdout == (
+        f"{VERSION} /opt/python 3.7\n"
+    )
+    compilers = on_node(home, folders[1:], *inside, "sh", "-c", "command -v gcc cc make; :")
+    assert (compilers.returncode, compilers.stdout) == (0, "")
+    assert main(["verify", sif, "--against", recipe[1]]) == 0, capsys.readouterr()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap.cli import main
 from envsnap.images import manifest_of, open_image
-from tests.engines.building import PYTHON, interpreter, said
+from tests.engines.building import PYTHON, captured, said
 from tests.engines.halves import REGISTRY, TOLD, on_node
 
 if TYPE_CHECKING:
@@ -27,13 +26,8 @@ BASE = f"{REGISTRY}/library/python:{PYTHON}-slim-bookworm"
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder, fetched; its base image is what docker save wrote."""
     folder = tmp_path_factory.mktemp("fetched")
-    python = folder / ".venv" / "bin" / "python"
-    said([interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])])
-    wanted = ("idna==3.7", "markupsafe==2.1.5")
-    uv = (sys.executable, "-m", "uv")
-    said([*uv, "pip", "install", "-q", "--python", str(python), "--no-deps", *wanted])
-    manifest, archive = str(folder / "m.json"), str(folder / "base-image.tar")
-    assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
+    manifest = captured(folder, "idna==3.7", "markupsafe==2.1.5")
+    archive = str(folder / "base-image.tar")
     said(["docker", "pull", "-q", BASE])
     said(["docker", "save", "-o", archive, BASE])
     words = ["build", "--docker", "--singularity", "--fetch", "-o", str(folder / "ctx"), manifest]

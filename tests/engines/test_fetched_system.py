@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap.cli import main
-from tests.engines.building import interpreter, said
+from tests.engines.building import captured, said
 from tests.engines.halves import on_node
 
 if TYPE_CHECKING:
@@ -27,12 +26,7 @@ TOLD = "Python and 2 packages are those of the manifest"
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder, fetched: GLib's package and what that depends on are in it."""
     folder = tmp_path_factory.mktemp("fetched")
-    python = folder / ".venv" / "bin" / "python"
-    said([interpreter(), "-m", "venv", "--without-pip", str(python.parents[1])])
-    uv = (sys.executable, "-m", "uv")
-    said([*uv, "pip", "install", "-q", "--python", str(python), "--no-deps", *NEEDS_GLIB])
-    manifest = str(folder / "m.json")
-    assert main(["capture", "--python", str(python), "-o", manifest, "-q"]) == 0
+    manifest = captured(folder, *NEEDS_GLIB)
     words = ["build", "--docker", "--singularity", "--fetch", "-o", str(folder / "ctx"), manifest]
     assert main([*words, "--workdir", str(folder), "-q"]) == 0
     assert any(each.startswith("libglib2.0-0_") for each in os.listdir(folder / "ctx" / "debs"))
