@@ -22,6 +22,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from image import envsnap, run, write
+
 IMAGE = "envsnap-bench-large"
 OFFLINE = ("unshare", "-n")
 REFERENCES = {"docker": "docker-daemon:", "podman": "podman:", "buildah": "podman:localhost/"}
@@ -41,10 +43,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=args.work, prefix="large-") as work:
         os.chmod(work, 0o755)  # noqa: S103 - the node's user reads it
         figures = measured(os.path.abspath(args.environment), work, args.engines.split(","))
-    os.makedirs(os.path.dirname(args.json) or ".", exist_ok=True)
-    with open(args.json, "w", encoding="utf-8") as file:
-        json.dump(figures, file, indent=1, sort_keys=True)
-        file.write("\n")
+    write(figures, args.json)
     wrong = [each for each in figures["images"] if each["answer"] != "same" or each["lost"]]
     return 1 if wrong else 0
 
@@ -137,22 +136,6 @@ def active(work: str) -> list[str]:
     with open(os.path.join(work, "m.json"), encoding="utf-8") as file:
         installed = json.load(file)["sections"]["packages"]["installed"]
     return [each["name"] for each in installed if each.get("active", True)]
-
-
-def envsnap(work: str, *words: str, wrapper: Sequence[str] = ()) -> None:
-    """Run envsnap to its end."""
-    run([*wrapper, sys.executable, "-m", "envsnap", *words], work)
-
-
-def run(words: Sequence[str], folder: str, **variables: str) -> None:
-    """Run a program to its end. Ends this process if it failed."""
-    environ = {**os.environ, **variables}
-    ran = subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, check=False, env=environ
-    )
-    if ran.returncode:
-        tail = "\n".join((ran.stdout + ran.stderr).splitlines()[-25:])
-        sys.exit(f"bench: {' '.join(words)} ended with {ran.returncode}\n{tail}")
 
 
 if __name__ == "__main__":
