@@ -15,12 +15,14 @@ def natural(value: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
-def write(name: str, day: str, source: dict, rows: list[dict]) -> None:
-    """Write a table that has one source, a row a line."""
-    compact = [json.dumps(each, separators=(",", ":")) for each in rows]
+def write(name: str, day: str, sources: list[dict], rows: list[dict]) -> None:
+    """Write a table, a source and a row a line."""
+    listed, lines = (
+        ",\n".join(json.dumps(each, separators=(",", ":")) for each in many)
+        for many in (sources, rows)
+    )
     frame = json.dumps({"schema": 1, "date": day}, separators=(",", ":"))[:-1]
-    sources, lines = json.dumps(source, separators=(",", ":")), ",\n".join(compact)
-    text = f'{frame},"sources":[\n{sources}\n],"rows":[\n{lines}\n]}}\n'
+    text = f'{frame},"sources":[\n{listed}\n],"rows":[\n{lines}\n]}}\n'
     with open(os.path.join(FACTS, f"{name}.json"), "w", encoding="ascii") as file:
         file.write(text)
     print(f"{len(rows)} rows, {len(text)} bytes")

@@ -65,7 +65,7 @@ def main(path: str, commit: str, day: str, today: str) -> None:
         "note": f"commit of {day}; the builds are those of github.com/astral-sh/"
         "python-build-standalone; archives in other forms than install_only are not taken",
     }  # fmt: skip
-    write("python_builds", day, source, found)
+    write("python_builds", day, [source], found)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def main(folder: str, today: str) -> None:
         "note": "a tag in this file was built and pushed; tags of older patch releases stay but "
         "are not rebuilt",
     }  # fmt: skip
-    write("python_images", day, source, found)
+    write("python_images", day, [source], found)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,20 @@ ARCHIVE = re.compile(
 )
 """Those as .tar.xz hold the same and are smaller, but base images have no xz."""
 
+WITHDRAWN = {
+    "kind": "python_source", "python": "3.9.3",
+    "sha256": "3afeb61a45b5a2e6f1c0f621bd8cf925a4ff406099fdb3d8c97b993a5f43d048",
+    "source": ["spack"], "confidence": "medium",
+}  # fmt: skip
+"""Recalled two days after its release, and so not pyenv's; environments of these days have it."""
+SPACK = {
+    "id": "spack", "title": "spack/spack python/package.py",
+    "url": "https://github.com/spack/spack/blob/7b043b30c3e4/"
+    "var/spack/repos/builtin/packages/python/package.py",
+    "version": "7b043b30", "retrieved": "2026-11-22",
+    "note": "a later commit, of 2024, has the same; its digests of 3.9.0 to 3.9.12 are pyenv's",
+}  # fmt: skip
+
 
 def row(folder: str, version: str) -> dict:
     """The row of one version, as its definition has it."""
@@ -46,14 +60,15 @@ def main(folder: str, commit: str, day: str, today: str) -> None:
         for name, match in parsed.items()
         if match is not None and (int(match[1]), int(match[2])) >= OLDEST
     ]
-    found = [row(folder, each) for each in sorted(versions, key=natural)]
+    found = [*(row(folder, each) for each in versions), WITHDRAWN]
     source = {
         "id": "pyenv", "title": "pyenv/pyenv plugins/python-build/share/python-build",
         "url": "https://github.com/pyenv/pyenv/tree/master/plugins/python-build/share/python-build",
         "version": commit[:8], "retrieved": today,
         "note": f"commit of {day}, MIT; the archives are those of www.python.org/ftp/python",
     }  # fmt: skip
-    write("python_sources", day, source, found)
+    found.sort(key=lambda each: natural(each["python"]))
+    write("python_sources", day, [source, SPACK], found)
 
 
 if __name__ == "__main__":
