@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from envsnap._units import size_words
+from envsnap.engines._digest import as_digest
+from envsnap.images._model import ImageError
 from envsnap.images._scan import scan
 from envsnap.images._small import from_layers
-from envsnap.images._streams import read_ahead
+from envsnap.images._streams import Checked, read_ahead, unpacked
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from envsnap.images._model import Config, Layer, Listen, Readable, Scan, Want
+    from envsnap.images._streams import Source
 
 
 class LayeredImage(Protocol):
@@ -26,6 +29,7 @@ class LayeredImage(Protocol):
     config: Config
     layers: tuple[Layer, ...]
     overlays: tuple[str, ...] = ()
+    is_sif: bool = False
     budget: int | None
     """How many bytes one small file may cost; None where reading costs nothing."""
 
@@ -52,6 +56,34 @@ class LayeredImage(Protocol):
     def small_file(self, path: str) -> bytes | None:
         """One small file, from the last layer that has it."""
         return from_layers(self, path, self.budget)
+
+
+def unpacked_layer(source: Source, image: LayeredImage, index: int) -> Readable:
+    """A stored layer on its way, unpacked; held to the digest of either.
+
+    The digests of unpacked layers are those that images are compared by: what the image's author
+    states of them counts only where the bytes have them.
+    """
+    layer, shown = image.layers[index], f"Layer {index + 1} of {image.reference}"
+    digests = unpacked_digests(image.config, len(image.layers), image.reference)
+    plain = unpacked(Checked(source, layer.digest, layer.size, shown), shown)
+    return Checked(plain, digests[index], -1, shown)
+
+
+def unpacked_digests(config: Config, layers: int, shown: str) -> tuple[str, ...]:
+    """The digest of each of so many layers when it is unpacked, as the configuration states it.
+
+    Raises:
+        ImageError: It states fewer or more, or what is no digest.
+    """
+    if len(config.diff_ids) != layers:
+        raise ImageError(
+            f"{shown} holds {layers} layers, and its configuration names {len(config.diff_ids)}"
+        )
+    bad = [each for each in config.diff_ids if as_digest(each) is None]
+    if bad:
+        raise ImageError(f"{shown} has a layer whose digest is none: {bad[0][:80]!a}")
+    return config.diff_ids
 
 
 def layer_words(size: int) -> str:

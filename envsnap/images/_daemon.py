@@ -220,6 +220,7 @@ def _config(text: Text, history: tuple[str, ...]) -> Config:
         user=inner.text("User"), history=history,
         diff_ids=text.below("RootFS").strings("Layers"),
         entrypoint=inner.strings("Entrypoint"), command=inner.strings("Cmd"),
+        health=inner.below("Healthcheck").strings("Test"),
     )  # fmt: skip
 
 

@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envsnap.engines._digest import as_digest
 from envsnap.images import _stores
-from envsnap.images._base import LayeredImage
+from envsnap.images._base import LayeredImage, unpacked_digests
 from envsnap.images._model import ImageError, Layer, Readable
 from envsnap.images._stores import Store, TarStore
 from envsnap.images._streams import Checked, unpacked
@@ -43,17 +42,10 @@ class DockerArchive(LayeredImage):
         self.config_text = raw
         self.config = config_of(raw, f"the configuration in {store.shown}")
         self._names = found.strings("Layers")
-        if len(self._names) != len(self.config.diff_ids):
-            raise ImageError(
-                f"{store.shown} holds {len(self._names)} layers, and its configuration names "
-                f"{len(self.config.diff_ids)}"
-            )
-        bad = [each for each in self.config.diff_ids if as_digest(each) is None]
-        if bad:
-            raise ImageError(f"{store.shown} has a layer whose digest is none: {bad[0][:80]!a}")
+        digests = unpacked_digests(self.config, len(self._names), store.shown)
         self.layers = tuple(
             Layer(digest, store.size(name), _LAYER)
-            for digest, name in zip(self.config.diff_ids, self._names, strict=True)
+            for digest, name in zip(digests, self._names, strict=True)
         )
 
     @contextmanager

@@ -69,6 +69,8 @@ class Config:
     """What it starts with, before any words of the user; a SIF's is a script in its files."""
     command: tuple[str, ...] = ()
     """What follows where the user says nothing."""
+    health: tuple[str, ...] = ()
+    """What Docker runs in it from time to time."""
 
 
 class Layer(NamedTuple):
@@ -151,6 +153,8 @@ class Image(Protocol):
     layers: tuple[Layer, ...]
     overlays: tuple[str, ...]
     """File systems that an engine lays over the image's own: of a SIF, which can have more."""
+    is_sif: bool
+    """Whether Apptainer starts it, by scripts among its files, and no words of a configuration."""
 
     def open_layer(self, index: int) -> AbstractContextManager[Readable]:
         """One layer as a plain tar stream. Its digest is compared when it was read to its end.
@@ -189,6 +193,8 @@ class ImageTree:
     """The earlier layers that had another file at a path, where a later one replaced it."""
     doubtful: tuple[str, ...] = ()
     """Paths below what is a link elsewhere in the image: engines put them in different places."""
+    is_sif: bool = False
+    """Whether they are those of a SIF, whose scripts are run at each start."""
 
     def real(self, path: str) -> str | None:
         """The path with every link on it followed inside the image; None where it leads nowhere."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from envsnap.images import _stores
-from envsnap.images._base import LayeredImage
-from envsnap.images._model import ImageError, Layer, Readable
+from envsnap.images._base import LayeredImage, unpacked_layer
+from envsnap.images._model import ImageError, Readable
 from envsnap.images._stores import FolderStore, Store, TarStore
-from envsnap.images._streams import Checked, unpacked
+from envsnap.images._streams import Checked
 from envsnap.images._texts import (
     LARGEST_TEXT,
     Listed,
@@ -62,9 +62,9 @@ class OciImage(LayeredImage):
 
     @contextmanager
     def open_layer(self, index: int) -> Iterator[Readable]:
-        """One layer, checked by the digest of the blob."""
-        layer = self.layers[index]
-        yield opened(self._store.open(blob_name(layer.digest)).source, layer, self, index)
+        """One layer, checked by the digest of the blob, and of what it unpacks to."""
+        source = self._store.open(blob_name(self.layers[index].digest)).source
+        yield unpacked_layer(source, self, index)
 
     @contextmanager
     def stored_layer(self, index: int) -> Iterator[Readable]:
@@ -76,12 +76,6 @@ class OciImage(LayeredImage):
     def close(self) -> None:
         """Close what is open."""
         self._store.close()
-
-
-def opened(source: Readable, layer: Layer, image: LayeredImage, index: int) -> Readable:
-    """A stored layer unpacked, and checked while it is."""
-    shown = f"Layer {index + 1} of {image.reference}"
-    return unpacked(Checked(source, layer.digest, layer.size, shown), shown)
 
 
 def blob_name(digest: str) -> str:

@@ -44,6 +44,7 @@ _MACHINES = {b"01": "386", b"02": "amd64", b"03": "arm", b"04": "arm64", b"05": 
 class SifImage(LayeredImage):
     """One SIF file. Its digest would cost reading all of it, so it has none here."""
 
+    is_sif = True
     budget: int | None = None
 
     def __init__(self, path: str) -> None:

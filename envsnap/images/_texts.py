@@ -182,6 +182,7 @@ def config_of(raw: bytes, shown: str) -> Config:
         history=tuple(each.text("created_by") for each in text.each("history")),
         diff_ids=text.below("rootfs").strings("diff_ids"),
         entrypoint=inner.strings("Entrypoint"), command=inner.strings("Cmd"),
+        health=inner.below("Healthcheck").strings("Test"),
     )  # fmt: skip
 
 

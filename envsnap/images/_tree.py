@@ -135,6 +135,7 @@ class _Merged:
             layers=tuple(each.digest for each in image.layers),
             replaced={path: layers for path, layers in self.replaced.items() if path in files},
             doubtful=tuple(sorted(set(self.doubtful))),
+            is_sif=image.is_sif,
         )
 
 

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from envsnap.engines._digest import as_digest
 from envsnap.errors import UsageError
-from envsnap.images._base import LayeredImage
+from envsnap.images._base import LayeredImage, unpacked_layer
 from envsnap.images._http import Answer, Blob, Registry, RegistryError
 from envsnap.images._mirrors import endpoints, own_host
 from envsnap.images._model import Config, ImageError, Layer, Readable
 from envsnap.images._names import Named, named
 from envsnap.images._small import BUDGET
-from envsnap.images._streams import Checked, unpacked
+from envsnap.images._streams import Checked
 from envsnap.images._texts import (
     ACCEPT,
     LARGEST_TEXT,
@@ -183,11 +183,11 @@ class RegistryImage(LayeredImage):
 
     @contextmanager
     def open_layer(self, index: int) -> Iterator[Readable]:
-        """One layer as it comes, checked by the digest of its blob."""
-        layer, shown = self.layers[index], f"Layer {index + 1} of {self.reference}"
+        """One layer as it comes, checked by the digest of its blob, and of what it unpacks to."""
+        layer = self.layers[index]
         blob = Blob(self._opened.registry, layer.digest, layer.size)
         try:
-            yield unpacked(Checked(blob, layer.digest, layer.size, shown), shown)
+            yield unpacked_layer(blob, self, index)
         finally:
             blob.close()
 

@@ -21,7 +21,7 @@ from envsnap.images import (
     tree,
     write_archive,
 )
-from tests.images.made import Made, blobs_of, digest, layer, packed
+from tests.images.made import Made, blobs_of, digest, layer, oci_layout, packed
 from tests.images.registries import Behaviour, coded, registry
 
 if TYPE_CHECKING:
@@ -173,6 +173,22 @@ def test_other_bytes_than_promised_are_refused() -> None:
     assert caught.value.message == (
         f"{host} sends another manifest than {other}: {digest(BLOBS['manifest'])}"
     )
+
+
+def test_a_layer_is_what_the_configuration_says_that_it_unpacks_to(tmp_path: Path) -> None:
+    """By those digests two images are compared, and their author writes them."""
+    evil = layer(Made("usr/bin/evil", b"steal"))
+    lying = blobs_of([BASE], [packed(evil)])
+    with registry(Behaviour(lying)) as host:
+        for reference in (f"docker://{host}/lab/paper:1", oci_layout(str(tmp_path / "a"), lying)):
+            with pytest.raises(ImageError) as caught:
+                paths_of(reference)
+            assert caught.value.message == (
+                f"Layer 1 of {reference} has other bytes: their digest is {digest(evil)}"
+            )
+    more = oci_layout(str(tmp_path / "b"), blobs_of([BASE], [packed(BASE), packed(evil)]))
+    with pytest.raises(ImageError, match="holds 2 layers, and its configuration names 1"):
+        paths_of(more)
 
 
 def test_what_is_not_there_is_told() -> None:
