@@ -26,6 +26,7 @@ from envsnap.sections import (
     SECTIONS,
     Artifact,
     Fact,
+    Package,
     Packages,
     Python,
     Reason,
@@ -198,12 +199,23 @@ def _as_rebuilt(wanted: Manifest) -> Manifest:
     if lock.environment != environment_id(wanted):
         return wanted
     others = rebuilt_contents(lock.artifacts)
-    installed = tuple(
-        replace(each, content=others.get(canonical_name(each.name), each.content))
-        for each in packages.installed
-    )
+    installed = tuple(as_rebuilt(each, others) for each in packages.installed)
     section = replace(packages, installed=installed)
     return replace(wanted, sections={**wanted.sections, "packages": section})
+
+
+_MADE_ANEW = Unknown(Reason.NOT_RECORDED, "it was built or made again")
+
+
+def as_rebuilt(package: Package, others: Mapping[str, Fact[str | None]]) -> Package:
+    """The package with the content that it has where it was rebuilt, if it was.
+
+    Of what it has outside of site-packages nobody promises that it comes out the same.
+    """
+    name = canonical_name(package.name)
+    if name not in others:
+        return package
+    return replace(package, content=others[name], outside=_MADE_ANEW)
 
 
 def rebuilt_contents(artifacts: Iterable[Artifact]) -> Mapping[str, Fact[str | None]]:

@@ -221,12 +221,12 @@ def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
     packages = wanted.section(Packages)
     if isinstance(packages, Unknown) or isinstance(packages.installed, Unknown):
         return wanted
-    from envsnap._check import rebuilt_contents
+    from envsnap._check import as_rebuilt, rebuilt_contents
 
     without = {canonical_name(each.name) for each in planned.left_out}
     others = rebuilt_contents((*planned.wheels, *planned.sources))
     kept = tuple(
-        replace(each, content=others.get(canonical_name(each.name), each.content))
+        as_rebuilt(each, others)
         for each in packages.installed
         if canonical_name(each.name) not in without
     )

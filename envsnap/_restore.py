@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from envsnap._check import check, in_a_line, is_exact, rebuilt_contents
+from envsnap._check import as_rebuilt, check, in_a_line, is_exact, rebuilt_contents
 from envsnap.engines import conda, native
 from envsnap.engines._folder import begin, claim, finish, undo
 from envsnap.engines.native import Base, File, Installed, Schemes, Wanted
@@ -288,7 +288,7 @@ def _as_restored(prepared: Prepared) -> Manifest:
         if each.filename.endswith(".whl") or canonical_name(each.name) in prepared.sources
     )
     kept = tuple(
-        replace(each, content=others.get(canonical_name(each.name), each.content))
+        as_rebuilt(each, others)
         for each in _installed(section)
         if each.active and canonical_name(each.name) not in without
     )

@@ -66,7 +66,8 @@ def rebuilt(manifest: Manifest, name: str) -> Manifest:
     assert not isinstance(section, Unknown)
     assert not isinstance(section.installed, Unknown)
     there = tuple(
-        replace(each, content="f" * 64) if each.name == name else each for each in section.installed
+        replace(each, content="f" * 64, outside="e" * 64) if each.name == name else each
+        for each in section.installed
     )
     return image(packages=packages(*there))
 
