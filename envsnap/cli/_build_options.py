@@ -31,9 +31,6 @@ _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----"
 )
 _LONGEST_CERTIFICATES = 4 << 20
-_JOB_WORD = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.,:=/+-]{0,199}\Z")
-_JOB_TIME = re.compile(r"\A(?:\d+-\d+(?::\d+){0,2}|\d+(?::\d+){0,2})\Z")
-"""As sbatch takes a time: minutes, MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS."""
 
 
 class Asked(NamedTuple):
@@ -212,9 +209,6 @@ def _refuse_odd_words(args: argparse.Namespace) -> None:
                 "Give the file a name without spaces, or make a link to it: no recipe can have it"
             )
         raise UsageError(f"--base-image takes an image, not {base[:200]!a}", hint=hint)
-    if args.time is not None and not _JOB_TIME.match(args.time):
-        raise UsageError(f"--time takes a time as sbatch does, not {args.time[:60]!a}",
-                         hint="Write it as 04:00:00, or 2-12:00:00")  # fmt: skip
 
 
 def _refuse_idle(args: argparse.Namespace, found: Collection[str]) -> None:
@@ -278,8 +272,12 @@ def _certificates(path: str | None) -> str | None:
 
 def _job(args: argparse.Namespace) -> BatchJob:
     words = {name: getattr(args, name) for name in ("partition", "account", "gres", "time")}
-    for name, value in words.items():
-        if value is not None and not _JOB_WORD.match(value):
-            raise UsageError(f"--{name} takes one plain word, not {value!r}",
-                             hint=f"Write it as sbatch --{name} takes it")  # fmt: skip
-    return BatchJob(**words)
+    job = BatchJob(**words)
+    if any(value is not None for value in words.values()):
+        from envsnap.formats.slurm import options
+
+        try:
+            options(job)
+        except PlanError as error:
+            raise UsageError(error.message, hint=error.hint) from None
+    return job

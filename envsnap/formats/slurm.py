@@ -54,10 +54,13 @@ def options(job: BatchJob) -> list[str]:
             continue
         if name == "time" and not _TIME.match(value):
             raise PlanError(
-                f"Expected a time as Slurm's --time takes it, not {value[:60]!a}",
+                f"--time takes a time as sbatch does, not {value[:60]!a}",
                 hint="Write minutes, hours or days: 90, 04:00:00 or 1-12:00:00",
             )
         if not _WORD.match(value):
-            raise PlanError(f"Expected one word for Slurm's --{name}, not {value[:60]!a}")
+            raise PlanError(
+                f"--{name} takes one plain word, not {value[:60]!a}",
+                hint=f"Write it as sbatch --{name} takes it",
+            )
         found.append(f"{name}={value}")
     return found

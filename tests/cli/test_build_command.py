@@ -320,7 +320,7 @@ def test_a_lock_on_standard_output_is_the_whole_manifest(
         (
             ["--to", "slurm", "--time", "abc"],
             ("--time takes a time as sbatch does, not 'abc'",
-             "Write it as 04:00:00, or 2-12:00:00"),
+             "Write minutes, hours or days: 90, 04:00:00 or 1-12:00:00"),
         ),
         (
             ["--docker", "--offline"],

@@ -188,5 +188,5 @@ def test_a_time_is_written_as_slurm_takes_it(time: str) -> None:
 def test_what_slurm_takes_for_no_time_is_refused(time: str) -> None:
     with pytest.raises(PlanError) as caught:
         options(BatchJob(time=time))
-    assert caught.value.message == f"Expected a time as Slurm's --time takes it, not {time!a}"
+    assert caught.value.message == f"--time takes a time as sbatch does, not {time!a}"
     assert caught.value.hint == "Write minutes, hours or days: 90, 04:00:00 or 1-12:00:00"
