@@ -163,8 +163,10 @@ ours_answers() { [ "$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)" = 
 docker_up() {
     choose_socket
     ours_answers && return 0
-    # One that ended in peace took it along; what one that was killed kept may name layers that are not there.
-    if [ -e "$state/docker.pid" ]; then
+    # One that ended in peace took its pid file along; what one that was killed kept may name layers that are not there.
+    if [ "$(cat "/proc/$(cat "$state/docker.pid" 2>/dev/null)/comm" 2>/dev/null)" = dockerd ]; then
+        wait_for 60 "dockerd, which runs," ours_answers && return 0
+    elif [ -e "$state/docker.pid" ]; then
         say "dockerd was killed when it last ran here: what it kept is removed, its images are in the registry"
         quietly down "$here/down.sh"
         rm -rf --one-file-system "$state/docker"
@@ -176,7 +178,6 @@ docker_up() {
         --registry-mirror "http://$registry" >"$log/dockerd" 2>&1 </dev/null 9>&- &
     wait_for 60 dockerd ours_answers
 }
-
 # --- stand-in images --------------------------------------------------------------------------------------------------
 
 manifest_media='application/vnd.docker.distribution.manifest.v2+json'
