@@ -99,7 +99,7 @@ def program_faults(folder: bytes, work: "Work", others: "Iterable[bytes]" = ()) 
             entry.name in named
             or entry.name in OWN_PROGRAMS
             or folder + b"/" + entry.name in known
-            or is_pythons(entry.name)
+            or (is_pythons(entry.name) and _is_same(entry.path, os.path.join(folder, b"python")))
         )
     ]
 

@@ -316,16 +316,30 @@ def setting_faults(config: "bytes | None", *, shared: bool = False) -> "list[Fau
     """What is wrong with a pyvenv.cfg: it lets in packages from outside of the environment."""
     if config is None:
         return []
+    names = [key for key, _ in _pairs(config)]
+    faults = [
+        # Which of them counts is another one for Python's start, for `site`, and for this reader.
+        Fault("setting", "pyvenv.cfg " + each, wanted="one", found=str(names.count(each)))
+        for each in sorted(set(names))
+        if names.count(each) > 1
+    ]
+    home = settings(config).get("home", "/")
+    if not home.startswith("/"):
+        faults.append(Fault("setting", "pyvenv.cfg home", wanted="an absolute path", found=home))
     found = settings(config).get("include-system-site-packages", "true").lower()
     wanted = "true" if shared else "false"
-    if found == wanted or shared:
-        return []
-    where = "pyvenv.cfg include-system-site-packages"
-    return [Fault("setting", where, wanted=wanted, found=found)]
+    if found != wanted and not shared:
+        where = "pyvenv.cfg include-system-site-packages"
+        faults.append(Fault("setting", where, wanted=wanted, found=found))
+    return faults
 
 
 def settings(config: bytes) -> "dict[str, str]":
     """The keys of a pyvenv.cfg."""
+    return dict(_pairs(config))
+
+
+def _pairs(config: bytes) -> "list[tuple[str, str]]":
     lines = config.decode("utf-8", "surrogateescape").splitlines()
     pairs = (line.partition("=") for line in lines)
-    return {key.strip().lower(): value.strip() for key, equals, value in pairs if equals}
+    return [(key.strip().lower(), value.strip()) for key, equals, value in pairs if equals]

@@ -13,6 +13,7 @@ from envsnap.proof import _conda
 from envsnap.proof._environment import Distribution, Environment
 from envsnap.proof._held import Held
 from envsnap.proof._model import Tampered
+from envsnap.proof._outside import first_layer
 from envsnap.proof._programs import programs
 
 _OWN = re.compile(r"[^/]+-info/")
@@ -144,13 +145,28 @@ class Files:
                 continue
             if site is not None:
                 self._stray(path, path[len(site) + 1 :])
-            elif path.startswith(programs) and (
-                environment.conda or not _is_pythons_own(path[len(programs) :])
-            ):
+            elif path.startswith(programs) and not self._is_pythons_own(path):
                 self.tell("unowned", path)
         runs, self.beyond = _conda.beyond(self)
         for path in runs:
             self.tell("unowned", path)
+
+    def _is_pythons_own(self, path: str) -> bool:
+        """Whether a program is one that the maker of the environment put beside Python.
+
+        Each name of Python's is that of `python`, which is judged on its own. The others have no
+        digest: what a later layer brings was not that maker's.
+        """
+        environment, tree = self.environment, self.environment.tree
+        raw = os.fsencode(posixpath.basename(path))
+        if environment.conda:
+            return False
+        if around.is_pythons(raw) and raw != b"python":
+            found, python = map(tree.entry, (path, f"{environment.prefix}/bin/python"))
+            return bool(found and python and found.sha256 and found.sha256 == python.sha256)
+        is_first = environment.inside[path].layer == first_layer(environment)
+        is_makers = raw in around.OWN_PROGRAMS and is_first and path not in tree.replaced
+        return raw == b"python" or is_makers
 
     def _brought(self, path: str, *, is_imported: bool) -> None:
         """Bytecode of a wheel, which no digest is over: its RECORD alone speaks for a cache."""
@@ -224,8 +240,3 @@ class Files:
             if of_conda.name == package:
                 places = (f"{start}{row.place}" for row in of_conda.files)
                 yield from (place for place in places if replaced.get(place))
-
-
-def _is_pythons_own(name: str) -> bool:
-    raw = name.encode("utf-8", "surrogateescape")
-    return raw in around.OWN_PROGRAMS or around.is_pythons(raw)

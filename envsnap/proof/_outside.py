@@ -11,7 +11,6 @@ from envsnap.images import Config, Entry, ImageTree
 from envsnap.inside import VERIFIER
 from envsnap.proof._environment import HOME, Environment
 from envsnap.proof._model import NotProved, Tampered
-from envsnap.proof._variables import is_sif
 
 PROJECT = "/opt/project"
 """Where the project's own code lies."""
@@ -32,13 +31,18 @@ _RUNS = re.compile(
 """Where programs and libraries are looked for."""
 _ENGINES = re.compile(
     r"/etc/(?:(?:passwd|group|shadow|gshadow)-?|hosts|hostname|resolv\.conf|mtab)\Z"
-    r"|/\.singularity\.d/|/(?:singularity|environment|\.run|\.exec|\.test|\.shell|\.dockerenv)\Z"
+    r"|/(?:singularity|environment|\.run|\.exec|\.test|\.shell|\.dockerenv)\Z"
     r"|/(?:dev|proc|sys)/"
 )
-"""What every engine writes itself; a SIF's scripts are judged on their own."""
+"""What every engine writes itself."""
+_OF_SIF = re.compile(
+    r"/\.singularity\.d/(?:(?:actions|bootstrap_history|env|libs)/[^/]+"
+    r"|runscript(?:\.help)?|startscript|test|Singularity|labels\.json)\Z"
+)
+"""What Apptainer writes; the scripts among it are judged on their own."""
 _JUDGED = (f"{HOME}/", f"{PROJECT}/")
 _OF_HOME = re.compile(
-    r"(?:manifest\.json|left-out\.txt|wheels/.*"
+    r"(?:manifest\.json|left-out\.txt|wheels/[^/]+\.whl"
     rf"|{'|'.join(map(re.escape, VERIFIER))})\Z"
 )
 
@@ -140,6 +144,8 @@ def _content(entry: Entry) -> tuple[str, str, str]:
 
 def _is_ours(path: str, environment: Environment, named: Collection[str]) -> bool:
     """Whether something else judges it."""
+    if environment.tree.is_sif and _OF_SIF.match(path):
+        return True
     if _ENGINES.match(path) or path in {COMMAND, PRELOAD} or path.startswith(_JUDGED):
         return True
     if not environment.is_inside(path):
@@ -157,7 +163,8 @@ def own_folder(environment: Environment) -> Iterator[Tampered]:
     """What lies beside the verifier, where its own imports would find it first."""
     for path, entry in environment.tree.below(HOME):
         inner = path.removeprefix(f"{HOME}/")
-        if entry.kind != "folder" and not _OF_HOME.match(inner):
+        is_ours = entry.kind == "file" and _OF_HOME.match(inner)
+        if entry.kind != "folder" and not is_ours:
             says = f"{path} lies beside the verifier, and is none of its files"
             yield Tampered("verifier", says, path=path, found=entry.sha256, layer=entry.layer)
 
@@ -176,7 +183,7 @@ def command(environment: Environment) -> Iterator[Tampered]:
 
 def searched(tree: ImageTree) -> Iterator[Tampered]:
     """Files in the folder that every SIF searches for libraries of the host."""
-    if not is_sif(tree):
+    if not tree.is_sif:
         return
     for path, entry in tree.below("/.singularity.d/libs"):
         if entry.kind != "folder":

@@ -12,13 +12,13 @@ from envsnap.proof._apptainer import FOLDER, OWN
 from envsnap.proof._environment import Environment
 from envsnap.proof._model import NotProved, Tampered
 from envsnap.proof._outside import COMMAND, PRELOAD, Base, first_layer, owner_layer
-from envsnap.proof._variables import Said, is_sif, said_by
+from envsnap.proof._variables import Said, said_by
 from envsnap.sections import Environ, Unknown
 
 _STEERING = (
-    "LD_AUDIT", "LD_PRELOAD", "PYTHONBREAKPOINT", "PYTHONCASEOK", "PYTHONEXECUTABLE", "PYTHONHOME",
-    "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP",
-    "PYTHONUSERBASE", "PYTHONWARNINGS",
+    "LD_AUDIT", "LD_PRELOAD", "PROMPT_COMMAND", "PYTHONBREAKPOINT", "PYTHONCASEOK",
+    "PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR",
+    "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS",
 )  # fmt: skip
 """Variables that let in code which is not the environment's."""
 _PLACES = (
@@ -28,7 +28,9 @@ _PLACES = (
 """Variables that base images have, too: what matters is whose the files are that they name."""
 _ENGINES_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker, Podman and Apptainer set where an image sets no PATH."""
-_COMMANDS = ("bash", "python", "python3", "sh")
+_FUNCTION = "BASH_FUNC_"
+"""Bash takes a variable of such a name as a function, which goes before any program."""
+_COMMANDS = ("/bin/bash", "/bin/sh", "bash", "python", "python3", "sh")
 _RUNSCRIPT = ["#!/bin/sh", 'if [ "$#" -eq 0 ]; then', "exec python", "fi", 'exec "$@"']
 _SCRIPTS = {"runscript": _RUNSCRIPT, "test": ["#!/bin/sh", COMMAND]}
 """What our definitions write, line by line."""
@@ -41,7 +43,7 @@ def settings(
 ) -> Found:
     """Settings that let in what is not the environment's, and those of which nobody knows."""
     tree = environment.tree
-    said = said_by(tree) if is_sif(tree) else Said(config.environ, (), ())
+    said = said_by(tree) if tree.is_sif else Said(config.environ, (), ())
     tampered = [*_files(environment)]
     for path in said.strange:
         says = f"{path} runs at each start, and neither Apptainer nor a definition writes it"
@@ -49,12 +51,12 @@ def settings(
     unknown: list[str] = []
     tampered += _variables(environment, said.variables, (wanted, base), unknown)
     tampered += _first_python(environment, said.variables)
-    starts = [*said.unread, *(_scripts(tree) if is_sif(tree) else ())]
+    starts = [*said.unread, *(_scripts(tree) if tree.is_sif else ())]
     left = []
     if starts:
         says = "scripts that run at each start, which neither Apptainer nor our definition writes"
         left.append(NotProved("start", says, tuple(starts)))
-    if not is_sif(tree):
+    if not tree.is_sif:
         left += _start(environment, config, base)
     if unknown:
         says = "variables that name libraries or scripts in the image: only its base can tell whose"
@@ -83,11 +85,12 @@ def _variables(
     known = {} if isinstance(section, Unknown) else section.variables
     captured = {} if isinstance(known, Unknown) else known
     of_base = {} if base is None else base.config.environ
-    for name in (*_STEERING, *_PLACES):
+    functions = [each for each in found if each.startswith(_FUNCTION)]
+    for name in (*_STEERING, *_PLACES, *functions):
         value = found.get(name)
         if not value or value in {captured.get(name), of_base.get(name)}:
             continue
-        whose = "theirs" if name in _STEERING else _whose(environment, value)
+        whose = _whose(environment, value) if name in _PLACES else "theirs"
         if whose == "theirs" or (base is not None and whose):
             says = f"the image sets {name}={value}, which the manifest does not have"
             yield Tampered("setting", says, path=name, found=value)
@@ -140,10 +143,14 @@ def _start(environment: Environment, config: Config, base: Base | None) -> Itera
         if base is not None or layer is None or layer >= first_layer(environment):
             says = "the image starts with a program that is not known: its entry point"
             yield NotProved("start", says, (" ".join(entrypoint),))
-    is_known = len(words) <= 1 and all(posixpath.basename(each) in _COMMANDS for each in words)
+    known = (*_COMMANDS, f"{environment.prefix}/bin/python", f"{environment.prefix}/bin/python3")
+    is_known = len(words) <= 1 and all(each in known for each in words)
     if not is_known and not (base is not None and words == base.config.command):
         says = "the image starts with a program that is not known: its command"
         yield NotProved("start", says, (" ".join(words),))
+    if config.health and not (base is not None and config.health == base.config.health):
+        says = "an engine starts a program in it from time to time: its health check"
+        yield NotProved("start", says, (" ".join(config.health),))
 
 
 def _scripts(tree: ImageTree) -> Iterator[str]:

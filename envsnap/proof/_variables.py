@@ -33,11 +33,6 @@ class Said(NamedTuple):
     """Scripts with more in them than variables."""
 
 
-def is_sif(tree: ImageTree) -> bool:
-    """Whether the files are those of a SIF."""
-    return f"{FOLDER}/env" in tree.entries
-
-
 def said_by(tree: ImageTree) -> Said:
     """The variables of a SIF, as each start of it sets them."""
     variables: dict[str, str] = {}

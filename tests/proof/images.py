@@ -114,7 +114,7 @@ def image(
     layers: Sequence[Layer] = GOOD,
     said: Mapping[str, str] | None = None,
     environ: Sequence[str] = ("PATH=/opt/env/bin:/usr/local/bin",),
-    starts: Mapping[str, Sequence[str]] | None = None,
+    starts: Mapping[str, object] | None = None,
 ) -> str:
     """The good image, and these layers above it; the reference to open it by."""
     tars = [_tar(each) for each in (*layers, *more)]

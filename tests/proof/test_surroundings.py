@@ -12,6 +12,7 @@ from envsnap._templates import template
 from envsnap._verify import Published
 from envsnap.errors import ExitCode
 from envsnap.images import Config, ImageTree
+from envsnap.images._docker_archive import DockerArchive
 from envsnap.manifest import Manifest
 from envsnap.proof import Held, code
 from envsnap.proof._environment import Environment
@@ -184,6 +185,12 @@ SIF: Layer = {
 }
 
 
+@pytest.fixture
+def _as_sif(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is opened counts as a SIF: to make one needs Apptainer."""
+    monkeypatch.setattr(DockerArchive, "is_sif", True)
+
+
 def sif(folder: Path, *more: Layer) -> str:
     """The files of a SIF, in one layer."""
     base = {**LIBRARIES, "/usr/local/bin/python": Link("python3.11")}
@@ -193,6 +200,7 @@ def sif(folder: Path, *more: Layer) -> str:
     return image(folder, layers=(whole,), environ=("PATH=/usr/local/bin",))
 
 
+@pytest.mark.usefixtures("_as_sif")
 def test_the_variables_of_a_sif_are_those_of_its_scripts(tmp_path: Path) -> None:
     found, tree = read(sif(tmp_path))
     assert (found.exit_code, found.tampered, found.not_proved) == (ExitCode.OK, (), ())
@@ -202,6 +210,7 @@ def test_the_variables_of_a_sif_are_those_of_its_scripts(tmp_path: Path) -> None
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("_as_sif")
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -215,6 +224,7 @@ def test_a_line_more_in_a_script_of_a_sif_is_told(tmp_path: Path, line: str, say
     assert told(verified(sif(tmp_path, layer))) == [("setting", says)]
 
 
+@pytest.mark.usefixtures("_as_sif")
 def test_a_sif_is_held_against_the_files_of_its_base_image(tmp_path: Path) -> None:
     found = read(sif(tmp_path, {"/usr/local/bin/python3.11": b"evil", "/usr/bin/more": b""}))[1]
     environment = Environment(found, None)
@@ -226,6 +236,7 @@ def test_a_sif_is_held_against_the_files_of_its_base_image(tmp_path: Path) -> No
     assert "/usr/bin/more" in left[0].names
 
 
+@pytest.mark.usefixtures("_as_sif")
 def test_a_script_of_a_sif_that_nobody_knows_is_told(tmp_path: Path) -> None:
     path = f"{ENV}/96-more.sh"
     assert told(verified(sif(tmp_path, {path: b"export A=1\n"}))) == [
@@ -233,6 +244,7 @@ def test_a_script_of_a_sif_that_nobody_knows_is_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("_as_sif")
 @pytest.mark.parametrize("name", ["env/99-base.sh", "actions/exec", "runscript", "startscript"])
 def test_a_known_script_with_other_words_is_not_proved(tmp_path: Path, name: str) -> None:
     found = verified(sif(tmp_path, {f"/.singularity.d/{name}": b"#!/bin/sh\nevil\n"}))
@@ -242,6 +254,7 @@ def test_a_known_script_with_other_words_is_not_proved(tmp_path: Path, name: str
     ]
 
 
+@pytest.mark.usefixtures("_as_sif")
 def test_a_library_where_a_sif_has_those_of_the_host_is_told(tmp_path: Path) -> None:
     path = "/.singularity.d/libs/libm.so.6"
     assert told(verified(sif(tmp_path, {path: b""}))) == [
