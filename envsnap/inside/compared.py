@@ -316,17 +316,18 @@ def setting_faults(config: "bytes | None", *, shared: bool = False) -> "list[Fau
     """What is wrong with a pyvenv.cfg: it lets in packages from outside of the environment."""
     if config is None:
         return []
-    names = [key for key, _ in _pairs(config)]
+    pairs = _pairs(config)
+    names, values = [key for key, _ in pairs], dict(pairs)
     faults = [
         # Which of them counts is another one for Python's start, for `site`, and for this reader.
         Fault("setting", "pyvenv.cfg " + each, wanted="one", found=str(names.count(each)))
         for each in sorted(set(names))
         if names.count(each) > 1
     ]
-    home = settings(config).get("home", "/")
+    home = values.get("home", "/")
     if not home.startswith("/"):
         faults.append(Fault("setting", "pyvenv.cfg home", wanted="an absolute path", found=home))
-    found = settings(config).get("include-system-site-packages", "true").lower()
+    found = values.get("include-system-site-packages", "true").lower()
     wanted = "true" if shared else "false"
     if found != wanted and not shared:
         where = "pyvenv.cfg include-system-site-packages"

@@ -14,7 +14,7 @@ from envsnap.proof._environment import Distribution, Environment
 from envsnap.proof._held import Held
 from envsnap.proof._model import Tampered
 from envsnap.proof._outside import first_layer
-from envsnap.proof._programs import programs
+from envsnap.proof._programs import is_own_python, programs
 
 _OWN = re.compile(r"[^/]+-info/")
 
@@ -158,15 +158,17 @@ class Files:
         digest: what a later layer brings was not that maker's.
         """
         environment, tree = self.environment, self.environment.tree
-        raw = os.fsencode(posixpath.basename(path))
+        folder = f"{environment.prefix}/bin"
+        name = path.removeprefix(f"{folder}/")
+        raw = os.fsencode(name)
         if environment.conda:
             return False
-        if around.is_pythons(raw) and raw != b"python":
-            found, python = map(tree.entry, (path, f"{environment.prefix}/bin/python"))
-            return bool(found and python and found.sha256 and found.sha256 == python.sha256)
-        is_first = environment.inside[path].layer == first_layer(environment)
-        is_makers = raw in around.OWN_PROGRAMS and is_first and path not in tree.replaced
-        return raw == b"python" or is_makers
+        if around.is_pythons(raw):
+            is_there = name == "python" or tree.entry(path) is not None
+            return is_there and is_own_python(tree, folder, name)
+        if raw not in around.OWN_PROGRAMS or path in tree.replaced:
+            return False
+        return environment.inside[path].layer == first_layer(environment)
 
     def _brought(self, path: str, *, is_imported: bool) -> None:
         """Bytecode of a wheel, which no digest is over: its RECORD alone speaks for a cache."""

@@ -16,6 +16,7 @@ from envsnap._typing import NamedTuple
 from envsnap.inside import compared, content, entry_points, outside
 
 if TYPE_CHECKING:
+    from envsnap.images import ImageTree
     from envsnap.inside.entry_points import Entry
     from envsnap.proof._environment import Distribution, Environment
 
@@ -90,8 +91,13 @@ def _fault(environment: Environment, place: str, text: bytes) -> compared.Fault 
     starts = entry_points.interpreter(text, folder)
     if fault is not None or starts is None:
         return fault
-    tree = environment.tree
-    python, own = tree.entry(f"{folder}/{starts}"), tree.entry(f"{folder}/python")
-    both = (tree.real(f"{folder}/{starts}"), tree.real(f"{folder}/python"))
-    is_own = both[0] == both[1] or (python and own and python.sha256 == own.sha256 != "")
-    return None if is_own else compared.Fault("script", f"bin/{name}", found=repr(starts))
+    if is_own_python(environment.tree, folder, starts):
+        return None
+    return compared.Fault("script", f"bin/{name}", found=repr(starts))
+
+
+def is_own_python(tree: ImageTree, folder: str, name: str) -> bool:
+    """Whether a name in a folder of programs leads where its `python` does, or to a copy of it."""
+    python, own = tree.entry(f"{folder}/{name}"), tree.entry(f"{folder}/python")
+    both = (tree.real(f"{folder}/{name}"), tree.real(f"{folder}/python"))
+    return both[0] == both[1] or bool(python and own and python.sha256 == own.sha256 != "")

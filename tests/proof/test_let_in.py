@@ -144,3 +144,12 @@ def test_the_scripts_of_a_sif_excuse_nothing_in_an_image_that_is_none(tmp_path: 
     says = "the image sets PYTHONPATH=/srv, which the manifest does not have"
     assert ("setting", says) in tampered
     assert left == ["sh -c steal", "/.singularity.d/env/90-environment.sh"]
+
+
+def test_a_folder_of_programs_has_none_of_the_makers(tmp_path: Path) -> None:
+    below: Layer = {"/opt/env/bin/x/activate": EVIL, "/opt/env/bin/x/python": Link("../python")}
+    found = answer(image(tmp_path, layers=(BASE, {**GOOD[1], **below}, GOOD[2])))
+    assert found[:2] == (
+        ExitCode.NO,
+        [("unowned", f"bin/x/{name} belongs to no package") for name in ("activate", "python")],
+    )
