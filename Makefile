@@ -54,7 +54,7 @@ engine-test: ## run the tests that build real images (after make engines)
 
 engine-bench: ## time and prove images of a large environment beside uv's and pip's (after make engines; ARGS="--environment DIR")
 	@sh scripts/setup.sh dev
-	@eval "$$(bash tests/engines/env.sh)" && failed=; for each in "image.py --prune --sif" large_images.py; do \
+	@eval "$$(bash tests/engines/env.sh)" && failed=; for each in "image.py --prune" "sif.py --prune" large_images.py; do \
 		echo "bench/$$each"; $(PYTHON) bench/$$each $(ARGS) || failed=1; echo; \
 	done; test -z "$$failed"
 

@@ -2,9 +2,8 @@
 
 Each image starts from the same base, gets the same system packages and installs the same files,
 with nothing cached; then one small package is changed and each is built again. The ways take turns,
-for a network is never twice the same, and medians are compared. With --sif a SIF
-file is made by envsnap's definition and, beside it, from the Docker image by way of an archive.
-Prints wall time, size and layers, writes them as JSON, and answers 1 where a bound is missed.
+for a network is never twice the same, and medians are compared. Prints wall time, size and layers,
+writes them as JSON, and answers 1 where a bound is missed.
 Minutes, and three times the environment's size. Needs Docker with buildx; where --prune is given,
 its build cache is emptied and untagged images go. On an ext4 without a journal, as small virtual
 machines have it, times tell little: Linux passes over every inode that was freed within the last
@@ -65,7 +64,6 @@ def main() -> int:
         action="store_true",
         help="empty Docker's build cache, and remove its untagged images, each time",
     )
-    parser.add_argument("--sif", action="store_true", help="make SIF files, too")
     parser.add_argument("--turns", type=int, default=3, help="of uv and envsnap (default: 3)")
     parser.add_argument("--without-pip", action="store_true", help="leave the slowest out")
     parser.add_argument("--json", metavar="FILE", default="build/image.json")
@@ -99,10 +97,6 @@ def measured(environment: str, work: str, args: argparse.Namespace) -> dict[str,
         walls, agains = ([each[at] for each in turns] for at in (0, 1))
         middle = turns[-1]._replace(wall_s=median(walls), again_s=median(agains))
         figures[way] = middle._asdict()
-    if args.sif:
-        figures["sif"] = sif_files(first, work, args)
-        for name, value in figures["sif"].items():
-            print(f"{name:24} {value}")
     for way in found:
         run(["docker", "image", "rm", "--force", f"envsnap-bench-{way}"], work)
     return figures
@@ -192,30 +186,6 @@ def system_step(work: str) -> str:
     )
 
 
-def sif_files(manifest: str, work: str, args: argparse.Namespace) -> dict[str, Any]:
-    """A SIF file by envsnap's definition, and one by way of `docker save`."""
-    ours, theirs = os.path.join(work, "ours.sif"), os.path.join(work, "theirs.sif")
-    recipe = os.path.join(work, "definition")
-    envsnap(work, "build", "-q", "--singularity", "--no-project", "-o", recipe, manifest)
-    started = time.perf_counter()
-    run(["apptainer", "build", ours, "envsnap.def"], recipe)
-    ours_s = time.perf_counter() - started
-    archive = os.path.join(work, "image.tar")
-    context(manifest, work)
-    started = time.perf_counter()
-    run(
-        ["docker", "buildx", "build", "--no-cache", "--load", "--network", args.network,
-         "--tag", "envsnap-bench-envsnap", os.path.join(work, "envsnap")], work,
-    )  # fmt: skip
-    run(["docker", "save", "--output", archive, "envsnap-bench-envsnap"], work)
-    run(["apptainer", "build", theirs, f"docker-archive:{archive}"], work)
-    theirs_s = time.perf_counter() - started
-    return {
-        "definition_s": round(ours_s, 1), "definition_mib": os.path.getsize(ours) >> 20,
-        "archive_s": round(theirs_s, 1), "archive_mib": os.path.getsize(theirs) >> 20,
-    }  # fmt: skip
-
-
 def bounds_missed(figures: Mapping[str, Any]) -> list[str]:
     """What was promised of the ratios and does not hold."""
     ours, uv = figures["envsnap"], figures["uv"]
@@ -224,10 +194,6 @@ def bounds_missed(figures: Mapping[str, Any]) -> list[str]:
         ("size, as a share of uv's", ours["mib"] / uv["mib"], 1.0),
         ("after a change, as a share of the whole", ours["again_s"] / ours["wall_s"], 0.1),
     ]
-    if "sif" in figures:
-        sif = figures["sif"]
-        asked.append(("SIF, as a share of the archive's way",
-                      sif["definition_s"] / sif["archive_s"], 0.5))  # fmt: skip
     for name, found, bound in asked:
         print(f"{name:42} {found:6.2f} (asked: {bound})")
     return [f"{name}: {found:.2f}" for name, found, bound in asked if found > bound]
