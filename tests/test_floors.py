@@ -49,6 +49,9 @@ DOORS = ("host", "lock", "wheelhouse", "engines", "images", "cli", "inside")
 """Who may start a process: `inside` is what is started, in the machine that is looked at."""
 WORLD = {"subprocess", "socket", "urllib.request", "http.client", "http.server", "ftplib", "ssl"}
 FOR_TYPES = {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+BESIDE = ("tests", "scripts", "bench", "templates")
+MADE = (os.path.join("tests", "golden"), os.path.join("bench", "env"))
+"""What envsnap and `make` write there."""
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 40
 
@@ -271,11 +274,30 @@ def test_no_module_is_long() -> None:
     for module in sources():
         path = os.path.join(os.path.dirname(PACKAGE), *module.split("."))
         path = f"{path}.py" if os.path.isfile(f"{path}.py") else os.path.join(path, "__init__.py")
-        with open(path, encoding="utf-8") as file:
-            length = sum(1 for _ in file)
-        if length > LONGEST_MODULE:
+        if (length := lines_of(path)) > LONGEST_MODULE:
             long[module] = length
     assert long == {}
+
+
+def lines_of(path: str) -> int:
+    with open(path, encoding="utf-8") as file:
+        return sum(1 for _ in file)
+
+
+def test_no_file_beside_the_package_is_long() -> None:
+    checkout = os.path.dirname(PACKAGE)
+    lengths = {}
+    for top in BESIDE:
+        for folder, below, names in os.walk(os.path.join(checkout, top)):
+            if os.path.relpath(folder, checkout) in MADE:
+                below.clear()
+                continue
+            for name in names:
+                if name.endswith((".py", ".sh", ".j2")):
+                    path = os.path.join(folder, name)
+                    lengths[os.path.relpath(path, checkout)] = lines_of(path)
+    assert {path.partition(os.sep)[0] for path in lengths} == set(BESIDE)
+    assert {path: length for path, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
 def test_no_function_is_long() -> None:

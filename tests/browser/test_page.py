@@ -13,8 +13,8 @@ import pytest
 
 from envsnap.profiles import load, names
 from envsnap.reports.check_html import page as written
+from tests.reports.hand_made import STUDENT
 from tests.reports.pages import contrast, hostile, large, page_of, told
-from tests.reports.test_check_text import STUDENT
 from tests.rules.machines import machine
 
 if TYPE_CHECKING:

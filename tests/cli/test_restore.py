@@ -18,40 +18,12 @@ from envsnap.manifest import environment_id, save
 from envsnap.sections import CondaArtifact, CondaRecord, Packages, replace
 from tests import made, wheels
 from tests.cli.processes import BASE, Ended, command, envsnap, names_in, site_packages, variables
-
-ALPHA = wheels.wheel("alpha", "1.0", points="[console_scripts]\nalpha = alpha:main\n")
-BETA = wheels.wheel("beta-b", "2.1+cpu")
-ODD = wheels.wheel(
-    "odd", "1.1build1",
-    {
-        "odd.py": b"def main():\n    print('odd')\n",
-        "odd-1.1build1.data/scripts/odd-run": b"#!python\nprint('run')\n",
-        "odd-1.1build1.data/data/share/odd.txt": b"data\n",
-    },
-    points="[console_scripts]\nodd = odd:main\n",
-)  # fmt: skip
-ALL = (ALPHA, BETA, ODD)
-PLAIN = wheels.wheel("alpha", "1.0")
+from tests.cli.restoring import ALL, ALPHA, BETA, ODD, place, python, restore
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a manifest of three packages, and their wheelhouse."""
-    manifest = wheels.manifest(*ALL)
-    save(manifest, str(tmp_path / "envsnap.lock.json"))
-    wheels.wheelhouse(tmp_path / "wh", manifest, *ALL)
-    return tmp_path
-
-
-def restore(project: Path, *words: str, before: tuple[str, ...] = (), **env: str) -> Ended:
-    own = ("--python", BASE.path)
-    found = variables(PATH=f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", **env)
-    return envsnap("restore", "env", *own, *words, cwd=project, env=found, before=before)
-
-
-def python(project: Path, code: str) -> str:
-    line = [str(project / "env" / "bin" / "python"), "-I", "-c", code]
-    return subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    return place(tmp_path)
 
 
 def test_an_environment_is_restored_from_its_wheelhouse(project: Path) -> None:
@@ -319,64 +291,6 @@ def test_a_package_without_a_file_is_left_out_where_that_is_allowed(project: Pat
     )
 
 
-def of_source(content: str, folder: Path, *files: wheels.Wheel) -> None:
-    """A manifest whose lock names the source of alpha, beside a wheelhouse with these wheels."""
-    artifacts = (made.artifact("alpha", "1.0", "alpha-1.0.tar.gz", sha256="a" * 64, how="index"),)
-    packages = (wheels.packaged(ALPHA, content=content),)
-    manifest = made.manifest(packages, artifacts, python=wheels.PYTHON)
-    save(manifest, str(folder / "envsnap.lock.json"))
-    wheels.wheelhouse(folder / "wh", manifest, *files)
-
-
-def test_a_wheel_of_what_was_captured_stands_in_for_a_source(tmp_path: Path) -> None:
-    of_source(PLAIN.content, tmp_path, PLAIN)
-    ended = restore(tmp_path, "--wheelhouse", "wh")
-    assert (ended.code, ended.err.splitlines()[1:]) == (
-        0,
-        ["Restored 1 of 1 packages; all as captured", "To use it:"],
-    )
-
-
-def test_a_wheel_that_only_its_list_calls_the_captured_one_does_not(tmp_path: Path) -> None:
-    """The list that came with it states the content of the captured package."""
-    evil = wheels.wheel("alpha", "1.0", {"alpha.py": b"VERSION = 'evil'\n"})
-    of_source(PLAIN.content, tmp_path, evil._replace(content=PLAIN.content))
-    ended = restore(tmp_path, "--wheelhouse", "wh")
-    assert (ended.code, ended.err.splitlines()[0]) == (
-        6,
-        "error: Only their source is there, and building it runs its code here: alpha",
-    )
-    assert not (tmp_path / "env").exists()
-
-
-def test_what_was_made_is_compared_with_the_lock_and_not_with_its_list(tmp_path: Path) -> None:
-    manifest = wheels.manifest(ALPHA, content="0" * 64)
-    save(manifest, str(tmp_path / "envsnap.lock.json"))
-    wheels.wheelhouse(tmp_path / "wh", manifest, ALPHA)
-    ended = restore(tmp_path, "--wheelhouse", "wh")
-    assert (ended.code, ended.err.splitlines()[-2]) == (
-        1,
-        "  alpha 1.0: other files under the same version",
-    )
-
-
-def test_a_source_under_the_name_of_a_wheel_is_not_installed(project: Path) -> None:
-    """The list calls the bytes of the locked source a wheel."""
-    fake = ALPHA._replace(filename="alpha-1.0-py3-none-any.whl")
-    artifacts = (
-        made.artifact("alpha", "1.0", "alpha-1.0.tar.gz", sha256=fake.sha256, how="index"),
-    )
-    manifest = made.manifest(
-        (wheels.packaged(ALPHA, content="0" * 64),), artifacts, python=wheels.PYTHON
-    )
-    save(manifest, str(project / "envsnap.lock.json"))
-    ended = restore(project, "--wheelhouse", "wh")
-    assert (ended.code, ended.err.splitlines()[1]) == (
-        6,
-        "error: Only their source is there, and building it runs its code here: alpha",
-    )
-
-
 def test_nothing_of_the_environment_runs_while_it_is_restored(tmp_path: Path) -> None:
     """Python runs the lines of .pth files whenever it starts as usual."""
     mark = tmp_path / "ran"
@@ -422,36 +336,3 @@ def test_conda_s_hosts_are_told_and_strangers_refused_before_the_folder_is_begun
         "hint: If you trust it, allow it: --allow-host conda.example\n",
     )  # fmt: skip
     assert not (tmp_path / "env").exists()
-
-
-def test_a_manifest_without_a_lock_is_restored_from_its_own_wheelhouse(project: Path) -> None:
-    save(wheels.manifest(*ALL).with_lock(None), str(project / "envsnap.lock.json"))
-    ended = restore(project, "--wheelhouse", "wh", https_proxy="http://127.0.0.1:9", UV_OFFLINE="1")
-    assert (ended.code, ended.err.splitlines()[0]) == (
-        0,
-        "The manifest has no lock: wh has every file, and nobody is asked",
-    )
-    assert "Restored 3 of 3 packages; all as captured\n" in ended.err
-
-
-def test_what_a_wheelhouse_says_of_its_own_content_does_not_count(project: Path) -> None:
-    """Without a lock there is the manifest alone to say which files belong to that version."""
-    evil = wheels.wheel("alpha", "1.0", {"alpha.py": b"VERSION = 'evil'\n"})
-    manifest = wheels.manifest(ALPHA).with_lock(None)
-    save(manifest, str(project / "envsnap.lock.json"))
-    wheels.wheelhouse(project / "wh2", manifest, evil._replace(content=ALPHA.content))
-    ended = restore(project, "--wheelhouse", "wh2")
-    assert (ended.code, ended.err.splitlines()[-2]) == (
-        1,
-        "  alpha 1.0: other files under the same version",
-    )
-
-
-def test_a_wheelhouse_of_another_environment_is_said_to_be_one(project: Path) -> None:
-    other = wheels.manifest(BETA)
-    wheels.wheelhouse(project / "wh2", other, *ALL)
-    ended = restore(project, "--wheelhouse", "wh2")
-    assert (ended.code, ended.err.splitlines()[0]) == (
-        0,
-        f"wh2 is of environment {environment_id(other)}: files are taken from it only by hash",
-    )

@@ -8,6 +8,7 @@ from envsnap.host import LocalHost, RecordedHost, RecordingHost
 from envsnap.sections import Reason, Unknown
 
 DENIED = Unknown(Reason.NO_PERMISSION)
+MIB = 1024 * 1024
 
 
 SHM = "/dev/shm"  # noqa: S108 - asked about, not written to

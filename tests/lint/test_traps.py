@@ -10,7 +10,8 @@ import pytest
 import envsnap.lint
 from envsnap.lint import lint, traps
 from envsnap.lint._lint import MODULES
-from tests.lint.cases import CASES, FOLDERS, Case, FolderCase
+from tests.lint.cases import CASES, Case
+from tests.lint.folder_cases import FOLDERS, FolderCase
 
 if TYPE_CHECKING:
     from pathlib import Path

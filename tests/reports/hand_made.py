@@ -1,4 +1,4 @@
-"""Answers of a check made by hand, so that a report's every word is known beforehand."""
+"""Answers and a machine made by hand, so that a report's every word is known beforehand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from envsnap.rules import (
     Scope,
 )
 from envsnap.sections import Reason, Unknown
-from tests.rules.machines import machine
+from tests import made
+from tests.rules.machines import DEEP_LEARNING, cpu, device, driver, gpu, machine, packages
 
 SOURCE = Source(title="A guide", url="https://docs.example/guide#part", date="2026-11-21")
 BY_READER = Excuse("reader", "the cluster is mixed", "2099-12-31")
@@ -53,6 +54,17 @@ OPEN = NotChecked(
 SEEDS = Condition("ENV010", "the seeds were not recorded", None, "state the seeds")
 LOWERING = Condition(
     "ENV002", "no deterministic cuBLAS", Level.STATISTICAL, "export CUBLAS_WORKSPACE_CONFIG=:4096:8"
+)
+
+RTX = device(
+    "NVIDIA GeForce RTX 4090", compute_capability="8.9", multiprocessors=128, memory_mib=24564,
+    mig=None,
+)  # fmt: skip
+STUDENT = machine(
+    packages=packages(*DEEP_LEARNING, *(made.package(f"p{n}", "1.0") for n in range(375))),
+    os=made.linux(distribution="ubuntu", distribution_version="22.04", libc_version="2.35"),
+    cpu=cpu(microarchitecture="zen4", threads=32),
+    gpu=gpu(RTX, driver=driver("550.144.03")),
 )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
 
 from envsnap._check import check
 from envsnap.manifest import Manifest
+from envsnap.profiles import load
 from envsnap.reports._sides import Sides
 from envsnap.reports.check_html import page
 from envsnap.rules import Checked, CheckOptions
 from envsnap.sections import Environ
 from tests import made
+from tests.reports.hand_made import STUDENT
 from tests.rules.machines import device, gpu, machine, packages
 
 _EMPTY = {"meta", "link", "input", "br", "hr", "img"}
@@ -129,6 +132,12 @@ def told(
 
 def page_of(wanted: Manifest, found: Manifest, name: str = "this machine") -> str:
     return page([told(wanted, found, name)])
+
+
+@cache
+def reviewer() -> Page:
+    """A reviewer's first look: an environment of a 4090 on a machine with a T4."""
+    return Page(page_of(STUDENT, load("t4-cloud"), "t4-cloud"))
 
 
 def hostile() -> Manifest:

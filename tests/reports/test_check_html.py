@@ -1,25 +1,19 @@
-"""check's answer as a page: what stands in it, in which order, and what can never get into it."""
+"""check's answer as a page: what stands in it, in which order, and that it can be read."""
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable
-from functools import cache
-from hashlib import sha256
 
 import pytest
 
 from envsnap._templates import template
-from envsnap.profiles import load
-from envsnap.reports._html import web_address
 from envsnap.reports.check_html import page
 from envsnap.reports.matrix import Matrix, Unread
 from envsnap.rules import CheckOptions, Excuse, Scope
 from envsnap.sections import Environ, Reason, Unknown, replace
 from tests import made
-from tests.reports.pages import HOSTILE, Element, Page, contrast, hostile, large, page_of, told
-from tests.reports.test_check_text import STUDENT
+from tests.reports.pages import Element, Page, contrast, large, page_of, reviewer, told
 from tests.rules.machines import (
     T4,
     UNSEEN,
@@ -32,12 +26,6 @@ from tests.rules.machines import (
     machine,
     packages,
 )
-
-
-@cache
-def reviewer() -> Page:
-    """A reviewer's first look: an environment of a 4090 on a machine with a T4."""
-    return Page(page_of(STUDENT, load("t4-cloud"), "t4-cloud"))
 
 
 def cells(row: Element) -> list[str]:
@@ -129,13 +117,6 @@ def test_a_finding_says_what_so_what_what_mends_it_and_who_says_so() -> None:
         "a smaller batch, or a GPU with 24 GiB",
         "PyTorch documentation: frequently asked questions, out of memory , read on 2026-11-21",
     ]
-
-
-def test_every_source_with_an_address_is_a_link_that_tells_nobody_where_it_was_followed() -> None:
-    away = [each for each in reviewer().all("a") if not each["href"].startswith("#")]
-    assert len(away) > 10
-    assert {each["rel"] for each in away} == {"noreferrer noopener"}
-    assert [each["href"] for each in away if not each["href"].startswith("https://")] == []
 
 
 def test_facts_stand_side_by_side_with_unit_meaning_and_who_minds_them() -> None:
@@ -304,76 +285,6 @@ def test_a_side_that_could_not_be_used_is_named_with_the_reason() -> None:
     assert "broken.json No JSON: <b>" in seen.by_id("machines").text
 
 
-@pytest.mark.parametrize("side", ["wanted", "found"])
-def test_hostile_names_stay_text(side: str) -> None:
-    sides = (hostile(), machine()) if side == "wanted" else (machine(), hostile())
-    seen = Page(page_of(*sides))
-    assert [len(seen.all(tag)) for tag in ("script", "style", "img", "svg")] == [1, 1, 0, 0]
-    handlers = [name for each in seen.all() for name in each.attributes if name.startswith("on")]
-    assert handlers == []
-    assert [each for each in seen.all() if "style" in each.attributes] == []
-    shown = seen.by_id("main").text
-    for name in HOSTILE[:10]:
-        assert " ".join(name.split()) in shown, name
-
-
-def test_no_control_character_reaches_the_page_and_each_is_spelled_out() -> None:
-    html = page_of(hostile(), hostile())
-    assert html.replace("\n", "").isprintable()
-    assert r"evil\u202egnp.exe\u2066" in html
-    assert r"nul\x00esc\x1b[2J" in html
-    assert html.encode() == html.encode("utf-8", "strict")
-
-
-def test_a_name_that_no_utf8_holds_is_spelled_out() -> None:
-    wanted = machine(environ=Environ(variables={"OMP_NUM_THREADS": "\udcff"}))
-    assert r"\udcff" in page_of(wanted, machine()).encode().decode()
-
-
-def test_what_is_very_long_is_cut_in_its_middle_and_says_how_long_it_was() -> None:
-    html = page_of(hostile(), machine())
-    longest = max(len(word) for word in Page(html).by_id("m1-facts").text.split())
-    assert longest <= 300
-    assert "(3000 characters)" in html
-
-
-def test_the_page_forbids_everything_but_its_own_style_and_script() -> None:
-    seen = reviewer()
-    (policy,) = [
-        each["content"]
-        for each in seen.all("meta")
-        if each.attributes.get("http-equiv") == "Content-Security-Policy"
-    ]
-    hashes = [
-        b64encode(sha256("".join(map(str, each.inside)).encode()).digest()).decode()
-        for each in (*seen.all("style"), *seen.all("script"))
-    ]
-    assert policy == (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
-    )
-
-
-def test_nothing_on_the_page_is_fetched() -> None:
-    assert [each for each in reviewer().all() if "src" in each.attributes] == []
-    assert [each["href"] for each in reviewer().all("link")] == ["data:,"]
-    style = template("report/page.css")
-    assert "url(" not in style
-    assert "@import" not in style
-
-
-def test_only_the_web_s_addresses_become_links() -> None:
-    given = (
-        "https://a.example/b",
-        "http://a.example",
-        "javascript:alert(1)",
-        "data:,x",
-        "//a",
-        None,
-    )
-    assert [web_address(each) for each in given] == [*given[:2], "", "", "", ""]
-
-
 @pytest.mark.parametrize("made_page", [reviewer, lambda: Page(several())], ids=["one", "several"])
 def test_headings_labels_and_places_hold_together(made_page: Callable[[], Page]) -> None:
     seen = made_page()
@@ -441,9 +352,3 @@ def test_a_gpu_of_another_kind_is_told_by_its_place() -> None:
     wanted, found = machine(gpu=gpu(device(), device())), machine(gpu=gpu(device(), T4))
     paths = [row[0].split()[0] for row in rows(Page(page_of(wanted, found)).top, "facts gpu")]
     assert "devices[1].name" in paths
-
-
-def test_a_value_without_end_is_cut() -> None:
-    endless = "x" * 10**6
-    found = machine(os=made.linux(libc_version=endless, distribution_name=endless))
-    assert len(page_of(machine(), found, endless)) < 10 * 10**5
