@@ -29,7 +29,7 @@ from envsnap.images._model import (
 from envsnap.images._scan import scan
 from envsnap.images._streams import PIECE, Checked, Feed, Joined, read_ahead, unpacked
 from envsnap.images._tar import FILE, members
-from envsnap.images._texts import Text, environ_of
+from envsnap.images._texts import Text, of_container
 
 _ASK_S = 60.0
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar"
@@ -212,15 +212,11 @@ def _inspected(program: str, name: str, reference: str) -> Text:
 
 
 def _config(text: Text, history: tuple[str, ...]) -> Config:
-    inner = text.below("Config")
     parts = (text.text("Os"), text.text("Architecture"), text.text("Variant"))
     return Config(
         platform="/".join(each for each in parts if each), created=text.text("Created"),
-        labels=inner.pairs("Labels"), environ=environ_of(inner.strings("Env")),
-        user=inner.text("User"), history=history,
-        diff_ids=text.below("RootFS").strings("Layers"),
-        entrypoint=inner.strings("Entrypoint"), command=inner.strings("Cmd"),
-        health=inner.below("Healthcheck").strings("Test"),
+        history=history, diff_ids=text.below("RootFS").strings("Layers"),
+        **of_container(text.below("Config")),
     )  # fmt: skip
 
 

@@ -71,6 +71,10 @@ class Config:
     """What follows where the user says nothing."""
     health: tuple[str, ...] = ()
     """What Docker runs in it from time to time."""
+    folder: str = ""
+    """Where its programs start; empty for the root."""
+    on_build: tuple[str, ...] = ()
+    """What a builder runs in each image that is made from this one."""
 
 
 class Layer(NamedTuple):

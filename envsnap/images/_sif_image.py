@@ -77,7 +77,8 @@ class SifImage(LayeredImage):
         known = _MACHINES.get(machine.rstrip(b"\0"), "") if isinstance(machine, bytes) else ""
         return Config(
             platform=f"linux/{known}" if known else "", created="",
-            labels=inspected.pairs("labels"), environ=environ_of(engine.strings("Env")), user="",
+            labels=inspected.pairs("labels"), user="",
+            environ=environ_of(engine.strings("Env"), engine.shown),
             history=(text,) if text else (), diff_ids=(),
         )  # fmt: skip
 

@@ -7,13 +7,14 @@ import platform
 from collections.abc import Sequence
 from typing import cast
 
-from envsnap._typing import NamedTuple
+from envsnap._typing import Any, NamedTuple
 from envsnap.engines._digest import as_digest
 from envsnap.images._model import Config, ImageError, Layer
 
 LARGEST_TEXT = 8 << 20
 """More than this no index, manifest or configuration has."""
 _MOST_LAYERS = 1000
+_MOST_ITEMS = 100_000
 _LARGEST_BLOB = 1 << 44
 _LISTS = {
     "application/vnd.oci.image.index.v1+json",
@@ -28,33 +29,57 @@ _MACHINES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "
 
 
 class Text(NamedTuple):
-    """A JSON object of an image, and what to call it in an error."""
+    """A JSON object of an image, and what to call it in an error.
+
+    Engines are written in Go, whose reader takes a key in any case for the field that it knows.
+    What two readers could take for two things is refused: such a key, a field of another type.
+    """
 
     fields: dict[str, object]
     shown: str
 
+    def value(self, key: str) -> object:
+        """Whatever stands there; None where nothing does.
+
+        Raises:
+            ImageError: The key stands there in other letters, too, or alone.
+        """
+        folded = key.casefold()
+        for each in self.fields:
+            if each != key and each.casefold() == folded:
+                raise ImageError(f"{self.shown} has a key {each!a}, which engines take for {key!r}")
+        return self.fields.get(key)
+
     def text(self, key: str) -> str:
         """A string; empty where there is none."""
-        found = self.fields.get(key)
-        return found if isinstance(found, str) else ""
+        found = self.value(key)
+        if found is not None and not isinstance(found, str):
+            raise self._wrong(key, "text")
+        return found or ""
 
     def below(self, key: str) -> Text:
         """An object; an empty one where there is none."""
-        found = self.fields.get(key)
-        fields = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-        return Text(fields, f"{self.shown}.{key}")
+        found = self.value(key)
+        if found is not None and not isinstance(found, dict):
+            raise self._wrong(key, "an object")
+        return Text(cast("dict[str, object]", found or {}), f"{self.shown}.{key}")
 
     def each(self, key: str) -> list[Text]:
         """The objects of a list."""
+        found = self._items(key)
+        if not all(isinstance(each, dict) for each in found):
+            raise self._wrong(key, "a list of objects")
         return [
-            Text(cast("dict[str, object]", found), f"{self.shown}.{key}[{number}]")
-            for number, found in enumerate(self._items(key))
-            if isinstance(found, dict)
+            Text(cast("dict[str, object]", each), f"{self.shown}.{key}[{number}]")
+            for number, each in enumerate(found)
         ]
 
     def strings(self, key: str) -> tuple[str, ...]:
         """The strings of a list."""
-        return tuple(found for found in self._items(key) if isinstance(found, str))
+        found = self._items(key)
+        if not all(isinstance(each, str) for each in found):
+            raise self._wrong(key, "a list of texts")
+        return tuple(cast("list[str]", found))
 
     def pairs(self, key: str) -> dict[str, str]:
         """The strings of an object."""
@@ -62,8 +87,13 @@ class Text(NamedTuple):
         return {name: value for name, value in found if isinstance(value, str)}
 
     def _items(self, key: str) -> list[object]:
-        found = self.fields.get(key)
-        return found[:100_000] if isinstance(found, list) else []
+        found = self.value(key)
+        if found is not None and not isinstance(found, list):
+            raise self._wrong(key, "a list")
+        return (found or [])[:_MOST_ITEMS]
+
+    def _wrong(self, key: str, wanted: str) -> ImageError:
+        return ImageError(f"{self.shown}.{key} is not {wanted}")
 
 
 class Listed(NamedTuple):
@@ -81,21 +111,38 @@ def parse(raw: bytes, shown: str) -> Text:
     Raises:
         ImageError: It is none.
     """
-    if len(raw) > LARGEST_TEXT:
-        raise ImageError(f"{shown} is larger than {LARGEST_TEXT >> 20} MiB")
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        found = None
+    found = parse_json(raw, shown)
     if not isinstance(found, dict):
         raise ImageError(f"{shown} is no JSON object")
     return Text(cast("dict[str, object]", found), shown)
 
 
+def parse_json(raw: bytes, shown: str) -> object:
+    """Any JSON value; None where it is no JSON.
+
+    Raises:
+        ImageError: It is too long, or a key stands twice in one object: of two values readers take
+            the first, the last, or both.
+    """
+    if len(raw) > LARGEST_TEXT:
+        raise ImageError(f"{shown} is larger than {LARGEST_TEXT >> 20} MiB")
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ImageError(f"{shown} has one key twice in an object")
+        return found
+
+    try:
+        return cast("object", json.loads(raw, object_pairs_hook=once))
+    except (ValueError, RecursionError):
+        return None
+
+
 def is_index(text: Text) -> bool:
     """Whether it lists images, one a platform, and is none itself."""
     return text.text("mediaType") in _LISTS or (
-        isinstance(text.fields.get("manifests"), list) and "layers" not in text.fields
+        isinstance(text.value("manifests"), list) and "layers" not in text.fields
     )
 
 
@@ -105,7 +152,7 @@ def listed(text: Text) -> Listed:
     Raises:
         ImageError: It has no digest or size that can be used.
     """
-    digest, size = as_digest(text.text("digest")), text.fields.get("size")
+    digest, size = as_digest(text.text("digest")), text.value("size")
     if digest is None:
         raise ImageError(f"{text.shown} has no digest of SHA-256")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST_BLOB:
@@ -158,9 +205,9 @@ def layers_of(text: Text) -> tuple[Layer, ...]:
     Raises:
         ImageError: It is no manifest of an image, or of the first form, which has no digests.
     """
-    if text.fields.get("schemaVersion") == 1:
+    if text.value("schemaVersion") == 1:
         raise ImageError(f"{text.shown} is in Docker's first form, which states no digests")
-    if not isinstance(text.fields.get("layers"), list):
+    if not isinstance(text.value("layers"), list):
         raise ImageError(f"{text.shown} is no manifest of an image")
     found = tuple(Layer(*listed(each)[:3]) for each in text.each("layers"))
     if len(found) > _MOST_LAYERS:
@@ -175,21 +222,35 @@ def config_of(raw: bytes, shown: str) -> Config:
         ImageError: It is no configuration.
     """
     text = parse(raw, shown)
-    inner = text.below("config")
     return Config(
-        platform=_platform(text), created=text.text("created"), labels=inner.pairs("Labels"),
-        environ=environ_of(inner.strings("Env")), user=inner.text("User"),
+        platform=_platform(text), created=text.text("created"),
         history=tuple(each.text("created_by") for each in text.each("history")),
-        diff_ids=text.below("rootfs").strings("diff_ids"),
-        entrypoint=inner.strings("Entrypoint"), command=inner.strings("Cmd"),
-        health=inner.below("Healthcheck").strings("Test"),
+        diff_ids=text.below("rootfs").strings("diff_ids"), **of_container(text.below("config")),
     )  # fmt: skip
 
 
-def environ_of(lines: Sequence[str]) -> dict[str, str]:
+def of_container(text: Text) -> dict[str, Any]:
+    """What a configuration says of the containers that are started from the image."""
+    return {
+        "labels": text.pairs("Labels"), "environ": environ_of(text.strings("Env"), text.shown),
+        "user": text.text("User"), "entrypoint": text.strings("Entrypoint"),
+        "command": text.strings("Cmd"), "health": text.below("Healthcheck").strings("Test"),
+        "folder": text.text("WorkingDir"), "on_build": text.strings("OnBuild"),
+    }  # fmt: skip
+
+
+def environ_of(lines: Sequence[str], shown: str) -> dict[str, str]:
     """The variables of lines of the form NAME=VALUE.
 
-    >>> environ_of(["A=1", "B"])
+    >>> environ_of(["A=1", "B"], "x")
     {'A': '1', 'B': ''}
+
+    Raises:
+        ImageError: One has two values: programs take the first or the last.
     """
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+    found: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition("=")
+        if found.setdefault(name, value) != value:
+            raise ImageError(f"{shown} gives the variable {name!a} two values")
+    return found
