@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envsnap._typing import Literal, NamedTuple
-from envsnap.facts._table import Answer, own, table
+from envsnap.facts._table import Answer, Looked, own, table
 
 
 class Variable(NamedTuple):
@@ -44,6 +44,21 @@ def holds(name: str) -> str | None:
     """Give what a variable that a capture may read holds; None for any other."""
     rows = own("determinism").rows("variable")
     return next((row["holds"] for row in rows if row["name"] == name), None)
+
+
+_CHANGES = ("numerics", "determinism", "order", "algorithm choice")
+_OF_THE_MACHINE = frozenset({"LANG", "LC_ALL", "TZ"})
+"""What an image need not share with the machine: its locale and its clock."""
+
+
+def changes_results(name: str) -> bool:
+    """Say whether programs compute another result by it, and its value can be set elsewhere."""
+    if name in _OF_THE_MACHINE:
+        return False
+    found = variable(name)
+    if not isinstance(found, Looked) or found.value.holds != "text":
+        return False
+    return any(word in found.value.affects for word in _CHANGES)
 
 
 def variable(name: str) -> Answer[Variable]:

@@ -1,26 +1,29 @@
-"""What an image sets and starts: variables and programs that let in other code."""
+"""What an image sets: variables and files that let in other code, or change what is computed."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from envsnap.images import Config, ImageTree
+from envsnap.facts import determinism
+from envsnap.images import Config
 from envsnap.inside import compared
 from envsnap.manifest import Manifest
-from envsnap.proof._apptainer import FOLDER, OWN
+from envsnap.proof._around import VERSION_LABEL
 from envsnap.proof._environment import Environment
 from envsnap.proof._model import NotProved, Tampered
-from envsnap.proof._outside import COMMAND, PRELOAD, Base, first_layer, owner_layer
+from envsnap.proof._outside import PRELOAD, Base, first_layer, owner_layer
+from envsnap.proof._starts import starts
 from envsnap.proof._variables import Said, said_by
 from envsnap.sections import Environ, Unknown
 
 _STEERING = (
-    "LD_AUDIT", "LD_PRELOAD", "PROMPT_COMMAND", "PYTHONBREAKPOINT", "PYTHONCASEOK",
-    "PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH", "PYTHONPLATLIBDIR",
-    "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS",
+    "GLIBC_TUNABLES", "LD_AUDIT", "LD_PRELOAD", "PROMPT_COMMAND", "PYTEST_ADDOPTS",
+    "PYTEST_PLUGINS", "PYTHONBREAKPOINT", "PYTHONCASEOK", "PYTHONEXECUTABLE", "PYTHONHOME",
+    "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONPYCACHEPREFIX",
+    "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS",
 )  # fmt: skip
-"""Variables that let in code which is not the environment's."""
+"""Variables that let in code which is not the environment's, or leave out some of its own."""
 _PLACES = (
     "BASH_ENV", "CUDA_INJECTION64_PATH", "ENV", "GCONV_PATH", "LD_LIBRARY_PATH", "LOCPATH",
     "OMP_TOOL_LIBRARIES", "OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES",
@@ -30,11 +33,6 @@ _ENGINES_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker, Podman and Apptainer set where an image sets no PATH."""
 _FUNCTION = "BASH_FUNC_"
 """Bash takes a variable of such a name as a function, which goes before any program."""
-_COMMANDS = ("/bin/bash", "/bin/sh", "bash", "python", "python3", "sh")
-_RUNSCRIPT = ["#!/bin/sh", 'if [ "$#" -eq 0 ]; then', "exec python", "fi", 'exec "$@"']
-_SCRIPTS = {"runscript": _RUNSCRIPT, "test": ["#!/bin/sh", COMMAND]}
-"""What our definitions write, line by line."""
-
 Found = tuple[list[Tampered], list[NotProved]]
 
 
@@ -49,19 +47,22 @@ def settings(
         says = f"{path} runs at each start, and neither Apptainer nor a definition writes it"
         tampered.append(Tampered("setting", says, path=path))
     unknown: list[str] = []
-    tampered += _variables(environment, said.variables, (wanted, base), unknown)
-    tampered += _first_python(environment, said.variables)
-    starts = [*said.unread, *(_scripts(tree) if tree.is_sif else ())]
-    left = []
-    if starts:
-        says = "scripts that run at each start, which neither Apptainer nor our definition writes"
-        left.append(NotProved("start", says, tuple(starts)))
-    if not tree.is_sif:
-        left += _start(environment, config, base)
+    judges = (_captured(wanted), base)
+    tampered += _variables(environment, said.variables, judges, unknown)
+    tampered += _results(config, said.variables, judges, unknown)
+    tampered += _first_program(environment, said.variables)
+    changed, left = starts(environment, config, base, said.unread)
     if unknown:
-        says = "variables that name libraries or scripts in the image: only its base can tell whose"
+        says = "variables of which the manifest says nothing: only the base image can tell whose"
         left.append(NotProved("setting", says, tuple(unknown)))
-    return tampered, left
+    return [*tampered, *changed], left
+
+
+def _captured(wanted: Manifest) -> Mapping[str, str] | None:
+    """The variables of the manifest; None where it does not know them."""
+    section = wanted.section(Environ)
+    known = section if isinstance(section, Unknown) else section.variables
+    return None if isinstance(known, Unknown) else known
 
 
 def _files(environment: Environment) -> Iterator[Tampered]:
@@ -76,14 +77,11 @@ def _files(environment: Environment) -> Iterator[Tampered]:
 def _variables(
     environment: Environment,
     found: Mapping[str, str],
-    judges: tuple[Manifest, Base | None],
+    judges: tuple[Mapping[str, str] | None, Base | None],
     unknown: list[str],
 ) -> Iterator[Tampered]:
     """Variables that steer and are neither the manifest's nor the base image's."""
-    wanted, base = judges
-    section = wanted.section(Environ)
-    known = {} if isinstance(section, Unknown) else section.variables
-    captured = {} if isinstance(known, Unknown) else known
+    captured, base = judges[0] or {}, judges[1]
     of_base = {} if base is None else base.config.environ
     functions = [each for each in found if each.startswith(_FUNCTION)]
     for name in (*_STEERING, *_PLACES, *functions):
@@ -96,6 +94,34 @@ def _variables(
             yield Tampered("setting", says, path=name, found=value)
         elif whose:
             unknown.append(f"{name}={value}")
+
+
+def _results(
+    config: Config,
+    found: Mapping[str, str],
+    judges: tuple[Mapping[str, str] | None, Base | None],
+    unknown: list[str],
+) -> Iterator[Tampered]:
+    """Variables that change what is computed, and are set otherwise than at capture.
+
+    That one is missing is held against our own recipes alone: others set it when they start.
+    """
+    captured, base = judges
+    if captured is None:
+        return
+    of_base = {} if base is None else base.config.environ
+    is_ours = VERSION_LABEL in config.labels
+    for name in sorted(filter(determinism.changes_results, {*found, *captured})):
+        value, wanted = found.get(name), captured.get(name)
+        if value == wanted or (wanted is None and value == of_base.get(name)):
+            continue
+        if wanted is None and base is None:
+            unknown.append(f"{name}={value}")
+        elif value is not None or is_ours:
+            what = f"sets {name}={value}" if value is not None else f"does not set {name}"
+            told = "does not have" if wanted is None else f"has as {wanted}"
+            says = f"the image {what}, which the manifest {told}: it changes results"
+            yield Tampered("setting", says, path=name, wanted=wanted or "", found=value or "")
 
 
 def _whose(environment: Environment, value: str) -> str:
@@ -119,48 +145,25 @@ def _whose(environment: Environment, value: str) -> str:
     return answer
 
 
-def _first_python(environment: Environment, found: Mapping[str, str]) -> Iterator[Tampered]:
-    """Another `python` than the environment's, first on the image's own PATH."""
+def _first_program(environment: Environment, found: Mapping[str, str]) -> Iterator[Tampered]:
+    """What the image's own PATH finds before a program of that name in the environment."""
     tree, wanted = environment.tree, f"{environment.prefix}/bin"
+    start = f"{wanted}/"
+    programs = {
+        path.removeprefix(start)
+        for path, entry in environment.inside.items()
+        if path.startswith(start) and entry.kind != "folder"
+    }
     for folder in found.get("PATH", _ENGINES_PATH).split(":"):
         if folder.rstrip("/") == wanted:
             return
-        names = ("python", "python3")
-        if not folder.startswith("/") or any(
-            tree.entry(posixpath.join(folder, name)) is not None for name in names
-        ):
-            says = f"PATH finds {folder}/python before {wanted}/python"
+        others = (
+            each
+            for each in ("python", "python3", *sorted(programs))
+            if tree.entry(posixpath.join(folder, each)) is not None
+        )
+        other = next(others, None) if folder.startswith("/") else "python"
+        if other is not None:
+            says = f"PATH finds {folder}/{other} before {wanted}/{other}"
             yield Tampered("setting", says, path="PATH", wanted=wanted, found=folder)
             return
-
-
-def _start(environment: Environment, config: Config, base: Base | None) -> Iterator[NotProved]:
-    """An image that starts with something else than its base image, or than Python."""
-    tree, entrypoint, words = environment.tree, config.entrypoint, config.command
-    of_base = base.config.entrypoint if base is not None else ()
-    if entrypoint and entrypoint != of_base:
-        layer = owner_layer(tree, entrypoint[0]) if len(entrypoint) == 1 else None
-        if base is not None or layer is None or layer >= first_layer(environment):
-            says = "the image starts with a program that is not known: its entry point"
-            yield NotProved("start", says, (" ".join(entrypoint),))
-    known = (*_COMMANDS, f"{environment.prefix}/bin/python", f"{environment.prefix}/bin/python3")
-    is_known = len(words) <= 1 and all(each in known for each in words)
-    if not is_known and not (base is not None and words == base.config.command):
-        says = "the image starts with a program that is not known: its command"
-        yield NotProved("start", says, (" ".join(words),))
-    if config.health and not (base is not None and config.health == base.config.health):
-        says = "an engine starts a program in it from time to time: its health check"
-        yield NotProved("start", says, (" ".join(config.health),))
-
-
-def _scripts(tree: ImageTree) -> Iterator[str]:
-    """A SIF's scripts that are neither Apptainer's own nor what our definitions write."""
-    for path, entry in tree.below(FOLDER):
-        inner = path.removeprefix(f"{FOLDER}/")
-        is_one = inner in {"runscript", "startscript", "test"} or inner.startswith("actions/")
-        if not is_one or entry.kind == "folder" or entry.sha256 in OWN.get(inner, ()):
-            continue
-        text = (tree.contents.get(path) or b"").decode("utf-8", "surrogateescape")
-        lines = [each.strip() for each in text.split("\n") if each.strip()]
-        if entry.kind != "file" or lines != _SCRIPTS.get(inner):
-            yield path

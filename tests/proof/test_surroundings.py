@@ -18,7 +18,7 @@ from envsnap.proof import Held, code
 from envsnap.proof._environment import Environment
 from envsnap.proof._files import Files
 from envsnap.proof._outside import COMMAND, Base, command_text, outside
-from envsnap.proof._settings import _RUNSCRIPT
+from envsnap.proof._starts import _RUNSCRIPT
 from envsnap.proof._variables import said_by, value_of
 from envsnap.sections import Git, Project
 from tests import made

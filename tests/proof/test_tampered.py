@@ -328,7 +328,7 @@ def test_an_image_that_sets_no_path_has_that_of_its_engine(tmp_path: Path) -> No
         (without, []),
         (
             (python, *without),
-            [("setting", "PATH finds /usr/bin/python before /opt/env/bin/python")],
+            [("setting", "PATH finds /usr/bin/python3 before /opt/env/bin/python3")],
         ),
     ):
         found = verified(image(tmp_path / "a", layers=layers, environ=()))
