@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from envsnap.images import _stores
 from envsnap.images._base import LayeredImage, unpacked_digests
 from envsnap.images._model import ImageError, Layer, Readable
+from envsnap.images._oci import docker_list, of_layout, refuse_others
 from envsnap.images._stores import Store, TarStore
 from envsnap.images._streams import Checked, unpacked
 from envsnap.images._texts import Text, config_of
@@ -41,6 +41,8 @@ class DockerArchive(LayeredImage):
         self.digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
         self.config_text = raw
         self.config = config_of(raw, f"the configuration in {store.shown}")
+        if store.has("index.json"):
+            refuse_others(store, self.digest, of_layout(store, self.config.platform))
         self._names = found.strings("Layers")
         digests = unpacked_digests(self.config, len(self._names), store.shown)
         self.layers = tuple(
@@ -64,20 +66,12 @@ class DockerArchive(LayeredImage):
 
 
 def _manifests(store: Store) -> list[Text]:
-    shown = f"manifest.json in {store.shown}"
     if not store.has("manifest.json"):
         raise ImageError(
             f"{store.shown} has no manifest.json, so docker save did not write it",
             hint=f"Try oci-archive:{store.shown}" if store.has("index.json") else None,
         )
-    raw = _stores.text(store, "manifest.json")
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list):
-        raise ImageError(f"{shown} is no JSON list")
-    return [Text(each, shown) for each in found if isinstance(each, dict)]
+    return docker_list(store)
 
 
 def _chosen(found: list[Text], tag: str | None, shown: str) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,10 +21,14 @@ from envsnap.images._texts import (
     layers_of,
     listed,
     parse,
+    parse_json,
 )
 
 _TAG = "org.opencontainers.image.ref.name"
 _MOST_INDEXES = 4
+_ATTESTATION = "unknown/unknown"
+_MACHINES = {"386", "amd64", "arm", "arm64", "loong64", "ppc64le", "riscv64", "s390x"}
+"""The names of which no engine takes one for another; `x86_64` is amd64 to some."""
 
 
 def open_oci(scheme: str, path: str, tag: str | None, platform: str | None) -> OciImage:
@@ -36,7 +41,86 @@ def open_oci(scheme: str, path: str, tag: str | None, platform: str | None) -> O
     made: Store = TarStore(path) if scheme == "oci-archive" else FolderStore(path)
     with _stores.closing(made) as store:
         reference = f"{scheme}:{path}{':' + tag if tag else ''}"
-        return OciImage(store, reference, _top(store, tag, platform), platform)
+        image = OciImage(store, reference, _top(store, tag, platform), platform)
+        if scheme == "oci-archive" and store.has("manifest.json"):
+            refuse_others(store, image.config_digest, _of_docker(store))
+        return image
+
+
+def refuse_others(store: Store, config: str, found: set[str]) -> None:
+    """Refuse an archive that another engine would load another image from.
+
+    Docker has written both lists since version 25; what it loads is by its store, and podman looks
+    for an OCI layout first.
+
+    Raises:
+        ImageError: What its other list names is not the image of this configuration alone.
+    """
+    if found != {config}:
+        names = ", ".join(sorted(found - {config})[:4]) or "none"
+        raise ImageError(
+            f"{store.shown} is an archive of Docker's and an OCI layout, and not of the same image "
+            f"for every engine: beside {config} it holds {names}",
+            hint="Save the image alone: docker save -o image.tar NAME:TAG",
+        )
+
+
+def docker_list(store: Store) -> list[Text]:
+    """The images that manifest.json lists, as `docker save` writes it.
+
+    Raises:
+        ImageError: It is no such list.
+    """
+    shown = f"manifest.json in {store.shown}"
+    found = parse_json(_stores.text(store, "manifest.json"), shown)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ImageError(f"{shown} is no JSON list of objects")
+    return [Text(each, shown) for each in found]
+
+
+def _of_docker(store: Store) -> set[str]:
+    texts = (_stores.text(store, each.text("Config")) for each in docker_list(store))
+    return {f"sha256:{hashlib.sha256(each).hexdigest()}" for each in texts}
+
+
+def of_layout(store: Store, platform: str) -> set[str]:
+    """The digests of all configurations that an engine may load by index.json.
+
+    What index.json itself lists counts for whatever platform it is: podman takes it if it is alone.
+    Of an index below it that is all but what stands there for other machines than the platform's.
+
+    Raises:
+        ImageError: It cannot be read.
+    """
+    top = parse(_stores.text(store, "index.json"), f"index.json in {store.shown}")
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [(each, 1) for each in map(listed, top.each("manifests"))]
+    while waiting:
+        blob, depth = waiting.pop()
+        if blob.digest in seen:
+            continue
+        seen.add(blob.digest)
+        text = _document(store, blob)
+        if not is_index(text):
+            found.add(listed(text.below("config")).digest)
+        elif depth > _MOST_INDEXES:
+            raise ImageError(f"{store.shown} has indexes in indexes")
+        else:
+            below = map(listed, text.each("manifests"))
+            waiting += [(each, depth + 1) for each in below if _may_load(each, platform)]
+    return found
+
+
+def _may_load(blob: Listed, platform: str) -> bool:
+    """Whether an engine on this platform may take it out of an index."""
+    if blob.platform == _ATTESTATION:
+        return False
+    (system, machine), (wanted, own) = (
+        (*each.split("/"), "", "")[:2] for each in (blob.platform, platform)
+    )
+    known = system == wanted == "linux" and {machine, own} <= _MACHINES
+    return not known or machine == own
 
 
 class OciImage(LayeredImage):
@@ -48,7 +132,7 @@ class OciImage(LayeredImage):
         self._store, self.reference = store, reference
         found = top
         for _ in range(_MOST_INDEXES):
-            text = parse(_blob(store, found), f"blob {found.digest} in {store.shown}")
+            text = _document(store, found)
             if not is_index(text):
                 break
             found = choose(text, platform)
@@ -56,7 +140,9 @@ class OciImage(LayeredImage):
             raise ImageError(f"{store.shown} has indexes in indexes")
         self.digest = found.digest
         self.layers = layers_of(text)
-        raw = _blob(store, listed(text.below("config")))
+        config = listed(text.below("config"))
+        self.config_digest = config.digest
+        raw = _blob(store, config)
         self.config_text = raw
         self.config = config_of(raw, f"the configuration in {store.shown}")
 
@@ -92,6 +178,14 @@ def _blob(store: Store, blob: Listed) -> bytes:
     while piece := checked.read(LARGEST_TEXT):
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _document(store: Store, blob: Listed) -> Text:
+    """An index or a manifest; engines take what is both for either (CVE-2021-41190)."""
+    text = parse(_blob(store, blob), f"blob {blob.digest} in {store.shown}")
+    if "manifests" in text.fields and text.fields.keys() & {"layers", "config", "fsLayers"}:
+        raise ImageError(f"{text.shown} is an index and a manifest")
+    return text
 
 
 def _top(store: Store, tag: str | None, platform: str | None) -> Listed:

@@ -1,12 +1,14 @@
 """One layer, read once: its files hashed, its whiteouts gathered, nothing unpacked.
 
-A layer's own order does not matter to its whiteouts: they are about the layers below alone.
+A layer's own order does not matter to its whiteouts: they are about the layers below alone. Where
+engines see it otherwise a path is doubtful.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from envsnap.images import _tar
@@ -61,6 +63,17 @@ def as_path(name: bytes, shown: str) -> str:
     return "/" + "/".join(parts)
 
 
+def folders_above(paths: Iterable[str]) -> set[str]:
+    """Every folder that a path lies in, the root aside."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
+
+
 class _Reading:
     """A layer while it is read."""
 
@@ -71,6 +84,8 @@ class _Reading:
         self.emptied: list[str] = []
         self.borrowed: dict[str, str] = {}
         self.doubtful: list[str] = []
+        self._too_late: set[str] = set()
+        """Folders that a whiteout came before: engines that unpack may follow a link there."""
         self._kept = 0
 
     def note(self, member: Member) -> None:
@@ -82,8 +97,7 @@ class _Reading:
             return
         if len(self.found) > _MOST_FILES:
             raise ImageError(f"{self.feed.shown} holds more files than an honest layer does")
-        if self._is_below_a_file(folder):
-            self.doubtful.append(path)
+        before = self._kind_at(path)
         self.borrowed.pop(path, None)
         if member.kind == _tar.HARD_LINK:
             self._hard_link(path, as_path(member.link, self.feed.shown))
@@ -91,17 +105,20 @@ class _Reading:
             self.found[path] = self._file(path, member)
         else:
             self.found[path] = Found(self._entry(member), None, path)
+        is_other = before not in {None, self._kind_at(path)}
+        if is_other or path in self._too_late or f"/{_WHITEOUT}" in folder:
+            self.doubtful.append(path)
 
-    def _is_below_a_file(self, folder: str) -> bool:
-        """Whether this layer itself has a link or a file where the folder should be."""
-        while folder:
-            above = self.found.get(folder)
-            if above is not None:
-                return above.entry.kind != "folder"
-            folder = folder.rpartition("/")[0]
-        return False
+    def _kind_at(self, path: str) -> Kind | None:
+        """What this layer has at a path so far; a hard link is to a file."""
+        if path in self.borrowed:
+            return "file"
+        found = self.found.get(path)
+        return None if found is None else found.entry.kind
 
     def _whiteout(self, folder: str, name: str) -> None:
+        above = folders_above([f"{folder}/{name}"])
+        self._too_late.update(each for each in above if each not in self.found)
         if name == _OPAQUE:
             self.emptied.append(folder or "/")
         elif not name.startswith(_OF_AUFS):

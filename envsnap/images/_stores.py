@@ -18,6 +18,8 @@ from envsnap.images._texts import LARGEST_TEXT
 
 _GZIP = b"\x1f\x8b"
 _MOST_MEMBERS = 100_000
+_NO_LINKS = {"blobs", "blobs/sha256", "index.json", "manifest.json", "oci-layout"}
+"""Docker writes links for layers alone; behind another one each engine may find something else."""
 _MOST_LINKS = 8
 
 
@@ -151,6 +153,8 @@ class TarStore:
                 if feed.at > end:
                     raise ImageError(f"{self.shown} is cut short: it ends inside {name[:200]!a}")
             elif member.kind in {_tar.LINK, _tar.HARD_LINK}:
+                if name in _NO_LINKS:
+                    raise ImageError(f"{self.shown} has a link in the place of {name}")
                 above = posixpath.dirname(name) if member.kind == _tar.LINK else ""
                 self._links[name] = posixpath.normpath(
                     posixpath.join(above, os.fsdecode(member.link))

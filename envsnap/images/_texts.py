@@ -90,7 +90,9 @@ class Text(NamedTuple):
         found = self.value(key)
         if found is not None and not isinstance(found, list):
             raise self._wrong(key, "a list")
-        return (found or [])[:_MOST_ITEMS]
+        if found and len(found) > _MOST_ITEMS:
+            raise ImageError(f"{self.shown}.{key} has {len(found)} entries, more than any image")
+        return found or []
 
     def _wrong(self, key: str, wanted: str) -> ImageError:
         return ImageError(f"{self.shown}.{key} is not {wanted}")

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from envsnap.images._model import Entry, Found, Image, ImageError, ImageTree, Listen, Scan, Want
+from envsnap.images._scan import folders_above
 
 _IMPLIED_MODE = 0o755
 
@@ -69,6 +70,7 @@ class _Merged:
     def add(self, scan: Scan, index: int, shown: str) -> None:
         """Lay one layer over those below."""
         borrowed = {path: self._lower(target, shown) for path, target in scan.borrowed.items()}
+        self.doubtful += (*scan.doubtful, *self._disputed(scan))
         for path in scan.emptied:
             if (node := self._at(path)) is not None:
                 node.below.clear()
@@ -76,9 +78,34 @@ class _Merged:
             folder, _, name = path.rpartition("/")
             if (node := self._at(folder)) is not None:
                 node.below.pop(name, None)
-        self.doubtful += scan.doubtful
         for path, found in (*scan.found.items(), *borrowed.items()):
             self._put(path, found, index)
+
+    def _disputed(self, scan: Scan) -> Iterator[str]:
+        """What engines put, or take away, in different places, whatever the layer's order."""
+        own = {*scan.found, *scan.borrowed}
+        emptied = [f"{folder.rstrip('/')}/*" for folder in scan.emptied]
+        above = folders_above((*own, *scan.removed, *emptied))
+        files = {each for each in above if each in own and not _is_folder(scan.found.get(each))}
+        if files:
+            paths = (*own, *scan.removed, *emptied)
+            yield from (each for each in paths if not files.isdisjoint(folders_above([each])))
+        yield from {*scan.removed} & (own | folders_above(own))
+        for path in (*scan.removed, *emptied):
+            if self._is_through_a_file(path, scan):
+                yield path
+
+    def _is_through_a_file(self, path: str, scan: Scan) -> bool:
+        """Whether a lower layer has a link or a file where this whiteout's folder should be."""
+        node, at = self.root, ""
+        for part in path.split("/")[1:-1]:
+            below, at = node.below.get(part), f"{at}/{part}"
+            if below is None:
+                return False
+            if not _is_folder(below.found):
+                return not _is_folder(scan.found.get(at))
+            node = below
+        return False
 
     def _at(self, path: str) -> _Node | None:
         node: _Node | None = self.root
@@ -137,6 +164,10 @@ class _Merged:
             doubtful=tuple(sorted(set(self.doubtful))),
             is_sif=image.is_sif,
         )
+
+
+def _is_folder(found: Found | None) -> bool:
+    return found is not None and found.entry.kind == "folder"
 
 
 def _what(entry: Entry) -> tuple[object, ...]:

@@ -1,0 +1,183 @@
+"""Archives that docker load and an OCI reader open: both must come to the same image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envsnap.images import ImageError, open_image
+from tests.images.made import (
+    INDEX,
+    MANIFEST,
+    Made,
+    blob,
+    blobs_of,
+    config,
+    digest,
+    dumped,
+    hard_link,
+    layer,
+    link,
+    write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.images.made import Json
+
+GOOD, EVIL = (layer(Made("opt/a", data)) for data in (b"good", b"evil"))
+Blobs = dict[str, bytes]
+
+
+def entry(blobs: Blobs, platform: str = "") -> dict[str, Json]:
+    """How an index lists the image of these blobs, for a platform where one is given."""
+    said = dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
+    found = blob(blobs["manifest"], MANIFEST).document()
+    return {**found, "platform": said} if platform else found
+
+
+def index(*entries: dict[str, Json]) -> bytes:
+    return dumped({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+
+
+def written(path: Path, top: bytes, *others: bytes, listed: tuple[bytes, ...] = (GOOD,)) -> str:
+    """An archive with that index.json, and a manifest.json that lists images of one layer each."""
+    blobs = {**blobs_of([GOOD]), **blobs_of([EVIL])}
+    blobs |= {digest(each): each for each in (GOOD, EVIL, *others)}
+    places = {f"blobs/sha256/{name.removeprefix('sha256:')}": each for name, each in blobs.items()}
+    saved = dumped([
+        {"Config": place(config([each])), "RepoTags": [f"a:{number}"], "Layers": [place(each)]}
+        for number, each in enumerate(listed)
+    ])  # fmt: skip
+    files = {"index.json": top, "manifest.json": saved, "oci-layout": b"{}", **places}
+    write(path / "a.tar", layer(*(Made(name, data) for name, data in files.items())))
+    return str(path / "a.tar")
+
+
+def place(data: bytes) -> str:
+    return f"blobs/sha256/{digest(data).removeprefix('sha256:')}"
+
+
+def nested(*entries: dict[str, Json]) -> tuple[bytes, bytes]:
+    """An index.json that lists one index, and that index."""
+    inner = index(*entries)
+    return index(blob(inner, INDEX).document()), inner
+
+
+def refusal(reference: str) -> str:
+    with pytest.raises(ImageError) as caught, open_image(reference, platform="linux/amd64"):
+        pass
+    return caught.value.message
+
+
+def told(path: str, *others: bytes) -> str:
+    names = ", ".join(sorted(digest(config([each])) for each in others)) or "none"
+    return (
+        f"{path} is an archive of Docker's and an OCI layout, and not of the same image "
+        f"for every engine: beside {digest(config([GOOD]))} it holds {names}"
+    )
+
+
+IMAGE, OTHER = blobs_of([GOOD]), blobs_of([EVIL])
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (index(entry(IMAGE)),),
+        (index(entry(IMAGE, "linux/amd64")),),
+        nested(entry(IMAGE, "linux/amd64")),
+        nested(entry(IMAGE, "linux/amd64/v2"), entry(OTHER, "unknown/unknown")),
+        nested(entry(IMAGE, "linux/amd64"), entry(OTHER, "linux/arm64/v8")),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["docker-archive", "oci-archive"])
+def test_what_docker_save_writes_in_both_forms_is_read(
+    tmp_path: Path, scheme: str, texts: tuple[bytes, ...]
+) -> None:
+    with open_image(f"{scheme}:{written(tmp_path, *texts)}", platform="linux/amd64") as image:
+        assert image.config.diff_ids == (digest(GOOD),)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (index(entry(OTHER)),),
+        (index(entry(IMAGE), entry(OTHER)),),
+        (index(entry(IMAGE), entry(OTHER, "linux/arm64")),),
+        (index(entry(IMAGE), entry(OTHER, "unknown/unknown")),),
+        nested(entry(IMAGE, "linux/amd64"), entry(OTHER, "linux/amd64/v3")),
+        nested(entry(IMAGE, "linux/amd64"), entry(OTHER)),
+        nested(entry(IMAGE, "linux/amd64"), entry(OTHER, "linux/x86_64")),
+    ],
+)
+def test_an_index_with_an_image_that_docker_does_not_list_is_refused(
+    tmp_path: Path, texts: tuple[bytes, ...]
+) -> None:
+    path = written(tmp_path, *texts)
+    assert refusal(f"docker-archive:{path}") == told(path, EVIL)
+
+
+def test_an_index_with_no_image_for_this_platform_is_refused(tmp_path: Path) -> None:
+    for texts in ((index(),), nested(entry(OTHER, "linux/arm64"))):
+        path = written(tmp_path, *texts)
+        assert refusal(f"docker-archive:{path}") == told(path)
+
+
+def test_indexes_without_end_are_refused(tmp_path: Path) -> None:
+    texts = [index(entry(IMAGE))]
+    for _ in range(5):
+        texts.append(index(blob(texts[-1], INDEX).document()))
+    path = written(tmp_path, texts[-1], *texts)
+    assert refusal(f"docker-archive:{path}") == f"{path} has indexes in indexes"
+
+
+@pytest.mark.parametrize("listed", [(EVIL,), (GOOD, EVIL)])
+def test_an_oci_archive_of_which_docker_loads_another_image_is_refused(
+    tmp_path: Path, listed: tuple[bytes, ...]
+) -> None:
+    path = written(tmp_path, index(entry(IMAGE)), listed=listed)
+    assert refusal(f"oci-archive:{path}") == told(path, EVIL)
+
+
+def test_of_two_saved_images_none_is_read(tmp_path: Path) -> None:
+    """Which of them an engine gives a name is by annotations that engines read differently."""
+    path = written(tmp_path, index(entry(IMAGE), entry(OTHER)), listed=(GOOD, EVIL))
+    assert refusal(f"docker-archive:{path}:a:0") == told(path, EVIL)
+
+
+def test_a_text_that_is_an_index_and_a_manifest_is_refused(tmp_path: Path) -> None:
+    both = dumped({"manifests": [entry(OTHER)], "layers": [], "config": {}})
+    path = written(tmp_path, index(blob(both, MANIFEST).document()), both)
+    why = f"blob {digest(both)} in {path} is an index and a manifest"
+    assert [refusal(f"{scheme}:{path}") for scheme in ("docker-archive", "oci-archive")] == [
+        why
+    ] * 2
+
+
+@pytest.mark.parametrize("text", [b"{}", b"[1]", b"", b"[{}, 1]", b"[" * 100_000])
+def test_a_list_of_docker_s_that_is_none_is_refused(tmp_path: Path, text: bytes) -> None:
+    write(tmp_path / "a.tar", layer(Made("manifest.json", text)))
+    assert refusal(f"docker-archive:{tmp_path / 'a.tar'}") == (
+        f"manifest.json in {tmp_path / 'a.tar'} is no JSON list of objects"
+    )
+
+
+def test_a_list_of_docker_s_that_gives_one_key_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.tar", layer(Made("manifest.json", b'[{"Config": "a", "Config": "b"}]')))
+    assert refusal(f"docker-archive:{tmp_path / 'a.tar'}") == (
+        f"manifest.json in {tmp_path / 'a.tar'} has one key twice in an object"
+    )
+
+
+@pytest.mark.parametrize("name", ["index.json", "manifest.json", "oci-layout", "blobs/sha256"])
+@pytest.mark.parametrize("kind", [link, hard_link])
+def test_a_link_in_the_place_of_a_list_is_refused(
+    tmp_path: Path, name: str, kind: Callable[[str, str], Made]
+) -> None:
+    write(tmp_path / "a.tar", layer(Made("other", b"{}"), kind(name, "other")))
+    for scheme in ("docker-archive", "oci-archive"):
+        assert refusal(f"{scheme}:{tmp_path}/a.tar").endswith(f"a link in the place of {name}")
