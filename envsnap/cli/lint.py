@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from envsnap.lint import Linted, Trap
 
 DESCRIPTION = (
-    "Read Dockerfiles, Apptainer definitions and repo2docker folders, and name the traps in them.\n"
+    "Read Dockerfiles, Apptainer definitions, repo2docker folders and conda's environment.yml, and "
+    "name the traps in them. No batch script is judged.\n"
     "Nothing is run, nothing is fetched."
 )
 EPILOG = """examples:
@@ -66,6 +67,12 @@ def run(args: argparse.Namespace) -> ExitCode:
     count, read = len(found.problems), len(found.files)
     told = "1 problem" if count == 1 else f"{count or 'no'} problems"
     say(f"{told} in {read} {'recipe' if read == 1 else 'recipes'}", quiet=args.quiet)
+    for path in found.of_conda:
+        codes = ", ".join(sorted(each.code for each in known.values() if each.of == "environment"))
+        said = (
+            f"{clean(path)}: nothing beside it is repo2docker's, so it is judged as conda's own: "
+        )
+        say(f"note: {said}by {codes} alone", quiet=args.quiet)
     if count and args.format == "text":
         code = _worst(found, known)
         say(f"What a rule is for and who says so: envsnap explain {code}", quiet=args.quiet)

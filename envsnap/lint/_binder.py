@@ -12,9 +12,11 @@ from envsnap.lint._files import Beside, read
 FOLDERS = ("binder", ".binder")
 PYTHON_FILES = ("environment.yml", "environment.yaml", "Pipfile", "Pipfile.lock", "runtime.txt",
                 "requirements.txt", "setup.py", "pyproject.toml")  # fmt: skip
+ENVIRONMENTS = ("environment.yml", "environment.yaml")
 OTHER_FILES = ("apt.txt", "postBuild", "start", "install.R", "Project.toml", "default.nix")
 OURS = (*PYTHON_FILES, *OTHER_FILES, "Dockerfile")
-_ENTRY = re.compile(r"(\s*)-\s+(?:(['\"])(.*?)\2|([^#\s][^#]*?))\s*(?:#.*)?\Z")
+_ENTRY = re.compile(r"(\s*)-\s+([^\s#].*)")
+_COMMENT = re.compile(r"\s#")
 
 
 class Row(NamedTuple):
@@ -52,7 +54,7 @@ class Binder:
     @property
     def environment(self) -> Configured | None:
         """The conda environment, by either ending."""
-        return self.file("environment.yml", "environment.yaml")
+        return self.file(*ENVIRONMENTS)
 
 
 def is_binder(folder: str) -> bool:
@@ -86,6 +88,17 @@ def binder(folder: str) -> Binder:
     return Binder(beside, folders, found, ignored)
 
 
+def alone(path: str) -> Binder:
+    """An environment.yml by itself, as conda reads it: whatever lies beside it is not looked at.
+
+    Raises:
+        FileError: It cannot be read.
+    """
+    folder, name = os.path.split(path)
+    rows = tuple(_rows(read(path)))
+    return Binder(Beside(folder), (), {name: Configured(name, rows)}, ())
+
+
 def dependencies(environment: Configured) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """The conda packages of an environment.yml, and those below `pip:`, each with its line."""
     conda: list[Row] = []
@@ -98,13 +111,20 @@ def dependencies(environment: Configured) -> tuple[tuple[Row, ...], tuple[Row, .
         match = _ENTRY.match(row.text) if inside else None
         if match is None:
             continue
-        entry = Row((match[3] or match[4] or "").strip(), row.line)
+        entry = Row(_scalar(match[2]), row.line)
         depth = len(match[1]) if depth < 0 else depth
         if len(match[1]) > depth:
             pip.append(entry)
         elif entry.text != "pip:":
             conda.append(entry)
     return tuple(conda), tuple(pip)
+
+
+def _scalar(text: str) -> str:
+    """An entry without its quotes, or without the comment behind it."""
+    if text[0] in "'\"":
+        return text[1:].partition(text[0])[0].strip()
+    return _COMMENT.split(text, maxsplit=1)[0].strip()
 
 
 def _rows(text: str) -> list[Row]:

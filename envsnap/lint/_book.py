@@ -11,6 +11,7 @@ _OF = {
     "definition": "Apptainer and Singularity definitions",
     "recipe": "Dockerfiles and definitions",
     "binder": "Folders for repo2docker",
+    "environment": "Folders for repo2docker, and environment.yml as conda itself reads it",
 }
 
 
@@ -18,6 +19,10 @@ def book(traps: Mapping[str, Trap]) -> str:
     """Every rule, as Markdown."""
     lines = [
         "# What `envsnap lint` finds",
+        "",
+        "It judges Dockerfiles, definitions of Apptainer and Singularity, folders for repo2docker",
+        "and conda's environment.yml. Other files are not judged: no batch script (job.sbatch),",
+        "which shellcheck reads, and no devcontainer.json.",
         "",
         "Each trap is one that an engine falls into, or leads its user into. Written by",
         "`envsnap lint --rules`; a comment `# envsnap: ignore[CODE] why` on a line, or above it,",

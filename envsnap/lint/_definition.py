@@ -22,6 +22,10 @@ HEADERS = frozenset({
     "registry", "namespace", "stage", "product", "user", "regcode", "productpgp", "registerurl",
     "modules", "fingerprints", "confurl", "setopt", "target", "frontend", "filename", "buildargs",
 })  # fmt: skip
+SCRIPTS = frozenset({"post", "appinstall"})
+"""Those that run while the image is made; the apps' lines are put behind those of `%post`."""
+ENVIRONMENTS = frozenset({"environment", "appenv"})
+LABELS = frozenset({"labels", "applabels"})
 _BOOTSTRAP = re.compile(r"bootstrap:", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
 _PAIR = re.compile(r"\"([^\"]*)\"|(\S+)")
@@ -94,27 +98,28 @@ class Definition:
 
     @cached_property
     def scripts(self) -> tuple[Script, ...]:
-        """What `%post` runs."""
-        return tuple(_script(each) for each in self.sections if each.name == "post")
+        """What `%post` and the apps' `%appinstall` run."""
+        return tuple(found for stage in self.stages for found in _scripts(stage))
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """Variables of `%environment`, labels, and what `%post` sets."""
+        """Variables of `%environment` and `%appenv`, labels, and what scripts set."""
         found = []
         for section in self.sections:
-            if section.name == "environment":
+            kind = f"%{section.name}"
+            if section.name in ENVIRONMENTS:
                 scripts = [_script(section)]
-                found += [each._replace(kind="%environment") for each in script_settings(scripts)]
-            elif section.name == "labels":
+                found += [each._replace(kind=kind) for each in script_settings(scripts)]
+            elif section.name in LABELS:
                 for number, row in enumerate(section.rows, section.line + 1):
                     name, _, value = row.strip().partition(" ")
                     if name and not name.startswith("#"):
-                        found.append(Setting("%labels", name, value, number))
+                        found.append(Setting(kind, name, value, number))
         return (*found, *script_settings(self.scripts))
 
     @cached_property
     def copied(self) -> tuple[Copied, ...]:
-        """What `%files` takes from the machine that builds."""
+        """What `%files` and `%appfiles` take from the machine that builds."""
         found = []
         for section in self.sections:
             if section.name == "files" and not section.arguments:
@@ -122,7 +127,30 @@ class Definition:
                     words = pair(row)
                     if words:
                         found.append(Copied((words[0],), words[min(1, len(words) - 1)], number))
+            found += [
+                Copied((source,), in_app(section, target), number)
+                for source, target, number in app_pairs(section)
+            ]
         return tuple(found)
+
+
+def app_pairs(section: Section) -> list[tuple[str, str, int]]:
+    """Source, target and line of each row of `%appfiles`; none of another section.
+
+    It is split at its first space, with no regard to quotes.
+    """
+    found = []
+    for number, row in enumerate(section.rows, section.line + 1):
+        source, _, target = row.partition("#")[0].strip().partition(" ")
+        if source and section.name == "appfiles":
+            found.append((source, target or source, number))
+    return found
+
+
+def in_app(section: Section, target: str) -> str:
+    """Where a target of `%appfiles` lies in the image: always below the app's own folder."""
+    app = section.arguments[0] if section.arguments else ""
+    return f"/scif/apps/{app}/{target.lstrip('/')}"
 
 
 def pair(row: str) -> list[str]:
@@ -172,6 +200,21 @@ def _headers(rows: list[str], first: int) -> list[Header]:
             key, colon, value = said.partition(":")
             found.append(Header(key.strip().lower() if colon else "", value.strip(), number))
     return found
+
+
+def _scripts(stage: Stage) -> list[Script]:
+    """What `%post` runs and, behind it in one script, what the apps install."""
+    posts = [_script(each) for each in stage.sections if each.name == "post"]
+    apps = [_script(each) for each in stage.sections if each.name == "appinstall"]
+    for post in posts[:1]:
+        apps = [
+            each._replace(
+                shell=post.shell, pipefail=post.pipefail or each.pipefail,
+                variables={**post.variables, **each.variables},
+            )
+            for each in apps
+        ]  # fmt: skip
+    return posts + apps
 
 
 def _script(section: Section) -> Script:

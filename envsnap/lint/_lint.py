@@ -9,25 +9,28 @@ from importlib import import_module
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import FileError, UsageError
-from envsnap.lint._binder import PYTHON_FILES, Binder, binder, is_binder
+from envsnap.lint._binder import ENVIRONMENTS, PYTHON_FILES, Binder, alone, binder, is_binder
 from envsnap.lint._definition import definition
 from envsnap.lint._dockerfile import dockerfile
 from envsnap.lint._files import Beside, read
 from envsnap.lint._ignored import Ignored
 from envsnap.lint._model import Problem, Spot, Trap, registered
 
-MODULES = ("bases", "binder", "definition", "dockerfile", "installs", "places", "secrets")
+MODULES = (
+    "arguments", "bases", "binder", "definition", "dockerfile", "installs", "places", "secrets",
+)  # fmt: skip
 """Written out, for a scan finds nothing inside a zip; a test holds it to the folder."""
 _DOCKERFILE = re.compile(r"(?:Dockerfile|Containerfile)(?:\..+)?\Z|.+\.[Dd]ockerfile\Z")
 _DEFINITION = re.compile(r".+\.def\Z|(?:Singularity|Apptainer)(?:\..+)?\Z")
 _NOT_RECIPES = re.compile(r"\.(?:dockerignore|md|txt|py|sh|j2|lock|sif|orig|bak)\Z")
 _LOOKS_LIKE = re.compile(r"(?mi)^\s*(?:bootstrap|from)\s*:|^\s*%(?:post|files|environment)\b")
+_DEPENDENCIES = re.compile(r"(?m)^dependencies\s*:")
 _SKIPPED = frozenset({
     ".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", "site-packages", ".tox",
     ".nox", "wheels",
 })  # fmt: skip
 _OF = {"dockerfile": ("dockerfile", "recipe"), "definition": ("definition", "recipe"),
-       "binder": ("binder",)}  # fmt: skip
+       "binder": ("binder", "environment"), "conda": ("environment",)}  # fmt: skip
 _DEEPEST = 8
 _FILES_LIMIT = 200_000
 
@@ -37,6 +40,9 @@ class Linted(NamedTuple):
 
     files: tuple[str, ...]
     """Recipes and folders that rules have read, in order."""
+    of_conda: tuple[str, ...]
+    """Those that were judged as conda's own, by the few rules for it: nothing there is of
+    repo2docker."""
     problems: tuple[Problem, ...]
 
 
@@ -65,7 +71,8 @@ def lint(paths: Sequence[str], chosen: Iterable[str] | None = None) -> Linted:
     if not targets:
         raise UsageError(
             f"No recipe in {' or '.join(paths)}",
-            hint="Name one: a Dockerfile, a definition (*.def), or a folder for repo2docker",
+            hint="Judged are Dockerfiles, definitions (*.def), folders for repo2docker and conda's "
+            "environment.yml; not job.sbatch (shellcheck reads it), nor devcontainer.json",
         )
     problems = [
         each
@@ -73,7 +80,8 @@ def lint(paths: Sequence[str], chosen: Iterable[str] | None = None) -> Linted:
         for each in _problems(target, [known[code] for code in sorted(codes & set(known))])
     ]
     order = sorted(set(problems), key=lambda each: (each.path, each.line, each.code, each.message))
-    return Linted(tuple(each.path for each in targets), tuple(order))
+    of_conda = tuple(each.path for each in targets if each.kind == "conda")
+    return Linted(tuple(each.path for each in targets), of_conda, tuple(order))
 
 
 def _targets(path: str) -> list[_Target]:
@@ -85,6 +93,8 @@ def _targets(path: str) -> list[_Target]:
     if name in {*PYTHON_FILES, "apt.txt", "postBuild", "start"}:
         folder = os.path.dirname(path)
         above = os.path.basename(os.path.abspath(folder)) in {"binder", ".binder"}
+        if name in ENVIRONMENTS and not above and not is_binder(folder or "."):
+            return [_Target("conda", path)]
         return [_Target("binder", os.path.join(folder, os.pardir) if above else folder or ".")]
     kind = _kind(path)
     return [_Target(kind, path)] if kind else []
@@ -117,9 +127,18 @@ def _in_folder(top: str) -> list[_Target]:
                 found.append(_Target("dockerfile", path))
             elif _is_definition(path):
                 found.append(_Target("definition", path))
-        if os.path.basename(folder) not in {"binder", ".binder"} and is_binder(folder):
+        if os.path.basename(folder) in {"binder", ".binder"}:
+            continue
+        if is_binder(folder):
             found.append(_Target("binder", folder))
+            continue
+        paths = (os.path.normpath(os.path.join(folder, name)) for name in ENVIRONMENTS)
+        found += [_Target("conda", path) for path in paths if _is_environment(path)]
     return found
+
+
+def _is_environment(path: str) -> bool:
+    return os.path.isfile(path) and _DEPENDENCIES.search(read(path)) is not None
 
 
 def _is_definition(path: str) -> bool:
@@ -132,7 +151,9 @@ def _is_definition(path: str) -> bool:
 def _problems(target: _Target, rules: Sequence[Trap]) -> list[Problem]:
     asked = [each for each in rules if each.of in _OF[target.kind]]
     if target.kind == "binder":
-        return _of_binder(target.path, asked)
+        return _of_binder(target.path, binder(target.path), asked)
+    if target.kind == "conda":
+        return _of_binder(os.path.dirname(target.path), alone(target.path), asked)
     text = read(target.path)
     beside = Beside(os.path.dirname(target.path))
     name = os.path.basename(target.path)
@@ -148,8 +169,7 @@ def _problems(target: _Target, rules: Sequence[Trap]) -> list[Problem]:
     ]
 
 
-def _of_binder(folder: str, rules: Sequence[Trap]) -> list[Problem]:
-    found = binder(folder)
+def _of_binder(folder: str, found: Binder, rules: Sequence[Trap]) -> list[Problem]:
     problems = []
     for rule in rules:
         for spot in rule.find(found):
@@ -163,10 +183,9 @@ def _of_binder(folder: str, rules: Sequence[Trap]) -> list[Problem]:
 
 _FILE_OF = {
     "R2D001": ("runtime.txt",), "R2D005": ("apt.txt",), "R2D006": ("Dockerfile",),
-    "R2D007": ("environment.yml", "environment.yaml"),
-    "R2D004": ("environment.yml", "environment.yaml"),
+    "R2D004": ENVIRONMENTS, "R2D007": ENVIRONMENTS,
     "R2D008": ("runtime.txt", "requirements.txt", "postBuild"),
-    "R2D009": ("environment.yml", "environment.yaml", "requirements.txt"),
+    "R2D009": (*ENVIRONMENTS, "requirements.txt"), "R2D014": (*ENVIRONMENTS, "requirements.txt"),
     "R2D010": ("requirements.txt",), "R2D011": ("start",), "R2D012": ("apt.txt",),
 }  # fmt: skip
 """Which file of the folder a rule's lines count in; the others speak of the folder."""

@@ -44,7 +44,8 @@ class Trap(NamedTuple):
     source: str
     """Who says so: a document, a file of the program that reads the recipe, or 'tried'."""
     of: str
-    """What it reads: 'dockerfile', 'definition', 'recipe' (both of them) or 'binder'."""
+    """What it reads: 'dockerfile', 'definition', 'recipe' (both of them), 'binder', or
+    'environment' (such a folder, and an environment.yml that is conda's alone)."""
     find: Find
     stops: bool
     """Whether the build ends there; the others bite later, or are a matter of care."""

@@ -15,6 +15,15 @@ _NAMED = re.compile(r"(?:[\w.-]+::)?python(?:\s|[=<>!~\[]|\Z)")
 _PYTHONS = ("2.7", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _APT = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+:~-]+)?\Z")
 _PARTS = (2, 4, 5)
+_CONDA_PIN = re.compile(
+    r"(?:\S+::)?[\w.-]+(?:\s*==?\s*|\s+)\d[\w.!+]*(?:[=\s]\S+)?\Z|https?://\S+\Z"
+)
+_UNPINNED = frozenset({"pip", "nodefaults"})
+"""Which pip it is changes none of what is installed from files of exact versions."""
+_PINNED = re.compile(r"([A-Za-z0-9][\w.-]*?)\s*(?:\[[^\]]*\])?\s*===?\s*([\w.*+!-]+)")
+_OLD_PYTHON = re.compile(r"python\s*[-=]+\s*(?:2\.|3\.[0-6](?![0-9]))")
+_SERVER_NEEDS = {"jinja2": "3.0.3", "pyzmq": "24", "tornado": "6.2"}
+"""The oldest that jupyter_server 2 runs with, of what it shares with many a user's own code."""
 _LOCKS = ("conda-lock.yml", "conda-lock.yaml", "pixi.lock", "uv.lock", "poetry.lock", "pdm.lock")
 
 
@@ -134,21 +143,62 @@ def python_that_moves(folder: Binder) -> Iterator[Spot]:
 
 
 @trap(
-    "R2D009", of="binder", source=_PACKS,
-    remedy="Pin each with == and its --hash, or install a lock in postBuild",
+    "R2D009", of="environment", source=f"{_PACKS}; conda documentation, match specifications",
+    remedy="Pin each: with == and its --hash for pip, with name=version for conda; or install a "
+    "lock in postBuild",
 )  # fmt: skip
 def requirement_that_moves(folder: Binder) -> Iterator[Spot]:
-    """A requirement without == is another version at every build."""
-    environment = folder.environment
-    rows = [(row.line, row.text) for row in dependencies(environment)[1]] if environment else []
-    if environment is None:
-        rows = [*_rows(folder.file("requirements.txt"))]
-    for line, text in rows:
+    """A requirement without its version is another one at every build."""
+    for row in dependencies(folder.environment)[0] if folder.environment else ():
+        if row.text not in _UNPINNED and not _CONDA_PIN.match(row.text):
+            yield Spot(row.line, f"{row.text[:40]!a} names no exact version")
+    for line, text in _requirements(folder):
         said = text.strip()
         if said.startswith(("-", ".", "#", "file:")) or said.endswith(":"):
             continue
         if "==" not in said and "#sha256=" not in said and "--hash" not in said:
             yield Spot(line, f"{said.partition(' ')[0][:40]!a} has no ==")
+
+
+@trap(
+    "R2D014", of="binder",
+    source="jupyterhub/repo2docker buildpacks/python; jupyter_server 2.21 on PyPI, seen 2026-11-21",
+    remedy="Take a version that the server can use, or make an environment of its own in postBuild",
+)  # fmt: skip
+def server_replaced(folder: Binder) -> Iterator[Spot]:
+    """A requirement puts a package of the Jupyter server back to a version it cannot use.
+
+    repo2docker installs into the very environment that the server runs in, from Python 3.7 on.
+    """
+    if "Dockerfile" in folder.read or _has_kernel_apart(folder):
+        return
+    for line, text in _requirements(folder):
+        found = _PINNED.match(text.strip())
+        name = found[1].lower() if found else ""
+        if found and name in _SERVER_NEEDS and _is_below(found[2], _SERVER_NEEDS[name]):
+            said = f"{name}=={found[2][:40]}"
+            yield Spot(line, f"The Jupyter server needs {name} {_SERVER_NEEDS[name]}, not {said}")
+
+
+def _has_kernel_apart(folder: Binder) -> bool:
+    """Whether the Python is so old that repo2docker keeps it apart from the server's."""
+    rows = dependencies(folder.environment)[0] if folder.environment else ()
+    said = [text for _, text in _rows(folder.file("runtime.txt"))] + [row.text for row in rows]
+    return any(_OLD_PYTHON.match(each.strip()) for each in said)
+
+
+def _is_below(version: str, floor: str) -> bool:
+    """Whether a version, its last part perhaps a star, is older than another."""
+    from packaging.version import InvalidVersion, Version
+
+    needed = Version(floor)
+    try:
+        given = Version(version.removesuffix(".*"))
+    except InvalidVersion:
+        return False
+    if version.endswith(".*"):
+        return given.release < needed.release[: len(given.release)]
+    return given < needed
 
 
 @trap(
@@ -199,6 +249,13 @@ def lock_not_read(folder: Binder) -> Iterator[Spot]:
     for name in _LOCKS:
         if folder.beside.has(f"{place}/{name}".lstrip("/")) and not known & set(folder.read):
             yield Spot(1, f"{name} is not read")
+
+
+def _requirements(folder: Binder) -> list[tuple[int, str]]:
+    """What pip installs: the lines of environment.yml below `pip:`, else of requirements.txt."""
+    if folder.environment is not None:
+        return [(row.line, row.text) for row in dependencies(folder.environment)[1]]
+    return _rows(folder.file("requirements.txt"))
 
 
 def _rows(file: Configured | None) -> list[tuple[int, str]]:

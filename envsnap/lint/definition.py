@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from envsnap.lint._definition import (
+    ENVIRONMENTS,
     HEADERS,
+    LABELS,
+    SCRIPTS,
     SECTIONS,
     Definition,
     Section,
+    app_pairs,
+    in_app,
     open_heredoc,
     pair,
 )
@@ -24,6 +29,8 @@ _TEMPLATE = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
 _HIDDEN = re.compile(r"(?:/tmp|/var/tmp|/root|/home|/proc|/sys|/dev|~|\$\{?HOME\}?)(?:/|\Z)")
 _HOST_TMP = re.compile(r"/(?:var/)?tmp(?:/\*+|/)?\Z")
 _NUMBERED = re.compile(r"otherurl\d+\Z")
+_SET_BEFORE = ("PATH", "LD_LIBRARY_PATH", "HOME")
+"""What Apptainer itself has set where a section begins."""
 _NAME = re.compile(r"[A-Za-z_]\w*(?:=|\Z)", re.ASCII)
 _AGENTS_OF_ROOT = frozenset({"debootstrap", "yum", "dnf", "zypper", "arch", "busybox"})
 _OF_PYTHON = re.compile(r"(?:^|/|\s)(?:python|conda|miniconda|miniforge|mamba|pip|uv|pytorch)")
@@ -138,7 +145,7 @@ def host_tmp_emptied(recipe: Definition) -> Iterator[Spot]:
 def label_misread(recipe: Definition) -> Iterator[Spot]:
     """A label's name ends at the first space: a tab stays in it, and quotes stay in the value."""
     for section in recipe.sections:
-        if section.name != "labels":
+        if section.name not in LABELS:
             continue
         for number, row in enumerate(section.rows, section.line + 1):
             name, _, value = row.strip().partition(" ")
@@ -157,13 +164,30 @@ def label_misread(recipe: Definition) -> Iterator[Spot]:
 def unquoted_export(recipe: Definition) -> Iterator[Spot]:
     """An export with a space in its unquoted value is cut there, with no more than a warning."""
     for section in recipe.sections:
-        if section.name not in {"environment", "post"}:
+        if section.name not in ENVIRONMENTS | SCRIPTS:
             continue
+        known = set(_SET_BEFORE)
         for command in parse(section.body, section.line + 1).commands:
-            named = [each for each in command.words[1:] if not each.startswith("-")]
-            wrong = [each for each in named if not _NAME.match(each)]
-            if command.name == "export" and wrong:
-                yield Spot(command.line, f"export is cut before {wrong[0][:40]}")
+            words = [each for each in command.words[1:] if not each.startswith("-")]
+            known |= {name for name, _ in command.assigned}
+            rest = _cut_off(words, known) if command.name == "export" else None
+            if rest is not None:
+                yield Spot(command.line, f"export is cut before {rest[:40]}")
+            known |= {each.partition("=")[0] for each in words if command.name == "export"}
+
+
+def _cut_off(words: Sequence[str], known: Collection[str]) -> str | None:
+    """The word of an export that belongs to the value before it; None where each is a name.
+
+    A name alone, behind a value, is meant only if it has a value of its own already.
+    """
+    is_behind = False
+    for each in words:
+        name, equals, _ = each.partition("=")
+        if not _NAME.match(each) or (is_behind and not equals and name not in known):
+            return each
+        is_behind = is_behind or bool(equals)
+    return None
 
 
 @trap(
@@ -249,7 +273,7 @@ def pair_misread(recipe: Definition) -> Iterator[Spot]:
 def lost_at_the_start(recipe: Definition) -> Iterator[Spot]:
     """Functions, aliases and `conda activate` in %environment do not reach the program."""
     for section in recipe.sections:
-        if section.name != "environment":
+        if section.name not in ENVIRONMENTS:
             continue
         for command in parse(section.body, section.line + 1).commands:
             activates = command.name in {"conda", "mamba", "micromamba"} and "activate" in (
@@ -266,7 +290,8 @@ def lost_at_the_start(recipe: Definition) -> Iterator[Spot]:
 )  # fmt: skip
 def packages_of_the_host(recipe: Definition) -> Iterator[Spot]:
     """Python in the image takes packages from the caller's ~/.local first."""
-    names = {each.name for each in recipe.settings if each.kind == "%environment"}
+    kinds = {f"%{each}" for each in ENVIRONMENTS}
+    names = {each.name for each in recipe.settings if each.kind in kinds}
     texts = [each.reference for each in recipe.bases]
     texts += [" ".join(command.words) for _, command in commands(recipe)]
     if "PYTHONNOUSERSITE" not in names and any(_OF_PYTHON.search(each) for each in texts):
@@ -292,7 +317,7 @@ def agent_that_needs_root(recipe: Definition) -> Iterator[Spot]:
 def gpu_while_building(recipe: Definition) -> Iterator[Spot]:
     """%post or %test asks for a GPU, which the machine that builds rarely has."""
     for section in recipe.sections:
-        if section.name not in {"post", "test"} or "/dev/nvidia" in section.body:
+        if section.name not in {"test", *SCRIPTS} or "/dev/nvidia" in section.body:
             continue
         for command in parse(section.body, section.line + 1).commands:
             said = " ".join(command.words)
@@ -308,5 +333,24 @@ def hashbang_ignored(recipe: Definition) -> Iterator[Spot]:
     """A #! line at the top of %post is a comment: /bin/sh reads the section."""
     for section in recipe.sections:
         first = next((row for row in section.rows if row.strip()), "")
-        if section.name == "post" and first.lstrip().startswith("#!") and "/sh" not in first:
-            yield Spot(section.line, f"%post does not start {first.strip()[2:40]}")
+        is_script = section.name in SCRIPTS
+        if is_script and first.lstrip().startswith("#!") and "/sh" not in first:
+            yield Spot(section.line, f"%{section.name} does not start {first.strip()[2:40]}")
+
+
+@trap(
+    "SIF021", of="definition", source="apptainer/apptainer internal/pkg/build/apps/apps.go",
+    remedy="Name the target from the app's own folder, as bin/tool; for another place use %files",
+)  # fmt: skip
+def app_file_elsewhere(recipe: Definition) -> Iterator[Spot]:
+    """A target of %appfiles counts from the app's own folder, however it is written.
+
+    No folder is made for it: `tool /tmp/tool` ends the build, for /scif/apps/NAME/tmp is not there.
+    A row is split at its first space, and quotes stay.
+    """
+    for section in recipe.sections:
+        for source, target, line in app_pairs(section):
+            if target.startswith("/"):
+                yield Spot(line, f"{target[:40]} is {in_app(section, target)[:60]} in the image")
+            elif " " in target or source[0] in "'\"":
+                yield Spot(line, f"What follows {source[:40]} is one name, with its spaces")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from envsnap.lint._dockerfile import Dockerfile, mounts_of, raw_words, settings_of, substituted
 from envsnap.lint._model import Spot, trap
@@ -11,6 +11,7 @@ from envsnap.lint._model import Spot, trap
 _REFERENCE = "moby/buildkit frontend/dockerfile/docs/reference.md"
 _OF_THE_SHELL = re.compile(r"(?<!\\)\$\{?(HOME|USER|PWD|SHELL|HOSTNAME|UID)\b")
 _ROOT = frozenset({"", "0", "root", "0:0", "root:root"})
+_OF_APT = re.compile(r"/var/(?:cache|lib)/apt(?:/|\Z)")
 _MANY = 2
 
 
@@ -123,8 +124,30 @@ def cache_of_root(recipe: Dockerfile) -> Iterator[Spot]:
                 continue
             for mount in mounts_of(each):
                 if mount.get("type") == "cache" and "uid" not in mount and "mode" not in mount:
-                    target = mount.get("target") or mount.get("dst") or mount.get("id") or "?"
+                    target = _target(mount) or mount.get("id") or "?"
                     yield Spot(each.line, f"The cache at {target} is root's, and {user} runs here")
+
+
+def _target(mount: Mapping[str, str]) -> str:
+    """Where a mount lies in the step, by any of the names that BuildKit has for it."""
+    names = ("target", "dst", "destination")
+    return next((mount[name] for name in names if mount.get(name)), "")
+
+
+@trap(
+    "DKR015", of="dockerfile", source=f"{_REFERENCE}, Example: cache apt packages",
+    remedy="Add sharing=locked to the mount",
+)  # fmt: skip
+def cache_of_apt_shared(recipe: Dockerfile) -> Iterator[Spot]:
+    """A cache of apt is shared by steps that run at the same time, and apt wants it for itself.
+
+    One of them ends in "Could not get lock", or both write the same file.
+    """
+    for each in recipe.instructions:
+        for mount in mounts_of(each):
+            shared = mount.get("sharing", "shared") == "shared"
+            if mount.get("type") == "cache" and shared and _OF_APT.match(_target(mount)):
+                yield Spot(each.line, f"The cache at {_target(mount)} is not locked")
 
 
 @trap(

@@ -29,6 +29,12 @@ _USER = re.compile(r"(?<=//)[^/@\s]*@")
 _SHOWN = 60
 _TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})
 _FAKEROOT = frozenset({"openssh-client", "openssh-server", "ssh"})
+_APT_PIN = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?=[^\s*]+\Z")
+_OF_A_DAY = re.compile(
+    r"snapshot[\w-]*\.(?:debian|ubuntu)\.|/(?:debian|ubuntu)[\w-]*/\d{8}T|--snapshot\b|"
+    r"APT::Snapshot|\bsnapshot=(?!no\b)"
+)
+"""Sources that keep what they had on a day: the archives' hosts and paths, and apt's own word."""
 
 
 class _Pip(NamedTuple):
@@ -108,7 +114,7 @@ def apt_that_asks(recipe: Recipe) -> Iterator[Spot]:
 
 
 @trap(
-    "BLD005", of="recipe", source="Docker documentation, Building best practices",
+    "BLD005", of="dockerfile", source="Docker documentation, Building best practices",
     remedy="Write both into one RUN: apt-get update && apt-get install ...",
 )  # fmt: skip
 def apt_lists_of_another_day(recipe: Recipe) -> Iterator[Spot]:
@@ -124,6 +130,35 @@ def apt_lists_of_another_day(recipe: Recipe) -> Iterator[Spot]:
         ]  # fmt: skip
         if updates and not others and len(recipe.scripts) > 1:
             yield Spot(updates[0].line, "apt-get update stands in a step of its own")
+
+
+@trap(
+    "BLD009", of="recipe", source="KatherLab/MediSwarm issue 395; Debian and Ubuntu archives",
+    remedy="Take the sources as they were on a day (Debian's snapshot archive, apt-get "
+    "--snapshot), or leave the version out",
+)  # fmt: skip
+def apt_version_that_goes(recipe: Recipe) -> Iterator[Spot]:
+    """An apt-get install names a version, which its archive drops once there is a newer one.
+
+    Within days of a security fix the build stops: "Version '...' was not found".
+    """
+    if _from_a_day(recipe):
+        return
+    for _, command in commands(recipe):
+        if _apt(command, "install"):
+            for each in filter(_APT_PIN.match, command.words[1:]):
+                yield Spot(command.line, f"{_cut(each)} will be gone from the archive")
+
+
+def _from_a_day(recipe: Recipe) -> bool:
+    """Whether the recipe, or a file that it copies, speaks of an archive's snapshot."""
+    texts = [each.value or "" for each in recipe.settings]
+    for script in recipe.scripts:
+        texts += [word for command in script.commands for word in command.words]
+        texts += [row for document in script.heredocs for _, row in document.body]
+    names = (name for each in recipe.copied for name in each.sources)
+    texts += [recipe.beside.text(name) or "" for name in names]
+    return any(_OF_A_DAY.search(each) for each in texts)
 
 
 @trap(

@@ -13,6 +13,8 @@ _NAMED = re.compile(
     r"PRIVATE_KEY|CREDENTIALS?)(?:_ID)?\Z",
     re.IGNORECASE,
 )
+_KEPT = frozenset({"ENV", "ARG", "%environment", "%appenv"})
+"""Settings that stay in the image or its history."""
 _IN_URL = re.compile(r"[A-Za-z0-9]://[^/@:\s\"']*:(?P<password>[^/@\s\"']+)@")
 _TOKEN_IN_URL = re.compile(
     r"https?://(?:gh[pousr]_|github_pat_|glpat-|oauth2:|x-access-token:)[^/@\s\"']*@"
@@ -35,7 +37,7 @@ def secret_in_a_variable(recipe: Recipe) -> Iterator[Spot]:
     """
     for each in recipe.settings:
         asked = each.kind == "ARG" or (each.value and not each.value.startswith("$"))
-        if each.kind in {"ENV", "ARG", "%environment"} and asked and _NAMED.search(each.name):
+        if each.kind in _KEPT and asked and _NAMED.search(each.name):
             yield Spot(each.line, f"{each.name} stands in {each.kind}: the image's readers see it")
 
 

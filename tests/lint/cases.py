@@ -1,4 +1,4 @@
-"""For each trap: a text that falls into it, what is said of it, and one that just does not."""
+"""For each trap of a Dockerfile, or of both kinds: a text with it, what is said, one without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ CUDNN_WRONG = (
     "12.8.1-cudnn-devel-ubuntu22.04 is how it is named"
 )
 CUDA_OLD = "nvidia/cuda:11.2.2-cudnn8-devel-ubuntu20.04 is no longer supported: it may be deleted"
-LONG = "x" * (64 * 1024)
 
 
 class Case(NamedTuple):
@@ -78,6 +77,22 @@ CASES = (
         ((2, "pip takes any package from either of two indexes"),
          (3, "pip takes any package from either of two indexes")),
         f"{PINNED}\nRUN pip install --require-hashes --extra-index-url https://y.example a",
+    ),
+    Case(
+        "BLD009",
+        f"{PINNED}\nRUN apt-get install -y -o A::b=c 'curl=7.88.1-10+deb12u8' git gc:i386=2.3-9",
+        ((2, "curl=7.88.1-10+deb12u8 will be gone from the archive"),
+         (2, "gc:i386=2.3-9 will be gone from the archive")),
+        f"{PINNED}\nRUN sed -i s,deb.example,snapshot.example/archive/debian/20260101T0Z, "
+        "/etc/apt/sources.list && apt-get install -y curl=7.88.1-10+deb12u8",
+    ),
+    Case(
+        "BLD009",
+        f"{HEAD}\n%post\n  apt-get install -y curl=7.88.1-10+deb12u8",
+        ((4, "curl=7.88.1-10+deb12u8 will be gone from the archive"),),
+        f"{HEAD}\n%post\n  apt-get update --snapshot 20260101T000000Z\n"
+        "  apt-get install -y curl=7.88.1-10+deb12u8\n  apt-get install -y git=1:2.*",
+        "a.def",
     ),
     Case(
         "BLD010",
@@ -244,153 +259,32 @@ CASES = (
         f"{PINNED}\nADD --checksum=sha256:{'ab' * 32} https://x.example/a.tar /opt/",
     ),
     Case(
+        "DKR014",
+        f"ARG CUDA_VERSION=12.4\n{PINNED} AS a\nRUN echo cu${{CUDA_VERSION}}\nENV A=$CUDA_VERSION\n"
+        f"COPY a /opt/${{CUDA_VERSION:-x}}/\nCMD echo $CUDA_VERSION\nFROM a\nARG CUDA_VERSION\n"
+        f"RUN echo $CUDA_VERSION\n{PINNED}\nRUN <<EOF\necho \"it's $CUDA_VERSION\"\nEOF\n",
+        ((3, "$CUDA_VERSION of line 1 is empty here"), (4, "$CUDA_VERSION of line 1 is empty here"),
+         (5, "$CUDA_VERSION of line 1 is empty here"),
+         (11, "$CUDA_VERSION of line 1 is empty here")),
+        f"ARG V=12.4\nARG HTTP_PROXY=x\nARG CUDA_VERSION=12.4.1\nFROM a:$V AS a\nARG V\n"
+        f"RUN echo $V $HTTP_PROXY $OTHER\nFROM A\nRUN echo $V\nFROM 0\nENV B=$V\n{PINNED}\n"
+        "RUN V=1; echo '$V' \\$V $V\nLABEL V=1\n"
+        "FROM nvidia/cuda:${CUDA_VERSION}-base-ubuntu24.04\nRUN echo $CUDA_VERSION",
+    ),
+    Case(
+        "DKR015",
+        f"{PINNED}\nRUN --mount=type=cache,target=/var/cache/apt "
+        "--mount=type=cache,dst=/var/lib/apt/,sharing=shared apt-get update",
+        ((2, "The cache at /var/cache/apt is not locked"),
+         (2, "The cache at /var/lib/apt/ is not locked")),
+        f"{PINNED}\nRUN --mount=type=cache,target=/var/cache/apt,sharing=locked "
+        "--mount=type=cache,target=/var/lib/apt,sharing=private --mount=type=cache,target=/root/a "
+        "--mount=type=bind,target=/var/lib/apt id",
+    ),
+    Case(
         "DKR012",
         f"FROM ubuntu:24.04@sha256:{'ab' * 32}\nRUN useradd -u 1000 me",
         ((2, "Ubuntu 24.04 has a user 1000 already: this step fails"),),
         f"FROM ubuntu:24.04@sha256:{'ab' * 32}\nRUN userdel ubuntu && useradd -u 1000 me",
-    ),
-    Case(
-        "SIF001",
-        f"{HEAD}\n%post\n  # {LONG}",
-        ((3, "%post has 65,547 bytes; 65,536 are too many"),),
-        f"{HEAD}\n%post\n  # {LONG[:-12]}",
-        "a.def",
-    ),
-    Case(
-        "SIF002",
-        f"{HEAD}\n%post\n  cat > x <<EOF\n    %matplotlib inline\nEOF\n  cat <<EOF\n%files\nEOF",
-        ((5, "%matplotlib is no section: the build ends here"),
-         (8, "%files ends the heredoc above and starts a section")),
-        f"{HEAD}\n%post\n  echo %matplotlib\n%files from one\n%appinstall x",
-        "a.def",
-    ),
-    Case(
-        "SIF003",
-        f"{HEAD}\n%post\n  cat > x <<EOF\nbootstrap: docker\nEOF",
-        ((5, "'bootstrap:' at the start of a line begins a stage here"),),
-        f"{HEAD}\n%post\n  cat > x <<EOF\n  bootstrap: docker\nEOF\n{HEAD}\nStage: two",
-        "a.def",
-    ),
-    Case(
-        "SIF004",
-        f"Bootstrap: docker\nFrom: host:5000/a:1@sha256:{'ab' * 32}",
-        ((2, "From: has a tag and a digest; Apptainer 1.5 refuses both at once"),),
-        f"Bootstrap: docker\nFrom: host:5000/a@sha256:{'ab' * 32}",
-        "a.def",
-    ),
-    Case(
-        "SIF005",
-        f"{HEAD}\n%arguments\n  A=1\n%post\n  echo {{{{ A }}}} {{{{B}}}}\n  # {{{{ C }}}}",
-        ((6, "{{B}} has no default: the build ends without one"),),
-        f"{HEAD}\n%post\n  docker inspect --format '{{{{.Id}}}}'",
-        "a.def",
-    ),
-    Case(
-        "SIF006",
-        f"{HEAD}\n%files\n  a /tmp/a\n  # b /tmp/b",
-        ((4, "%post does not see /tmp/a: the host's folder covers it"),),
-        f"{HEAD}\n%files\n  /tmp/a /opt/a\n  b /tmpfoo",
-        "a.def",
-    ),
-    Case(
-        "SIF007",
-        f"{HEAD}\n%post\n  cd / && rm -rf /tmp/* /var/tmp",
-        ((4, "rm -r /tmp/* removes files of the machine that builds"),
-         (4, "rm -r /var/tmp removes files of the machine that builds")),
-        f"{HEAD}\n%post\n  rm -rf /tmp/envsnap.1 /opt/tmp; rm /tmp/*",
-        "a.def",
-    ),
-    Case(
-        "SIF008",
-        f'{HEAD}\n%labels\n  A\tb\n  C "d"',
-        ((4, "A tab is part of this label's name, and its value is empty"),
-         (5, "The quotes stay in the value of C")),
-        f"{HEAD}\n%labels\n  A b c\td",
-        "a.def",
-    ),
-    Case(
-        "SIF009",
-        f"{HEAD}\n%environment\n  export A=1 2\n  export B=1 C",
-        ((4, "export is cut before 2"),),
-        f"{HEAD}\n%environment\n  export A='1 2' B=1\n  export A={{{{ B }}}}",
-        "a.def",
-    ),
-    Case(
-        "SIF010",
-        "From: debian@sha256:1\nBootstrap: docker\n",
-        ((1, "from: stands before Bootstrap:"),),
-        f"# a comment\n\n{HEAD}",
-        "a.def",
-    ),
-    Case(
-        "SIF011",
-        f"{HEAD}\nPlatform: linux/amd64\nIncludeCmd: yes # no\n",
-        ((3, "platform: is no header of a definition"),),
-        f"{HEAD}\nStage: one\nOtherURL1: x",
-        "a.def",
-    ),
-    Case(
-        "SIF012",
-        f"{HEAD}\n%setup\n  mkdir x",
-        ((3, "%setup runs on the machine that builds"),),
-        f"{HEAD}\n%setup\n\n%post\n  mkdir x",
-        "a.def",
-    ),
-    Case(
-        "SIF013",
-        f"{HEAD}\n%post\n  su - me\n  id",
-        ((4, "The lines below still run as root"),),
-        f"{HEAD}\n%post\n  su - me -c id\n  su me <<EOF\nid\nEOF",
-        "a.def",
-    ),
-    Case(
-        "SIF014",
-        f"{HEAD}\n%files\n  a b c\n  {{a,b}} /opt\n%files from one two",
-        ((4, "What follows b is dropped"), (5, "A quote or brace in a name is split wrongly"),
-         (6, "%files takes 'from' and one stage, or nothing")),
-        f'{HEAD}\n%files\n  "a b" "c d"\n  # a b c\n  {{{{ A }}}} /opt\n%files from one',
-        "a.def",
-    ),
-    Case(
-        "SIF015",
-        f"{HEAD}\n%environment\n  . /opt/conda/bin/activate x\n  conda activate x",
-        ((4, ". /opt/conda/bin/activate x does not last"), (5, "conda activate x does not last")),
-        f"{HEAD}\n%environment\n  export PATH=/opt/x/bin:$PATH",
-        "a.def",
-    ),
-    Case(
-        "SIF016",
-        f"{HEAD}\n%post\n  apt-get install -y --no-install-recommends x\n  pip install x",
-        ((1, "Python takes packages of the caller's home: PYTHONNOUSERSITE is not set"),),
-        f"{HEAD}\n%post\n  pip install x\n%environment\n  export PYTHONNOUSERSITE=1",
-        "a.def",
-    ),
-    Case(
-        "SIF017",
-        "Bootstrap: debootstrap\nOSVersion: bookworm\nMirrorURL: http://x.example/",
-        ((1, "debootstrap needs root on the machine that builds"),),
-        "Bootstrap: localimage\nFrom: base.sif",
-        "a.def",
-    ),
-    Case(
-        "SIF018",
-        f"{HEAD}\n%test\n  nvidia-smi",
-        ((4, "There is no GPU while %test runs"),),
-        f"{HEAD}\n%test\n  [ -e /dev/nvidiactl ] || exit 0\n  nvidia-smi",
-        "a.def",
-    ),
-    Case(
-        "SIF019",
-        f"{HEAD}\n%post\n\n  #!/bin/bash\n  id",
-        ((3, "%post does not start /bin/bash"),),
-        f"{HEAD}\n%post\n  #!/bin/sh\n%test\n  #!/bin/bash",
-        "a.def",
-    ),
-    Case(
-        "SIF020",
-        f"{HEAD}\n%post\n  apt-get install -y --no-install-recommends openssh-client",
-        ((4, "openssh-client adds a group: a rootless build can fail at it"),),
-        f"{HEAD}\n%post\n  apt-get install -y --no-install-recommends openssl",
-        "a.def",
     ),
 )  # fmt: skip

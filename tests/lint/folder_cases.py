@@ -64,9 +64,34 @@ FOLDERS = (
     ),
     FolderCase(
         "R2D009",
-        {"binder/environment.yml": f"{EXACT}  - pip\n  - pip:\n      - numpy>=1\n      - a==1\n"},
-        (("binder/environment.yml", 5, "'numpy>=1' has no =="),),
+        {"binder/environment.yml": f"{EXACT}  - pip\n  - b=1.*\n  - pip:\n      - numpy>=1\n"
+         "      - a==1\n"},
+        (("binder/environment.yml", 4, "'b=1.*' names no exact version"),
+         ("binder/environment.yml", 6, "'numpy>=1' has no ==")),
         {"binder/requirements.txt": "a==1\n-r x\nb @ https://x.example/b.whl#sha256=1"},
+    ),
+    FolderCase(
+        "R2D009",
+        {"environment.yml": "name: x\ndependencies:\n  - numpy>=1\n  - scipy\n  - pip:\n    - a\n"},
+        (("environment.yml", 3, "'numpy>=1' names no exact version"),
+         ("environment.yml", 4, "'scipy' names no exact version"),
+         ("environment.yml", 6, "'a' has no ==")),
+        {"environment.yml": "dependencies:\n- conda-forge::numpy=1.26\n- scipy ==1.1 py_0\n- b 2\n"
+         "- c=1=h_0\n- https://x.example/a.conda#0123\n- pip\n- pip:\n  - a==1\n"
+         "  - b @ https://x.example/b.whl#sha256=1 # c\n"},
+    ),
+    FolderCase(
+        "R2D014",
+        {"binder/requirements.txt": "Jinja2==2.0 --hash=sha256:1\ntornado[x] == 4.*; a\nidna==1\n"},
+        (("binder/requirements.txt", 1, "The Jupyter server needs jinja2 3.0.3, not jinja2==2.0"),
+         ("binder/requirements.txt", 2, "The Jupyter server needs tornado 6.2, not tornado==4.*")),
+        {"binder/requirements.txt": "jinja2==3.1.4\ntornado==6.*\npyzmq>=2\npyzmq==24.0.0\n"
+         "tornado @ https://x.example/a\n"},
+    ),
+    FolderCase(
+        "R2D014", {"binder/environment.yml": f"{EXACT}  - pip:\n    - pyzmq==19.0.0\n"},
+        (("binder/environment.yml", 4, "The Jupyter server needs pyzmq 24, not pyzmq==19.0.0"),),
+        {"binder/runtime.txt": "python-3.6", "binder/requirements.txt": "pyzmq==19.0.0"},
     ),
     FolderCase(
         "R2D010", {"binder/requirements.txt": "-r more.txt", "binder/more.txt": ""},

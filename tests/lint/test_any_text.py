@@ -61,7 +61,7 @@ def test_every_rule_takes_any_folder(
     assert is_binder(str(folder))
     parsed = binder(str(folder))
     for each in traps().values():
-        if each.of == "binder":
+        if each.of in {"binder", "environment"}:
             list(each.find(parsed))
 
 

@@ -158,6 +158,42 @@ def test_a_file_of_any_name_is_known_by_what_stands_in_it(
     )
 
 
+@pytest.mark.parametrize("named", ["environment.yml", "."])
+def test_an_environment_of_conda_is_judged_by_its_own_rules_and_that_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    (folder / "environment.yml").write_text("dependencies:\n  - python>=3.11\n")
+    assert main(["lint", named]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith(
+        "environment.yml:2: R2D009 'python>=3.11' names no exact version\n    Pin each: "
+    )
+    assert said.err.startswith(
+        "1 problem in 1 recipe\n"
+        "note: environment.yml: nothing beside it is repo2docker's, so it is judged as conda's "
+        "own: by R2D009 alone\n"
+    )
+    (folder / "apt.txt").write_text("libgl1\n")
+    assert main(["lint", "--format", "json", named]) == 1
+    said = capsys.readouterr()
+    assert [each["code"] for each in json.loads(said.out)["problems"]] == ["R2D007", "R2D009"]
+    assert said.err == "2 problems in 1 recipe\n"
+
+
+def test_a_folder_without_a_recipe_is_told_which_files_are_judged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "job.sbatch").write_text("#!/bin/bash\n#SBATCH --time=1\nsrun a\n")
+    (folder / "environment.yml").write_text("server: production\n")
+    for named in (".", "job.sbatch"):
+        assert main(["lint", named]) == 2
+        assert capsys.readouterr().err == (
+            f"error: No recipe in {named}\n"
+            "hint: Judged are Dockerfiles, definitions (*.def), folders for repo2docker and "
+            "conda's environment.yml; not job.sbatch (shellcheck reads it), nor devcontainer.json\n"
+        )
+
+
 def test_text_of_a_recipe_cannot_misuse_the_terminal(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

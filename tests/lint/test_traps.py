@@ -11,6 +11,7 @@ import envsnap.lint
 from envsnap.lint import lint, traps
 from envsnap.lint._lint import MODULES
 from tests.lint.cases import CASES, Case
+from tests.lint.definition_cases import APPS, DEFINITIONS
 from tests.lint.folder_cases import FOLDERS, FolderCase
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def found(path: Path, code: str) -> tuple[tuple[int, str], ...]:
     return tuple((each.line, each.message) for each in lint([str(path)], [code]).problems)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
+@pytest.mark.parametrize("case", [*CASES, *DEFINITIONS, *APPS], ids=lambda case: case.code)
 def test_a_trap_is_found_and_its_neighbour_is_none(case: Case, tmp_path: Path) -> None:
     recipe = tmp_path / case.name
     recipe.write_text(case.bad)
@@ -48,7 +49,7 @@ def test_a_trap_of_a_folder_is_found_and_its_neighbour_is_none(
 
 
 def test_every_rule_has_its_case_and_says_what_to_do_and_who_says_so() -> None:
-    assert set(traps()) == {each.code for each in (*CASES, *FOLDERS)}
+    assert set(traps()) == {each.code for each in (*CASES, *DEFINITIONS, *FOLDERS)}
     for each in traps().values():
         assert each.title
         assert each.remedy[0].isupper()
@@ -91,6 +92,15 @@ def test_a_lock_with_a_hash_beside_the_recipe_is_one_with_hashes(tmp_path: Path)
     assert found(recipe, "BLD001") == ((3, "pip installs -r /opt/requirements.txt without hashes"),)
     (tmp_path / "requirements.txt").write_text(f"idna==3.7 --hash=sha256:{'ab' * 32}\n")
     assert found(recipe, "BLD001") == ()
+
+
+def test_a_snapshot_in_a_file_that_is_copied_keeps_the_versions(tmp_path: Path) -> None:
+    recipe = tmp_path / "Dockerfile"
+    recipe.write_text("FROM a\nCOPY day.sources /etc/apt/\nRUN apt-get install -y curl=7.88.1-10")
+    (tmp_path / "day.sources").write_text("URIs: http://deb.example/debian\n")
+    assert found(recipe, "BLD009") == ((3, "curl=7.88.1-10 will be gone from the archive"),)
+    (tmp_path / "day.sources").write_text("URIs: http://lab.example/debian/20260101T000000Z/\n")
+    assert found(recipe, "BLD009") == ()
 
 
 def test_an_allow_list_is_what_dockerignore_should_be(tmp_path: Path) -> None:
