@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.manifest import Manifest
 from envsnap.sections import (
     Artifact,
@@ -75,7 +76,7 @@ def answering(gone: list[str]) -> Any:  # noqa: ANN401 - a function, as `Resolve
 
     def resolve(reference: str) -> Fact[str]:
         if reference in gone:
-            return Unknown(Reason.NOT_RECORDED, f"the registry answers 404 for {reference}")
+            return NoSuchTag(f"the registry answers 404 for {reference}")
         return DIGEST
 
     return resolve
@@ -121,5 +122,6 @@ def _gpu(case: Mapping[str, Any]) -> object:
 def _libraries(system: Mapping[str, str]) -> list[CudaLibrary]:
     return [
         CudaLibrary(family=family, version=version, source="system", owner=None, location=None)
-        for family, version in sorted(system.items())
+        for family, versions in sorted(system.items())
+        for version in versions.split()
     ]

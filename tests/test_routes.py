@@ -6,13 +6,16 @@ import pytest
 
 from envsnap._routes import Check, Routes, Seen, build_line, judge, refused_for
 from envsnap.cli._routes import text
-from envsnap.engines._ground import Folder, Mount, mount_of, parse_mounts, parse_quota
+from envsnap.engines._ground import Folder, Mount, mount_of, parse_mounts, parse_quotas, quota_at
 from envsnap.errors import ToolError
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.reports._lines import plain
 from envsnap.sections import Engines, Fact, Reason, Unknown
 
 ABSENT = ToolError("it is not on PATH")
-DISK = Folder("/scratch/anna", "xfs", 500 * 10**9, starts_programs=True, hands_on=False)
+DISK = Folder(
+    "/scratch/anna", "xfs", 500 * 10**9, starts_programs=True, hands_on=False, quota_bytes=None
+)
 SETTINGS: dict[str, Fact[str | None]] = {
     "user.max_user_namespaces": "62716",
     "kernel.unprivileged_userns_clone": None,
@@ -35,7 +38,7 @@ def seen(**changes: object) -> Seen:
     asked = {
         "versions": {**versions, "apptainer": "apptainer 1.4.5"}, "is_root": False,
         "namespace": True, "settings": SETTINGS, "folders": (DISK,),
-        "home": DISK._replace(path="/home/anna"), "quota": None, "memory": None,
+        "home": DISK._replace(path="/home/anna"), "memory": None,
         "images": {}, **changes,
     }  # fmt: skip
     return Seen(**asked)  # type: ignore[arg-type]  # by name
@@ -132,7 +135,6 @@ def test_missing_ids_memory_toolkit_and_registries_are_said() -> None:
         "nvidia-container-toolkit 1.16.2"
     )
     assert check_of(seen(), "registries").word == "not checked"
-    assert check_of(seen(quota=10**9), "home folder").said.startswith("the quota leaves 1.0 GB")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_missing_ids_memory_toolkit_and_registries_are_said() -> None:
             "not to be had from here: r.example: Name or service not known",
         ),
         (
-            Unknown(Reason.NOT_RECORDED, "r.example answers 404 for lab/x:1"),
+            NoSuchTag("r.example answers 404 for lab/x:1"),
             "warns",
             "not found: r.example answers 404 for lab/x:1",
         ),
@@ -238,17 +240,66 @@ def test_the_deepest_mount_holds_a_path() -> None:
         "31 21 0:26 / /homework rw - xfs /dev/sdb rw\n"
     )
     mounts = parse_mounts(told)
-    assert mount_of("/home/anna", mounts) == Mount("/home", "nfs4", frozenset({"rw", "noexec"}))
-    assert mount_of("/homework", mounts) == Mount("/homework", "xfs", frozenset({"rw"}))
-    assert mount_of("/homes", mounts) == Mount("/", "ext4", frozenset({"rw", "relatime"}))
-
-
-def test_the_least_quota_counts_and_none_is_none() -> None:
-    told = (
-        "Disk quotas for user anna (uid 1000):\n"
-        "     Filesystem  blocks   quota   limit   grace   files   quota   limit   grace\n"
-        "      /dev/sda1  900000 1000000 1100000       0       5       0       0       0\n"
-        "      /dev/sdb1       0       0       0       0       5       0       0       0\n"
+    assert mount_of("/home/anna", mounts) == Mount(
+        "/home", "nfs4", frozenset({"rw", "noexec"}), "server:/home"
     )
-    assert parse_quota(told) == 100000 * 1024
-    assert parse_quota("Disk quotas for user anna (uid 1000): none\n") is None
+    assert mount_of("/homework", mounts) == Mount("/homework", "xfs", frozenset({"rw"}), "/dev/sdb")
+    assert mount_of("/homes", mounts) == Mount(
+        "/", "ext4", frozenset({"rw", "relatime"}), "/dev/vda"
+    )
+
+
+QUOTAS = (
+    "Disk quotas for user anna (uid 1000):\n"
+    "     Filesystem  blocks   quota   limit   grace   files   quota   limit   grace\n"
+    "      /dev/sda1  900000 1000000 1100000       0       5       0       0       0\n"
+    "server:/home   20971520* 20971520 20971520       0      10       0       0       0\n"
+    "      /dev/sdb1       0       0       0       0       5       0       0       0\n"
+)
+
+
+def test_each_file_system_has_its_own_quota_and_none_is_none() -> None:
+    assert parse_quotas(QUOTAS) == {"/dev/sda1": 100000 * 1024, "server:/home": 0}
+    assert parse_quotas("Disk quotas for user anna (uid 1000): none\n") == {}
+
+
+def test_a_quota_counts_where_its_file_system_is_mounted() -> None:
+    home, disk, other = (
+        Mount(point, "xfs", frozenset(), source)
+        for point, source in (("/home", "server:/home"), ("/scratch", "/dev/sda1"), ("/x", "tmpfs"))
+    )
+    mounts, quotas = (home, disk, other), parse_quotas(QUOTAS)
+    assert [quota_at(each, mounts, quotas) for each in mounts] == [0, 102_400_000, None]
+    assert quota_at(other, mounts, {}) is None
+    assert quota_at(home, (home, other), quotas) == 0
+    assert quota_at(other, (home, other), quotas) == Unknown(
+        Reason.NOT_RECORDED,
+        "quota tells of /dev/sda1 (102 MB left), which is mounted nowhere by that name",
+    )
+
+
+def test_a_folder_where_the_quota_leaves_too_little_is_refused() -> None:
+    full = DISK._replace(path="/home/anna/build", quota_bytes=0)
+    assert refused_for(full, NEED) == "your quota leaves 0 B there, and 20 GB are needed"
+    assert judge(seen(folders=(full,)), engines(), gpu=False, needs=NEED).workdir is None
+    both = judge(seen(folders=(full, DISK)), engines(), gpu=False, needs=NEED)
+    assert both.workdir == "/scratch/anna"
+    assert refused_for(DISK._replace(quota_bytes=NEED), NEED) == ""
+
+
+@pytest.mark.parametrize(
+    ("left", "word", "said"),
+    [
+        (10**9, "fine", "the quota leaves 1.0 GB; "),
+        (0, "fine", "its quota is full; "),
+        (None, "fine", "500 GB free, no quota told; "),
+        (Unknown(Reason.TOOL_MISSING, "no quota"), "fine", "500 GB free, no quota told; "),
+        (Unknown(Reason.NOT_RECORDED, "quota tells of /dev/x"), "not checked", ""),
+    ],
+)
+def test_what_the_home_folder_has_left_is_said_and_stops_no_build(
+    left: Fact[int | None], word: str, said: str
+) -> None:
+    found = check_of(seen(home=DISK._replace(quota_bytes=left)), "home folder")
+    rest = "with a working folder builds write nothing there" if said else "quota tells of /dev/x"
+    assert (found.word, found.said) == (word, f"{said}{rest}")

@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 
 from envsnap._typing import NamedTuple
-from envsnap.engines._command import Mess, run, stream
+from envsnap.engines._command import Done, Mess, run, stream
 from envsnap.engines._digest import as_digest
 from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
 from envsnap.engines._names import refuse_odd_name, series
+from envsnap.engines._noted import id_file, noted_id
 from envsnap.engines._run_lines import container_line
 from envsnap.engines._translate import explained
 from envsnap.engines._workdir import Places, places
@@ -63,8 +64,9 @@ class Docker:
         refuse_other_machine(job.platform)
         builder = _builder()
         repeats = job.epoch is not None and _rewrites(builder)
-        with places(job.workdir) as where:
-            argv = [*_command(builder), *_options(job, builder, repeats=repeats), "."]
+        with places(job.workdir) as where, id_file(where.passing) as noted:
+            options = [*_options(job, builder, repeats=repeats), "--iidfile", noted]
+            argv = [*_command(builder), *options, "."]
             with explained(job) as listen:
                 status = stream(
                     argv, cwd=job.context, listen=listen, variables=_variables(job, builder, where),
@@ -72,10 +74,11 @@ class Docker:
                 )  # fmt: skip
                 if status:
                     raise ToolError(f"{' '.join(_command(builder))} ended with status {status}")
+            identity = _checked_id(job.image, noted_id(noted, "docker"))
         gpus = ["--gpus", "all"] * job.gpu + ["--shm-size", SHM] * job.shared_memory
         return Built(
             engine=_said(builder), image=job.image, name=job.image,
-            reference=f"docker-daemon:{job.image}", id=image_id(job.image),
+            reference=f"docker-daemon:{job.image}", id=identity,
             run_line=container_line("docker", (), gpus, job.image),
             repeats=repeats,
         )  # fmt: skip
@@ -134,11 +137,30 @@ def remove_image(image: str) -> None:
 
 def image_id(image: str) -> str:
     """What names the image in Docker: its configuration's digest."""
-    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
-    answer = run(argv, timeout_s=_ASK_S)
+    answer = _inspected_id(image)
     if answer.status:
         raise ToolError(f"Docker built {image} and does not know it: {answer.stderr.strip()}")
     return answer.stdout.strip()
+
+
+def _checked_id(image: str, built: str) -> str:
+    """What names the image in Docker, where that is what was built.
+
+    Docker may know it by another digest than its builder noted: with containerd's store by the
+    manifest's, while buildx noted the configuration's (docker/buildx, pull request 3952).
+
+    Raises:
+        ToolError: Another image has the name now.
+    """
+    found = image_id(image)
+    by_note = _inspected_id(built)
+    if by_note.status == 0 and by_note.stdout.strip() != found:
+        raise ToolError(f"docker built {built}, and {image} is {found}")
+    return found
+
+
+def _inspected_id(image: str) -> Done:
+    return run(["docker", "image", "inspect", "--format", "{{.Id}}", image], timeout_s=_ASK_S)
 
 
 def digest(reference: str) -> Fact[str]:
@@ -168,7 +190,11 @@ def pulled_digest(reference: str) -> str | None:
 
 
 def _asked_by_sdk(reference: str) -> Fact[str] | None:
-    """What the registry answers through the daemon: that it has no such tag is an answer, too."""
+    """The digest that the daemon hears; that a tag is gone is never a daemon's to say.
+
+    Its 404 may be a mirror's, which has a part of what the registry has: Docker 20.10 asks no
+    further, and no daemon tells who answered. The registry itself has the last word.
+    """
     try:
         import docker
         import docker.errors
@@ -182,15 +208,15 @@ def _asked_by_sdk(reference: str) -> Fact[str] | None:
         finally:
             client.close()
     except docker.errors.NotFound:
-        return Unknown(Reason.NOT_RECORDED, f"its registry answers 404 for {reference}")
+        silent = f"the daemon finds no {reference}, and a mirror of its registry may have said so"
+        return Unknown(Reason.TOOL_MISSING, silent)
     except (docker.errors.DockerException, requests.exceptions.RequestException):
         return None
 
 
 def _is_here(reference: str) -> bool:
     """Whether the daemon has an image by that name, as one that was made here and never pushed."""
-    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", reference]
-    return run(argv, timeout_s=_ASK_S).status == 0
+    return _inspected_id(reference).status == 0
 
 
 def _pulled(reference: str) -> str | None:

@@ -6,7 +6,7 @@ import re
 
 _LABEL = re.compile(r"\+cu(\d{2})(\d)\b")
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?\Z")
-_SUFFIX = re.compile(r"(?:-cuda|-cu)(\d{2})x?(?:-|\Z)")
+_SUFFIX = re.compile(r"(?:-cuda|-cu)(?:([89])(\d)|(1\d)(?:x|(\d))?)(?:-|\Z)")
 
 
 def cuda_of(name: str, version: str) -> str | None:
@@ -14,6 +14,8 @@ def cuda_of(name: str, version: str) -> str | None:
 
     >>> cuda_of("torch", "2.5.1+cu124"), cuda_of("cupy-cuda12x", "13.3.0"), cuda_of("idna", "3.7")
     ('12.4', '12', None)
+    >>> cuda_of("cupy-cuda112", "10.6.0"), cuda_of("mxnet-cu92", "1.7.0")
+    ('11.2', '9.2')
     """
     if "cu" not in name and "+cu" not in version:
         return None  # most of them, at a tenth of the cost
@@ -23,4 +25,4 @@ def cuda_of(name: str, version: str) -> str | None:
     if _RUNTIME.match(name):
         return ".".join(version.split(".")[:2])
     suffix = _SUFFIX.search(name)
-    return suffix[1] if suffix else None
+    return ".".join(filter(None, suffix.groups())) if suffix else None

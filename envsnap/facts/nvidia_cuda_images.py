@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from envsnap._typing import Literal, NamedTuple
 from envsnap.facts._table import Answer, Dotted, Looked, Row, Table, parse_dotted, table
 
@@ -9,6 +11,9 @@ Flavour = Literal["base", "runtime", "devel"]
 State = Literal["listed", "unsupported", "seen", "gone"]
 
 _PARTS = 3
+_WITHOUT_PATCH = re.compile(r"((\d+)\.\d+)(-.+)\Z")
+_PATCHED_SINCE = 11
+"""The first CUDA whose tags all name the patch."""
 _BEST_FIRST: tuple[State, ...] = ("listed", "seen", "unsupported")
 
 
@@ -56,6 +61,44 @@ def by_tag(name: str) -> Answer[Tag]:
         return facts.looked(Tag(cuda, cudnn, flavour, distro, "gone"), gone)
     asked = parse_dotted(cuda) or ()
     return facts.newer(what) if asked > _newest(facts) else facts.missing(what)
+
+
+class Dead(NamedTuple):
+    """A tag that no list offers."""
+
+    instead: str | None
+    """The nearest that is there, by its tag; None where no list has one like it."""
+    is_sure: bool
+    """Whether the lists are whole for its release, so that no other has it."""
+
+
+def dead(name: str) -> Dead | None:
+    """Give what is known of a tag that cannot be pulled; None for one that may be there.
+
+    >>> dead("11.2.0-devel-ubuntu20.04"), dead("latest")
+    (Dead(instead='11.2.2-devel-ubuntu20.04', is_sure=True), Dead(instead=None, is_sure=True))
+    >>> dead("12.4.1-devel-ubuntu22.04"), dead("99.0.0-devel-ubuntu22.04")
+    (None, None)
+    """
+    if name == "latest":  # since 2021 there is none
+        return Dead(None, is_sure=True)
+    short = _WITHOUT_PATCH.match(name)
+    if short is not None and int(short[2]) >= _PATCHED_SINCE:
+        same = [each.value for each in tags(short[1])]
+        alike = [tag for tag in same if tag.name == f"{tag.cuda}{short[3]}"]
+        newest = max(alike, key=lambda tag: parse_dotted(tag.cuda) or (), default=None)
+        return Dead(None if newest is None else newest.name, is_sure=True)
+    found = by_tag(name)
+    if not isinstance(found, Looked) or found.value.state != "gone":
+        return None
+    tag = found.value
+    parts = tag.cuda.split(".")
+    like = (
+        best(".".join(parts[:count]), tag.flavour, tag.distro, cudnn=tag.cudnn is not None)
+        for count in (2, 1)
+    )
+    instead = next((each.value.name for each in like if isinstance(each, Looked)), None)
+    return Dead(instead, is_sure=found.confidence == "high")
 
 
 def best(cuda: str, flavour: Flavour, distro: str, *, cudnn: bool = False) -> Answer[Tag]:

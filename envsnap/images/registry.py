@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from envsnap.engines._digest import as_digest
 from envsnap.errors import UsageError
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.images._base import LayeredImage, unpacked_layer
 from envsnap.images._http import Answer, Blob, Registry, RegistryError
 from envsnap.images._mirrors import endpoints, own_host
@@ -63,13 +64,14 @@ def digest(repository: str, tag: str) -> Fact[str]:
     except UsageError as error:
         return Unknown(Reason.UNPARSABLE, error.message)
     except RegistryError as error:
-        host = own_host(wanted.host) if wanted else repository
         if error.status == _UNAUTHORIZED:
             return Unknown(Reason.NO_PERMISSION, error.message)
-        if error.status:
-            name = wanted.name if wanted else repository
-            return Unknown(Reason.NOT_RECORDED, f"{host} answers {error.status} for {name}:{tag}")
-        return Unknown(Reason.TIMED_OUT, error.message)
+        if not error.status:
+            return Unknown(Reason.TIMED_OUT, error.message)
+        name, host = (wanted.name, own_host(wanted.host)) if wanted else (repository, repository)
+        says = f"{host} answers {error.status} for {name}:{tag}"
+        is_gone = error.status == _NOT_FOUND
+        return NoSuchTag(says) if is_gone else Unknown(Reason.NOT_RECORDED, says)
     except ImageError as error:
         return Unknown(Reason.UNPARSABLE, error.message)
 

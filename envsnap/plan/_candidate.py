@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import PlanError
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.plan import _safe
 from envsnap.plan._floor import Floor
 from envsnap.plan._model import FILES, BaseImage, Interpreter, PlanOptions, Resolve, Why
@@ -102,11 +103,7 @@ def parsed(reference: str, where: str) -> BaseImage:
 
 def is_gone(digest: Fact[str]) -> bool:
     """Whether the registry answered that it has no such tag. No answer is not that."""
-    return (
-        isinstance(digest, Unknown)
-        and digest.reason is Reason.NOT_RECORDED
-        and " 404 " in f" {digest.detail or ''} "
-    )
+    return isinstance(digest, NoSuchTag)
 
 
 def unheard(chosen: Candidate, base: BaseImage) -> tuple[str, ...]:

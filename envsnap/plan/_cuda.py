@@ -7,19 +7,17 @@ from collections.abc import Iterator, Sequence
 
 from envsnap._typing import Literal, NamedTuple
 from envsnap.facts import cuda_users, gpu_packages, library_families
-from envsnap.facts.cuda_names import cuda_of
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import _safe
+from envsnap.plan._cuda_version import built_for, cuda_version, fits, nvcc_of, of_system
 from envsnap.plan._floor import numbers
 from envsnap.plan._model import Why
 from envsnap.sections import (
     Artifact,
-    Cuda,
     Environ,
     Gpu,
     Libraries,
     Package,
-    Packages,
     Run,
     SystemLibraries,
     Unknown,
@@ -67,13 +65,18 @@ def cuda_need(
     seen = _system_libraries(manifest, names)
     compiled = _compiler_need(manifest, names, sources)
     if compiled is not None:
-        return Need("devel", _toolkit(manifest), _cudnn(manifest, seen), compiled), []
+        # A compiler that a recorded run started is a fact; what else would need one is built for
+        # the CUDA of its own name, and of the packages that it is compiled against.
+        built = frozenset() if _used_compilers(manifest) else built_for(manifest, names)
+        version = cuda_version(manifest, built, compiles=True)
+        return Need("devel", version, _cudnn(manifest, seen), compiled), []
     aside = _compiler_aside(manifest, names)
     if seen is not None:
         few = _few(seen.sonames)
         why = Why(f"CUDA's libraries are part of the base image ({few})",
                   f"{seen.by} needs them, and no package brings them", seen.source)  # fmt: skip
-        return Need("runtime", _library_cuda(manifest, seen), _cudnn(manifest, seen), why), aside
+        version = cuda_version(manifest, built_for(manifest, seen.names, seen.sonames))
+        return Need("runtime", version, _cudnn(manifest, seen), why), aside
     return None, [*_without(active, manifest), *aside]
 
 
@@ -90,12 +93,12 @@ def _compiler_need(
         return Why(decision, f"only the source of {_few(gpu_sources)} is published, and nvcc "
                    "compiles it", "lock.artifacts")  # fmt: skip
     home = _home(manifest)
-    here = home or (_nvcc(manifest) and "nvcc on PATH")
+    here = home or (nvcc_of(manifest) and "nvcc on PATH")
     compiling = [each for each in names if _needs(each, names) == "compiler"]
     if here and compiling:
         return Why(decision, f"GPU code of {_few(compiling)} is compiled at run time, and "
                    f"{here} was there at capture", "table cuda_users")  # fmt: skip
-    if home and _nvcc(manifest) and not _was_run(manifest):
+    if home and nvcc_of(manifest) and not _was_run(manifest):
         return Why(
             decision,
             f"{home} was set and nvcc on PATH at capture, and no recorded run says that nothing "
@@ -108,19 +111,19 @@ def _compiler_need(
 def _compiler_aside(manifest: Manifest, names: Sequence[str]) -> list[Why]:
     """What is said where a compiler was there and stays out."""
     compiling = [each for each in names if _needs(each, names) == "compiler"]
-    if compiling and not _nvcc(manifest):
+    if compiling and not nvcc_of(manifest):
         return [
             Why("the compiler nvcc is not in the image",
                 f"{_few(compiling)} can compile at run time, but the captured machine had no nvcc "
                 "for it either", "table cuda_users")
         ]  # fmt: skip
-    if _nvcc(manifest) and _was_run(manifest):
+    if nvcc_of(manifest) and _was_run(manifest):
         return [
             Why("the compiler nvcc is not in the image",
                 "it is on PATH where the capture was made, and the recorded run did not use it",
                 "sections.run.programs")
         ]  # fmt: skip
-    if _nvcc(manifest):
+    if nvcc_of(manifest):
         return [
             Why("the compiler nvcc is not in the image",
                 "it is on PATH where the capture was made, but installed packages do not show a "
@@ -163,9 +166,13 @@ def _system_libraries(manifest: Manifest, names: Sequence[str]) -> _Seen | None:
         who = sorted(set(loaded.values()))
         return _Seen(tuple(who), tuple(sorted(loaded)), _few(who), "sections.libraries")
     opening = [each for each in names if _needs(each, names) == "libraries"]
-    there = _of_system(manifest)
+    there = of_system(manifest)
     if opening and there and not _was_looked_into(manifest):
-        sonames = tuple(f"{family} {version}" for family, version in there)
+        built = built_for(manifest, opening)
+        fitting = [
+            f"{family} {version}" for family, version in there if fits(family, version, built)
+        ]
+        sonames = tuple(fitting) or (f"CUDA {max(built, key=numbers)}",)
         return _Seen(tuple(opening), sonames, _few(opening), "table cuda_users")
     return None
 
@@ -187,52 +194,6 @@ def _loaded(manifest: Manifest) -> Iterator[tuple[str, str]]:
                 yield names[load.location], consumer.distribution
 
 
-def _of_system(manifest: Manifest) -> list[tuple[str, str]]:
-    """Family and version of CUDA's libraries that the system itself has."""
-    cuda = manifest.section(Cuda)
-    libraries = () if isinstance(cuda, Unknown) else cuda.libraries
-    return [
-        (each.family, each.version)
-        for each in (() if isinstance(libraries, Unknown) else libraries)
-        if each.source == "system" and isinstance(each.version, str) and numbers(each.version)
-    ]
-
-
-def _toolkit(manifest: Manifest) -> str | None:
-    """The toolkit of the nvcc on PATH, to the patch where its own folder tells it.
-
-    nvcc's third number is its own: nvcc 12.4.131 belongs to CUDA 12.4.1.
-    """
-    nvcc = _nvcc(manifest)
-    minor = _minor(nvcc) if nvcc else None
-    kits = [version for family, version in _of_system(manifest) if family == "toolkit"]
-    same = [each for each in kits if minor is None or _minor(each) == minor]
-    return max(same, key=numbers, default=None) or minor or _by_packages(manifest)
-
-
-def _library_cuda(manifest: Manifest, seen: _Seen) -> str | None:
-    """The CUDA whose libraries are needed: by the system that had them, else by their names."""
-    majors = {_soname_cuda(each) for each in seen.sonames} - {None}
-    there = _of_system(manifest)
-    for family in ("toolkit", "runtime"):
-        found = [
-            version if family == "toolkit" else _minor(version)
-            for each, version in there
-            if each == family and (not majors or version.partition(".")[0] in majors)
-        ]
-        if found:
-            return max(found, key=numbers)
-    return _by_packages(manifest) or max(filter(None, majors), default=None)
-
-
-def _soname_cuda(name: str) -> str | None:
-    """The major CUDA release that a SONAME of CUDA's own names; None for cuDNN, NCCL and others."""
-    found = _SONAME.match(name)
-    if found is None or library_families.family(name) not in {"runtime", "cublas"}:
-        return None
-    return found[1].partition(".")[0]
-
-
 def _cudnn(manifest: Manifest, seen: _Seen | None) -> int | None:
     """The generation of cuDNN that is needed of the system; None where none is."""
     if seen is None:
@@ -243,19 +204,8 @@ def _cudnn(manifest: Manifest, seen: _Seen | None) -> int | None:
             return int(found[1].partition(".")[0])
     if seen.source != "table cuda_users":
         return None
-    versions = [version for family, version in _of_system(manifest) if family == "cudnn"]
+    versions = [version for family, version in of_system(manifest) if family == "cudnn"]
     return max((numbers(each)[0] for each in versions if numbers(each)), default=None)
-
-
-def _by_packages(manifest: Manifest) -> str | None:
-    section = manifest.section(Packages)
-    installed = () if isinstance(section, Unknown) else section.installed
-    found = [
-        cuda_of(canonical_name(each.name), each.version)
-        for each in (() if isinstance(installed, Unknown) else installed)
-        if each.active
-    ]
-    return max(filter(None, found), key=numbers, default=None)
 
 
 def _used_compilers(manifest: Manifest) -> list[str]:
@@ -282,12 +232,6 @@ def _was_looked_into(manifest: Manifest) -> bool:
     return not isinstance(section, Unknown) and not isinstance(section.consumers, Unknown)
 
 
-def _nvcc(manifest: Manifest) -> str | None:
-    cuda = manifest.section(Cuda)
-    found = None if isinstance(cuda, Unknown) else cuda.nvcc
-    return found if isinstance(found, str) and numbers(found) else None
-
-
 def _home(manifest: Manifest) -> str | None:
     """The variable that named CUDA's folder at capture."""
     environ = manifest.section(Environ)
@@ -309,10 +253,6 @@ def _brings_cuda(package: Package) -> bool:
 def _has_gpu(manifest: Manifest) -> bool:
     gpu = manifest.section(Gpu)
     return not isinstance(gpu, Unknown) and gpu.kind == "nvidia"
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
 
 
 def _few(names: Sequence[str]) -> str:

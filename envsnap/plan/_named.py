@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from envsnap import facts
 from envsnap._typing import Literal, NamedTuple
 from envsnap.errors import PlanError
-from envsnap.facts import python_images
+from envsnap.facts import nvidia_cuda_images, python_images
 from envsnap.plan import _floor, _interpreter, _safe
 from envsnap.plan._candidate import Candidate, Setting, is_gone, parsed
 from envsnap.plan._cuda import FAMILIES, ROCM
 from envsnap.plan._floor import DEBIAN, UBUNTU, Floor, numbers
 from envsnap.plan._model import IN_THE_IMAGE, BaseImage, Interpreter, Why
 from envsnap.plan._suite import ground_of, release_of
-from envsnap.sections import Artifact, Unknown
+from envsnap.sections import Artifact, Reason, Unknown
 
 _BARE = (
     "docker.io/nvidia/cuda", "nvcr.io/nvidia/cuda", "docker.io/library/debian",
@@ -23,6 +23,7 @@ _BARE = (
 """Images that are known to have no Python, or one of their distribution."""
 _ALPINE = "docker.io/library/alpine"
 _PYTHON = "docker.io/library/python"
+_CUDA = frozenset({"docker.io/nvidia/cuda", "nvcr.io/nvidia/cuda"})
 _OPTION = "--base-image"
 
 
@@ -88,16 +89,50 @@ def _brings(base: BaseImage) -> frozenset[str]:
 def refuse_gone(base: BaseImage, setting: Setting) -> None:
     """Refuse a tag that its registry does not have, of an image that everybody has from there.
 
-    Of others a copy may lie on the builder's own machine, which no registry knows.
+    Of others a copy may lie on the builder's own machine, which no registry knows. Where no
+    registry answers and an image is to be built now, a table that is sure counts, too.
 
     Raises:
         PlanError: It is gone, or was never there.
     """
+    dead = _dead(base)
     if is_gone(base.digest) and base.repository.startswith((*_BARE, _ALPINE, _PYTHON)):
         musl = ground_of(base).kind == "musl"
         raise PlanError(
-            f"There is no image {base.reference}: {_said(base)}", hint=_nearest(setting, musl=musl)
+            f"There is no image {base.reference}: {_said(base)}",
+            hint=_instead(base, dead) if dead else _nearest(setting, musl=musl),
         )
+    if dead is not None and dead.is_sure and setting.options.machine is not None:
+        raise PlanError(
+            f"There is no image {base.reference}: {_not_offered()}", hint=_instead(base, dead)
+        )
+
+
+def _dead(base: BaseImage) -> nvidia_cuda_images.Dead | None:
+    """What the table knows of a tag of nvidia/cuda that no list has; None where one may be there.
+
+    A registry's digest is worth more than the table; a tag that nothing starts from is nobody's.
+    """
+    if base.repository not in _CUDA or base.tag is None or not isinstance(base.digest, Unknown):
+        return None
+    is_needless = base.digest.reason is Reason.NOT_ASKED
+    return None if is_needless else nvidia_cuda_images.dead(base.tag)
+
+
+def _not_offered() -> str:
+    date = facts.date_of("nvidia_cuda_images")
+    return f"no list of NVIDIA's offers that tag (table nvidia_cuda_images of {date})"
+
+
+def _instead(base: BaseImage, dead: nvidia_cuda_images.Dead) -> str:
+    own = "a copy of your own, under a name of its own, with --base-image"
+    if dead.instead is None:
+        return f"Name a tag that is offered, or {own}"
+    return f"Name one that is: --base-image {_name(base)}:{dead.instead}; or {own}"
+
+
+def _name(base: BaseImage) -> str:
+    return base.reference.partition("@")[0].rpartition(":")[0] or base.reference
 
 
 def _said(base: BaseImage) -> str:
@@ -107,6 +142,10 @@ def _said(base: BaseImage) -> str:
 
 def unsure(base: BaseImage, interpreter: Interpreter, floor: Floor | None) -> tuple[str, ...]:
     """What is not known of the image that a plan starts from, as sentences for people."""
+    dead = _dead(base)
+    if dead is not None:
+        there = f"; {dead.instead} is there" if dead.instead else ""
+        return (f"The build will stop at {base.reference}: {_not_offered()}{there}",)
     known = _known(base)
     lacks = [] if interpreter != IN_THE_IMAGE or known.base.repository == _PYTHON else ["Python"]
     lacks += [] if known.libc is not None or floor is None else ["glibc"]

@@ -77,6 +77,16 @@ def few(names: Iterable[str]) -> str:
     return f"{shown}, ..." if len(plain) > 3 else shown  # noqa: PLR2004 - as many as fit a line
 
 
+def names_of(asks: Iterable[Ask]) -> list[str]:
+    """What is asked for, each name once."""
+    return list(dict.fromkeys(ask.name for ask in asks))
+
+
+def who_of(asks: Iterable[Ask]) -> list[str]:
+    """Who asks for it, each once."""
+    return list(dict.fromkeys(name for ask in asks for name in ask.who))
+
+
 def _by_evidence(needed: Iterable[SystemLibrary], installed: dict[str, Artifact]) -> Iterator[Ask]:
     """What the captured libraries ask for. What is built in the image is asked anew, in there."""
     for each in needed:

@@ -22,7 +22,7 @@ from envsnap.plan._labels import image_labels
 from envsnap.plan._layers import installer, layer_reason, layers
 from envsnap.plan._model import PREFIX, BuildPlan, LeftOut, PlanOptions, Resolve, Why
 from envsnap.plan._suite import day_of
-from envsnap.plan._system import system_packages_of
+from envsnap.plan._system import system_notes, system_packages_of
 from envsnap.plan._variables import image_variables
 from envsnap.sections import Artifact, Gpu, Os, Package, Packages, Python, Unknown
 
@@ -79,7 +79,7 @@ def _together(wanted: Wanted, begun: Start, contents: _Contents) -> BuildPlan:
     wheels = tuple(each for each in contents.chosen if _safe.is_wheel(each))
     gpu = _has_gpu(manifest)
     conda = contents.conda
-    variables, why_variables = image_variables(manifest, gpu=gpu)
+    variables = image_variables(manifest, gpu=gpu)
     text = encode(manifest)
     digest = hashlib.sha256(text.encode()).hexdigest()
     environment = _known_id(manifest)
@@ -89,13 +89,13 @@ def _together(wanted: Wanted, begun: Start, contents: _Contents) -> BuildPlan:
     system, why_compiler = with_compiler(system, begun.interpreter, wanted.python.version, base)
     layered = layers(wheels, options.sizes)
     tool, why_tool = installer(wanted.python.version, begun.interpreter)
-    everybodys = (*why_variables, *_asked_reasons(options))
+    everybodys = (*variables.reasons, *_asked_reasons(options))
     return BuildPlan(
         base=base, python=wanted.python.version, platform=PLATFORMS[wanted.machine],
         wheels=wheels,
         sources=tuple(each for each in contents.chosen if not _safe.is_wheel(each)),
         left_out=tuple(sorted((*contents.left_out, *_brought(begun), *conda.left_out))),
-        variables=tuple(sorted((*variables, *conda.variables))),
+        variables=tuple(sorted((*variables.values, *conda.variables))),
         labels=image_labels(wanted, base, digest, environment), gpu=gpu,
         environment=environment, captured=captured, manifest=text, manifest_sha256=digest,
         reasons=(
@@ -103,7 +103,10 @@ def _together(wanted: Wanted, begun: Start, contents: _Contents) -> BuildPlan:
             *why_system, *contents.reasons, layer_reason(layered), why_tool, *everybodys,
         ),
         others=of_others(wanted.python.version, system.image, (*contents.reasons, *everybodys)),
-        notes=(*begun.notes, *unused_copies(_packages(manifest))),
+        notes=(
+            *begun.notes, *system_notes(manifest, base, contents.chosen, options),
+            *variables.notes, *unused_copies(_packages(manifest)),
+        ),
         interpreter=begun.interpreter, builder=begun.builder, system=system,
         layers=layered, installer=tool, conda=conda.packages, unpacker=conda.unpacker,
         project=options.project, secrets=options.secrets,

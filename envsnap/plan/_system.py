@@ -21,9 +21,10 @@ from envsnap.facts import library_families, package_needs, system_packages
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import _safe
 from envsnap.plan._model import BaseImage, PlanOptions, SystemPackage, SystemPackages, Why
-from envsnap.plan._needs import GENERAL, Ask, asked, few
+from envsnap.plan._needs import GENERAL, Ask, asked, few, names_of, who_of
 from envsnap.plan._suite import Ground, ground_of, snapshot_of
 from envsnap.plan._system_versions import who_decides
+from envsnap.plan._unplaced import judged, must_be_there
 from envsnap.sections import Artifact, Package, Packages, Unknown
 
 _LISTED = 8
@@ -74,7 +75,7 @@ def system_packages_of(
     shown = {ask.name for ask in found.asks if ask.is_shown}
     placed = _placed([ask for ask in found.asks if ask.is_shown], ground, base)
     reasons = [] if found.was_looked else [_not_looked()]
-    reasons += _judged(placed.nowhere, ground, options)
+    reasons += judged(placed.nowhere, ground, base, options)
     reasons += _perhaps([ask for ask in found.asks if ask.name not in shown])
     image = _listed(placed.packages)
     if image and options.offline:
@@ -90,15 +91,27 @@ def system_packages_of(
     return system, tuple(reasons)
 
 
+def system_notes(
+    manifest: Manifest, base: BaseImage, chosen: Sequence[Artifact], options: PlanOptions
+) -> tuple[str, ...]:
+    """What the base image must have itself, because nothing can put it there: a sentence, or none.
+
+    For people who start from an image of their own: a plan of one that is known is refused.
+    """
+    ground = ground_of(base)
+    shown = [ask for ask in asked(manifest, chosen).asks if ask.is_shown]
+    return must_be_there(_placed(shown, ground, base).nowhere, ground, base, options)
+
+
 def _perhaps(asks: Sequence[Ask]) -> list[Why]:
     """What is said of programs that packages can start, where nothing shows that they did."""
     if not asks:
         return []
     verb, them = ("is", "it") if len({ask.name for ask in asks}) == 1 else ("are", "them")
     return [
-        Why(f"{_names(asks)} {verb} not installed",
-            f"{few(_who(asks))} can start {them}, and nothing shows that they did: record a run of "
-            f"yours (envsnap run), or name an image that has {them} (--base-image)",
+        Why(f"{few(names_of(asks))} {verb} not installed",
+            f"{few(who_of(asks))} can start {them}, and nothing shows that they did: record a run "
+            f"of yours (envsnap run), or name an image that has {them} (--base-image)",
             asks[0].source)
     ]  # fmt: skip
 
@@ -148,50 +161,6 @@ def _is_of_base(ask: Ask, base: BaseImage) -> bool:
     family = library_families.family(ask.name) if ask.kind == "library" else None
     name = base.repository
     return (family in _CUDA and ("nvidia/" in name)) or (family in _ROCM and "rocm/" in name)
-
-
-def _judged(nowhere: Sequence[Ask], ground: Ground, options: PlanOptions) -> list[Why]:
-    """What is said of what no table can place.
-
-    Raises:
-        PlanError: Something does not load without it, and nobody has taken that on himself.
-    """
-    needed = [ask for ask in nowhere if ask.is_needed]
-    if needed and options.base_image is None and not options.allow_missing:
-        raise _unplaced(needed, ground)
-    found = []
-    if needed:
-        by = "--base-image" if options.base_image is not None else "--allow-missing"
-        names = _names(needed)
-        found.append(
-            Why(f"{names} must be in the base image already",
-                f"no table names a package that has it in {ground.what}, and "
-                f"{few(_who(needed))} will not load without it", by)
-        )  # fmt: skip
-    others = [ask for ask in nowhere if not ask.is_needed]
-    if others:
-        found.append(
-            Why(f"{_names(others)} is not installed",
-                f"no table names a package that has it in {ground.what}; nothing is known to "
-                "fail without it before it is used", others[0].source)
-        )  # fmt: skip
-    return found
-
-
-def _unplaced(needed: Sequence[Ask], ground: Ground) -> PlanError:
-    first = needed[0]
-    more = f" and {len(needed) - 1} more" if len(needed) > 1 else ""
-    others = system_packages.others_of(first.name, ground.suite or "")
-    nearest = f"; {ground.what} has {few(sorted(others))}" if others else ""
-    who = few(first.who)
-    verb = "needs" if len(first.who) == 1 else "need"
-    return PlanError(
-        f"No package is known that has {_safe.shown(first.name)}{more}, which {who} {verb}, "
-        f"in {ground.what}{nearest}",
-        hint="Name an image that has it: --base-image IMAGE; or make the package's file where the "
-        "environment is, with what it needs inside (auditwheel repair), and lock it again; or do "
-        "without: --allow-missing",
-    )
 
 
 def refuse_without_archives(found: SystemPackages) -> None:
@@ -324,12 +293,4 @@ def _named(packages: Sequence[SystemPackage]) -> str:
     return f"{shown}, ..." if len(packages) > _LISTED else shown
 
 
-def _names(asks: Sequence[Ask]) -> str:
-    return few(dict.fromkeys(ask.name for ask in asks))
-
-
-def _who(asks: Sequence[Ask]) -> list[str]:
-    return list(dict.fromkeys(name for ask in asks for name in ask.who))
-
-
-__all__ = ["refuse_without_archives", "system_packages_of"]
+__all__ = ["refuse_without_archives", "system_notes", "system_packages_of"]

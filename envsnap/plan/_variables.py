@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
-from envsnap import facts
+from envsnap._typing import NamedTuple
 from envsnap.constraints import ConstraintError, emit, requires_of
 from envsnap.facts import determinism
 from envsnap.facts.cuda_names import cuda_of
@@ -12,50 +13,71 @@ from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan._model import Why
 from envsnap.sections import Environ, Packages, Unknown
 
-_VALUE = re.compile(r"\A[ -~]{0,500}\Z")
-_CHANGES = ("numerics", "determinism", "order", "algorithm choice")
-_LEFT = frozenset({"LANG", "LC_ALL", "TZ"})
-"""What an image need not share with the machine: its locale and its clock."""
+_LINE = re.compile(r"\A[ -~]*\Z")
+_LONGEST = 30_000
+"""A line of a Dockerfile holds 65,535 bytes, and quoting can double a value."""
+_TEMPLATE = "{{"
+"""What Apptainer takes for a variable of its own wherever it stands in a definition."""
 _OURS = {"LC_ALL": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
 _GPU = {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility", "NVIDIA_VISIBLE_DEVICES": "all"}
 
 
-def image_variables(
-    manifest: Manifest, *, gpu: bool
-) -> tuple[tuple[tuple[str, str], ...], list[Why]]:
-    """The variables of the image, sorted, and why each group of them is set.
+class Variables(NamedTuple):
+    """The variables of an image, and what is said of them."""
+
+    values: tuple[tuple[str, str], ...]
+    """Sorted by name."""
+    reasons: tuple[Why, ...]
+    notes: tuple[str, ...]
+    """Those that change results and cannot be written, in sentences."""
+
+
+def image_variables(manifest: Manifest, *, gpu: bool) -> Variables:
+    """The variables of the image, why each group of them is set, and which cannot be.
 
     What was set at capture and changes numbers is set again; what names paths, devices or a
     locale of that machine is not.
     """
-    carried, required = _carried(manifest), _required(manifest) if gpu else ""
-    reasons = [
-        Why("PYTHONNOUSERSITE=1, LC_ALL=C.UTF-8",
-            "packages of a user's home must not shadow the image's, and slim images have no other "
-            "locale", "the plan")
-    ]  # fmt: skip
-    if gpu:
-        reasons.append(
-            Why("NVIDIA_VISIBLE_DEVICES=all, NVIDIA_DRIVER_CAPABILITIES=compute,utility",
-                "the environment was captured beside an NVIDIA GPU", "sections.gpu")
-        )  # fmt: skip
-    if required:
-        reasons.append(
-            Why(f"NVIDIA_REQUIRE_CUDA={required}",
-                "NVIDIA's toolkit then refuses a driver on which its packages, or what the author "
-                "requires, cannot run", "sections.packages, requires")
-        )  # fmt: skip
-    if carried:
-        reasons.append(
-            Why(
-                ", ".join(sorted(carried)),
-                "they were set at capture and change results",
-                "sections.environ",
-            )
-        )
+    captured = _captured(manifest)
+    lost = {name: why for name, value in captured.items() if (why := unwritable(value))}
+    carried = {name: value for name, value in captured.items() if name not in lost}
+    required = _required(manifest) if gpu else ""
     asked = {"NVIDIA_REQUIRE_CUDA": required} if required else {}
     values = {**carried, **(_GPU if gpu else {}), **asked, **_OURS}
-    return tuple(sorted(values.items())), reasons
+    of_gpu = [_WHY_GPU] * gpu + ([_why_required(required)] if required else [])
+    reasons = (_WHY_OURS, *of_gpu, *_why_captured(carried, lost))
+    return Variables(tuple(sorted(values.items())), reasons, _notes(lost))
+
+
+_WHY_OURS = Why(
+    "PYTHONNOUSERSITE=1, LC_ALL=C.UTF-8",
+    "packages of a user's home must not shadow the image's, and slim images have no other locale",
+    "the plan",
+)
+_WHY_GPU = Why(
+    "NVIDIA_VISIBLE_DEVICES=all, NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+    "the environment was captured beside an NVIDIA GPU",
+    "sections.gpu",
+)
+
+
+def _why_required(required: str) -> Why:
+    return Why(
+        f"NVIDIA_REQUIRE_CUDA={required}",
+        "NVIDIA's toolkit then refuses a driver on which its packages, or what the author "
+        "requires, cannot run",
+        "sections.packages, requires",
+    )
+
+
+def _why_captured(carried: Iterable[str], lost: Mapping[str, str]) -> list[Why]:
+    """What is said of the captured variables that are set, and of each that cannot be."""
+    names, source = ", ".join(sorted(carried)), "sections.environ"
+    found = [Why(names, "they were set at capture and change results", source)] if names else []
+    return found + [
+        Why(f"{name} is not set, though it changes results", f"its value {why}", source)
+        for name, why in sorted(lost.items())
+    ]
 
 
 def _required(manifest: Manifest) -> str:
@@ -71,22 +93,33 @@ def _required(manifest: Manifest) -> str:
     ).text
 
 
-def _carried(manifest: Manifest) -> dict[str, str]:
+def _captured(manifest: Manifest) -> dict[str, str]:
+    """What was set at capture and changes results; any other never reaches a recipe."""
     environ = manifest.section(Environ)
     if isinstance(environ, Unknown) or isinstance(environ.variables, Unknown):
         return {}
     return {
         name: value
         for name, value in environ.variables.items()
-        if _changes_results(name) and _VALUE.match(value) and "{" not in value
+        if determinism.changes_results(name)
     }
 
 
-def _changes_results(name: str) -> bool:
-    """Whether the table says so. A name that is not in it never reaches a recipe."""
-    if name in _LEFT:
-        return False
-    found = determinism.variable(name)
-    if not isinstance(found, facts.Looked) or found.value.holds != "text":
-        return False
-    return any(word in found.value.affects for word in _CHANGES)
+def unwritable(value: str) -> str:
+    """Why a value cannot stand in every format alike, as a verb's phrase; empty where it can."""
+    if not _LINE.match(value):
+        return "is not one line of ASCII, and recipes hold nothing else"
+    if _TEMPLATE in value:
+        return f"has '{_TEMPLATE}', which Apptainer would read as a variable of its own"
+    if len(value) > _LONGEST:
+        return f"has {len(value)} characters, and recipes hold {_LONGEST} at the most"
+    return ""
+
+
+def _notes(lost: Mapping[str, str]) -> tuple[str, ...]:
+    """What whoever starts the image must do himself."""
+    return tuple(
+        f"{name} changes results and is not set in the image: its value {why}; give it where the "
+        f"image is started, as docker run --env {name} or apptainer exec --env {name}=VALUE"
+        for name, why in sorted(lost.items())
+    )

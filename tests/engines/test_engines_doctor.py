@@ -70,7 +70,6 @@ def test_the_base_image_is_asked_for_as_a_build_asks(capsys: pytest.CaptureFixtu
     assert (there["word"], there["said"]) == ("fine", "its registry, or a mirror, has it")
     main([*told, "python:0.0.1-none"])
     gone = check_of(json.loads(capsys.readouterr().out), "base image python:0.0.1-none")
-    assert (gone["word"], gone["said"]) == (
-        "warns",
-        "not found: its registry answers 404 for python:0.0.1-none",
-    )
+    assert gone["word"] == "warns"
+    # The registry's own word, or that it is silent: the mirror's 404 is none.
+    assert "registry-1.docker.io " in gone["said"]

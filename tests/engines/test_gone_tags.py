@@ -42,12 +42,18 @@ class _Emptied(BaseHTTPRequestHandler):
 def test_a_tag_that_is_gone_is_told_from_a_registry_that_is_silent() -> None:
     with served(_Emptied) as address:
         reference = f"{address}/lab/gone:1"
-        said = Unknown(Reason.NOT_RECORDED, f"its registry answers 404 for {reference}")
-        assert docker.digest(reference) == said
+        said = f"the daemon finds no {reference}, and a mirror of its registry may have said so"
+        assert docker.digest(reference) == Unknown(Reason.TOOL_MISSING, said)
         assert is_gone(resolve_digest(reference))
     silent = docker.digest(reference)
     assert silent == Unknown(Reason.NOT_RECORDED, f"no registry answers for {reference}")
     assert not is_gone(silent)
+
+
+def test_a_mirror_that_lacks_a_tag_does_not_say_that_its_registry_does() -> None:
+    """The daemon's mirror is the tests' own, with few of docker.io's images; it is asked alone."""
+    found = resolve_digest("nvidia/cuda:12.4.1-runtime-ubuntu22.04")
+    assert not is_gone(found)
 
 
 def test_an_image_that_was_made_here_is_not_gone() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envsnap.facts import Answer, Looked, NewerThanFacts, NotInTable
-from envsnap.facts.nvidia_cuda_images import Tag, best, by_tag, cudnn_part
+from envsnap.facts.nvidia_cuda_images import Dead, Tag, best, by_tag, cudnn_part, dead
 from envsnap.facts.python_images import (
     python_alpine_releases,
     python_alpine_versions,
@@ -212,3 +212,22 @@ def test_the_maker_keeps_from_when_until_when_an_image_was_listed(
             "listed_until": None, "machines": ["x86_64"], **sure,
         },
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("11.2.0-devel-ubuntu20.04", Dead("11.2.2-devel-ubuntu20.04", is_sure=True)),
+        ("12.4.1-cudnn8-devel-ubuntu22.04", Dead("12.4.1-cudnn-devel-ubuntu22.04", is_sure=True)),
+        ("12.4-devel-ubuntu22.04", Dead("12.4.1-devel-ubuntu22.04", is_sure=True)),
+        ("latest", Dead(None, is_sure=True)),
+        ("10.2-runtime-ubuntu18.04", Dead(None, is_sure=False)),
+        ("12.4.1-devel-ubuntu22.04", None),
+        ("99.0.0-devel-ubuntu22.04", None),
+        ("my-own-tag", None),
+    ],
+)
+def test_a_tag_that_no_list_offers_is_told_with_the_nearest(
+    name: str, expected: Dead | None
+) -> None:
+    assert dead(name) == expected

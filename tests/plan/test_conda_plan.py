@@ -10,6 +10,7 @@ import pytest
 
 from envsnap.errors import EnvsnapError, PlanError
 from envsnap.facts import Looked, installers
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.formats import formats
 from envsnap.manifest import Manifest
 from envsnap.plan import BuildPlan, PlanOptions, plan
@@ -19,8 +20,6 @@ from envsnap.sections import (
     CondaRecord,
     Fact,
     Packages,
-    Reason,
-    Unknown,
     replace,
 )
 from tests import made
@@ -134,7 +133,7 @@ def test_the_machines_glibc_decides_the_suite() -> None:
 def test_an_image_that_is_gone_is_passed_over() -> None:
     def answer(reference: str) -> Fact[str]:
         if "3.11.7" in reference:
-            return Unknown(Reason.NOT_RECORDED, "the registry answers 404 for it")
+            return NoSuchTag("the registry answers 404 for it")
         return digest(reference)
 
     found = plan(environment(*ARCHIVES), PlanOptions(), answer)
@@ -179,7 +178,7 @@ def test_an_image_with_another_c_library_is_refused_for_conda_too(image: str, me
 def test_a_tag_that_is_gone_is_refused_for_conda_too() -> None:
     def answer(reference: str) -> Fact[str]:
         if reference == "debian:nosuch":
-            return Unknown(Reason.NOT_RECORDED, "the registry answers 404 for it")
+            return NoSuchTag("the registry answers 404 for it")
         return digest(reference)
 
     with pytest.raises(PlanError) as caught:

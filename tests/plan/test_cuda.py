@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,64 @@ def test_the_libraries_own_names_say_the_release_that_a_second_toolkit_must_not(
     found = needed(with_system(libraries=libraries, cuda=Cuda(libraries=(kit, old), nvcc=None)))
     assert found is not None
     assert found.cuda == "12.4"
+
+
+TWO = {"runtime": "11.8.89 12.4.127", "toolkit": "11.8.0 12.4.1"}
+
+
+def test_of_two_toolkits_the_one_of_the_packages_own_name_is_taken() -> None:
+    found = needed(manifest_of({"packages": ["cupy-cuda11x==13.0.0"], "system": TWO}))
+    assert found == (
+        "runtime", "11.8.0", None,
+        ("CUDA's libraries are part of the base image (runtime 11.8.89, toolkit 11.8.0)",
+         "cupy-cuda11x needs them, and no package brings them", "table cuda_users"),
+    )  # fmt: skip
+
+
+def test_a_package_does_not_take_the_cuda_that_its_own_name_forbids() -> None:
+    system = {"runtime": "13"}
+    case = {"packages": ["cupy-cuda11x==13.0.0"], "system": system, "nvcc": "13.0.88"}
+    found = needed(manifest_of(case))
+    assert found is not None
+    assert (found.cuda, found.why.decision) == (
+        "11", "CUDA's libraries are part of the base image (CUDA 11)",
+    )  # fmt: skip
+
+
+def test_a_name_with_the_minor_release_goes_before_nvcc_of_another() -> None:
+    case = {"packages": ["cupy-cuda112==10.6.0"], "nvcc": "11.8.89",
+            "system": {"toolkit": "11.2.2 11.8.0"}}  # fmt: skip
+    found = needed(manifest_of(case))
+    assert found is not None
+    assert found.cuda == "11.2.2"
+
+
+@pytest.mark.parametrize(
+    ("nvcc", "system", "cuda"),
+    [
+        ("11.8.89", TWO, "11.8.0"),
+        ("13.0.88", {"runtime": "13"}, "13.0"),
+        (None, TWO, "12.4.1"),
+    ],
+)
+def test_where_no_name_tells_nvcc_does_and_then_the_highest_toolkit(
+    nvcc: str | None, system: dict[str, str], cuda: str
+) -> None:
+    case = {"packages": ["onnxruntime-gpu==1.22.0"], "system": system, "nvcc": nvcc}
+    found = needed(manifest_of(case))
+    assert found is not None
+    assert found.cuda == cuda
+
+
+def test_what_compiles_against_a_package_takes_the_cuda_of_that_one() -> None:
+    case = {"packages": ["deepspeed==0.15.0", "torch==2.1.0+cu118"], "nvcc": "12.4.131",
+            "system": TWO}  # fmt: skip
+    found = needed(manifest_of(case))
+    assert found is not None
+    assert (found.flavour, found.cuda) == ("devel", "11.8.0")
+    ran = needed(manifest_of({**case, "run": ["/usr/local/cuda-12.4/bin/nvcc"]}))
+    assert ran is not None
+    assert ran.cuda == "12.4.1"
 
 
 def test_a_capture_that_looked_into_libraries_is_believed_before_a_table() -> None:

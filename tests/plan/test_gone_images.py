@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from envsnap._fetched import STARTS
+from envsnap._fetched import starting
 from envsnap.errors import PlanError
 from envsnap.facts import python_images
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.formats import formats
 from envsnap.images import registry
 from envsnap.plan import BuildPlan, PlanOptions, Resolve, plan
@@ -51,7 +52,9 @@ def having(*tags: str, otherwise: int = 404) -> Iterator[Resolve]:
             found = registry.digest(repository.replace("docker.io", address), tag or "")
             if not isinstance(found, Unknown):
                 return found
-            return Unknown(found.reason, (found.detail or "").replace(address, "r.example"))
+            says = (found.detail or "").replace(address, "r.example")
+            is_gone = isinstance(found, NoSuchTag)
+            return NoSuchTag(says) if is_gone else Unknown(found.reason, says)
 
         yield resolve
 
@@ -202,7 +205,7 @@ def test_a_tag_that_no_table_has_is_passed_over_as_one_that_is_not_there() -> No
 
     def resolve(reference: str) -> Fact[str]:
         if "22.04" in reference:
-            return Unknown(Reason.NOT_RECORDED, f"r.example answers 404 for {reference}")
+            return NoSuchTag(f"r.example answers 404 for {reference}")
         return DIGEST
 
     found = plan(manifest_of(case), PlanOptions(), resolve)
@@ -240,7 +243,7 @@ def without(names: Collection[str]) -> set[str]:
 
 def test_the_formats_that_name_a_base_image_are_those_that_start_from_its_archive() -> None:
     assert without(formats()) == {"conda", "repo2docker", "slurm"}
-    assert formats().keys() - without(formats()) == STARTS.keys()
+    assert formats().keys() - without(formats()) == {n for n in formats() if starting([n])}
     assert names_base(["slurm", "dockerfile"])
     assert not names_base(["slurm", "conda"])
 
@@ -251,3 +254,9 @@ def test_an_answer_that_is_not_404_is_not_that_a_tag_is_gone() -> None:
     assert not is_gone(resolve("python:3.9.18-slim-bookworm"))
     with having() as resolve:
         assert is_gone(resolve("python:3.9.18-slim-bookworm"))
+
+
+def test_that_a_tag_is_gone_is_a_value_and_no_word_of_a_sentence() -> None:
+    assert is_gone(NoSuchTag("the registry has none"))
+    assert not is_gone(Unknown(Reason.NOT_RECORDED, "proxy 10.0.0.1 closed after 404 bytes"))
+    assert NoSuchTag("the registry has none").reason is Reason.NOT_RECORDED

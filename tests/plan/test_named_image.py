@@ -172,6 +172,71 @@ def test_a_tag_that_an_image_of_everybodys_does_not_have_is_refused() -> None:
     assert found.base.reference == own
 
 
+DEAD = "nvidia/cuda:11.2.0-devel-ubuntu20.04"
+NOT_OFFERED = "no list of NVIDIA's offers that tag (table nvidia_cuda_images of 2026-11-21)"
+
+
+def silent(reference: str) -> Fact[str]:
+    return Unknown(Reason.TIMED_OUT, f"nobody answers for {reference}")
+
+
+@pytest.mark.parametrize(
+    ("image", "there"),
+    [
+        (DEAD, "; 11.2.2-devel-ubuntu20.04 is there"),
+        ("nvcr.io/nvidia/cuda:11.2-devel-ubuntu20.04", "; 11.2.2-devel-ubuntu20.04 is there"),
+        ("nvidia/cuda:10.2-runtime-ubuntu18.04", ""),
+        ("nvidia/cuda:latest", ""),
+        ("nvidia/cuda", ""),
+    ],
+)
+def test_a_tag_of_cuda_that_the_table_knows_to_be_gone_is_said(image: str, there: str) -> None:
+    found = plan(manifest_of(PLAIN), PlanOptions(base_image=image), silent)
+    assert found.notes == (f"The build will stop at {image}: {NOT_OFFERED}{there}",)
+
+
+def test_where_an_image_is_built_now_a_table_that_is_sure_stops_it() -> None:
+    options = PlanOptions(base_image=DEAD, machine="x86_64")
+    with pytest.raises(PlanError) as caught:
+        plan(manifest_of(PLAIN), options, silent)
+    assert (caught.value.message, caught.value.hint) == (
+        f"There is no image {DEAD}: {NOT_OFFERED}",
+        (
+            "Name one that is: --base-image nvidia/cuda:11.2.2-devel-ubuntu20.04; or a copy of "
+            "your own, under a name of its own, with --base-image"
+        ),
+    )
+    assert caught.value.exit_code == 6
+
+
+def test_a_table_that_is_not_sure_stops_no_build() -> None:
+    image = "nvidia/cuda:10.2-runtime-ubuntu18.04"
+    options = PlanOptions(base_image=image, machine="x86_64")
+    assert len(plan(manifest_of(PLAIN), options, silent).notes) == 1
+
+
+def test_the_registrys_own_404_names_the_tag_that_is_there_too() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(manifest_of(PLAIN), PlanOptions(base_image=DEAD), answering([DEAD]))
+    assert caught.value.message == f"There is no image {DEAD}: the registry answers 404 for {DEAD}"
+    assert (caught.value.hint or "").startswith(
+        "Name one that is: --base-image nvidia/cuda:11.2.2-devel-ubuntu20.04"
+    )
+
+
+@pytest.mark.parametrize("image", [DEAD, f"{DEAD}@{DIGEST}", "lab/cuda:11.2.0-devel-ubuntu20.04"])
+def test_a_digest_is_worth_more_than_the_table_and_a_copy_is_nobodys_tag(image: str) -> None:
+    resolve = silent if image != DEAD else answering([])
+    found = plan(manifest_of(PLAIN), PlanOptions(base_image=image, machine="x86_64"), resolve)
+    assert [each for each in found.notes if "offers" in each] == []
+
+
+def test_of_a_tag_that_nothing_starts_from_nothing_is_said() -> None:
+    needless = Unknown(Reason.NOT_ASKED)
+    found = plan(manifest_of(PLAIN), PlanOptions(base_image=DEAD), lambda _: needless)
+    assert found.notes == ()
+
+
 def test_a_definition_starts_from_a_file_and_a_dockerfile_cannot() -> None:
     from envsnap.formats import named
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envsnap.errors import PlanError
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.manifest import Manifest
 from envsnap.plan import PlanOptions, plan
 from envsnap.sections import (
@@ -156,7 +157,7 @@ def test_another_architecture_is_not_emulated() -> None:
 
 def test_where_every_image_that_fits_is_gone_the_plan_says_which_were_asked_for() -> None:
     def gone(reference: str) -> Fact[str]:
-        return Unknown(Reason.NOT_RECORDED, f"it answers 404 for {reference}")
+        return NoSuchTag(f"it answers 404 for {reference}")
 
     with pytest.raises(PlanError) as caught:
         plan(made.manifest(), PlanOptions(), gone)

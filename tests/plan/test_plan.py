@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envsnap import __version__
+from envsnap.facts.registry_answers import NoSuchTag
 from envsnap.manifest import Manifest
 from envsnap.plan import PlanOptions, plan
 from envsnap.sections import (
@@ -207,7 +208,7 @@ def test_a_base_image_may_have_a_python_that_nothing_else_has() -> None:
 
 def test_an_image_that_was_asked_for_is_taken_whatever_a_registry_says() -> None:
     def gone(reference: str) -> Fact[str]:
-        return Unknown(Reason.NOT_RECORDED, f"it answers 404 for {reference}")
+        return NoSuchTag(f"it answers 404 for {reference}")
 
     found = plan(made.manifest(), PlanOptions(base_image="lab/only-here:1"), gone)
     assert found.base.pinned == "lab/only-here:1"

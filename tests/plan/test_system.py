@@ -222,7 +222,6 @@ def test_a_library_that_nothing_can_place_is_refused_by_its_name() -> None:
     ("options", "source"),
     [
         ({"allow_missing": True}, "--allow-missing"),
-        ({"base_image": BOOKWORM}, "--base-image"),
     ],
 )
 def test_who_takes_it_on_himself_is_told_what_the_base_image_must_have(

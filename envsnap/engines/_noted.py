@@ -1,0 +1,39 @@
+"""What an engine says that it built: the name asked for may still be an older image's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+
+from envsnap.errors import ToolError
+
+
+@contextlib.contextmanager
+def id_file(passing: str | None) -> Iterator[str]:
+    """Where a program notes the id of what it built (its --iidfile): nothing is there yet."""
+    name = f"envsnap-image-id-{secrets.token_hex(8)}"
+    path = os.path.join(passing or tempfile.gettempdir(), name)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def noted_id(path: str, program: str) -> str:
+    """What a program noted there, as 'sha256:' and 64 hex digits.
+
+    Raises:
+        ToolError: It noted none.
+    """
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            found = file.read().strip()
+    except OSError:
+        found = ""
+    if not found.removeprefix("sha256:"):  # as Buildah 1.24 writes where it has none
+        raise ToolError(f"{program} ended without an error, and made no image")
+    return found if ":" in found else f"sha256:{found}"
