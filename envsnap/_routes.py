@@ -17,10 +17,10 @@ from envsnap._units import size_words
 from envsnap.engines._choice import ENGINES
 from envsnap.engines._ground import (
     Folder,
-    home_quota,
     look_at_folder,
     memory_limit,
     try_user_namespace,
+    user_quotas,
 )
 from envsnap.errors import ToolError
 from envsnap.host import Host
@@ -104,7 +104,6 @@ class Seen(NamedTuple):
     folders: tuple[Folder, ...]
     """Where a build could work, the first asked for first."""
     home: Folder
-    quota: Fact[int | None]
     memory: Fact[int | None]
     images: Mapping[str, Fact[str]]
     """The digests of the images that a build would begin with, asked for as a build asks; empty
@@ -121,18 +120,18 @@ def look(host: Host, workdir: str | None = None, images: Mapping[str, Ask] = NO_
     asked: dict[str, Callable[[], object]] = {
         f"engine {name}": _version_of(kind().version) for name, kind in kinds.items()
     }
-    asked["namespace"], asked["quota"] = try_user_namespace, home_quota
+    asked["namespace"], asked["quotas"] = try_user_namespace, user_quotas
     asked |= {f"image {name}": ask for name, ask in images.items()}
     answers = _at_once(asked)
     folders = dict.fromkeys(os.path.abspath(each) for each in _candidates(workdir))
+    quotas: Fact[Mapping[str, int]] = answers["quotas"]  # type: ignore[assignment]  # as asked
     return Seen(
         versions={name: answers[f"engine {name}"] for name in kinds},  # type: ignore[misc]  # as asked
         is_root=os.getuid() == 0,
         namespace=answers["namespace"],  # type: ignore[arg-type]  # as asked
         settings={name: _setting(host, path) for name, path in _SETTINGS.items()},
-        folders=tuple(look_at_folder(each) for each in folders),
-        home=look_at_folder(os.path.expanduser("~")),
-        quota=answers["quota"],  # type: ignore[arg-type]  # as asked
+        folders=tuple(look_at_folder(each, quotas) for each in folders),
+        home=look_at_folder(os.path.expanduser("~"), quotas),
         memory=memory_limit(),
         images={name: answers[f"image {name}"] for name in images},  # type: ignore[misc]  # as asked
         named=os.path.abspath(workdir) if workdir else None,
@@ -270,6 +269,9 @@ def refused_for(folder: Folder, wanted: int) -> str:
         return (
             f"{size_words(folder.free_bytes)} are free there, and {size_words(wanted)} are needed"
         )
+    if isinstance(folder.quota_bytes, int) and folder.quota_bytes < wanted:
+        left = size_words(folder.quota_bytes)
+        return f"your quota leaves {left} there, and {size_words(wanted)} are needed"
     return ""
 
 
@@ -306,16 +308,17 @@ def _usable(topic: str, folder: Folder) -> Check:
 
 
 def _home(seen: Seen) -> Sequence[Check]:
-    topic = "home folder"
-    if isinstance(seen.quota, int):
-        return [
-            Check(topic, "fine", f"the quota leaves {size_words(seen.quota)}; builds write nothing")
-        ]
-    if isinstance(seen.home.free_bytes, Unknown):
-        return [Check(topic, "not checked", str(seen.home.free_bytes.detail))]
-    free = size_words(seen.home.free_bytes)
-    return [Check(topic, "fine", f"{free} free, no quota told; with a working folder builds write "
-                  "nothing there")]  # fmt: skip
+    """What the home folder has left: builds write nothing there, and other programs may."""
+    topic, rest = "home folder", "with a working folder builds write nothing there"
+    left, free = seen.home.quota_bytes, seen.home.free_bytes
+    if isinstance(left, int):
+        said = f"the quota leaves {size_words(left)}" if left else "its quota is full"
+        return [Check(topic, "fine", f"{said}; {rest}")]
+    if isinstance(left, Unknown) and left.reason is Reason.NOT_RECORDED:
+        return [Check(topic, "not checked", str(left.detail))]
+    if isinstance(free, Unknown):
+        return [Check(topic, "not checked", str(free.detail))]
+    return [Check(topic, "fine", f"{size_words(free)} free, no quota told; {rest}")]
 
 
 def _memory(seen: Seen) -> Check:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from envsnap._build import BuildOptions, build
 from envsnap._image import _record, build_image, differences, engine_of
 from envsnap.engines import Built, Done, Job, run, stream
 from envsnap.engines.apptainer import Apptainer
+from envsnap.engines.buildah import Buildah
 from envsnap.engines.docker import Docker
 from envsnap.engines.singularity import Singularity
 from envsnap.errors import ToolError, UsageError
@@ -83,6 +85,7 @@ DOCKER = """
 case "$1 $2" in
   "version --format") echo 20.10.24 20.10.24 ;;
   "buildx version") echo "github.com/docker/buildx v0.13.1 abc" ;;
+  "buildx build") until [ "$1" = --iidfile ]; do shift; done; printf sha256:12 >"$2" ;;
   "image inspect") echo sha256:12 ;;
 esac
 """
@@ -100,6 +103,62 @@ def test_the_line_that_runs_an_image_of_docker_can_be_pasted(
     )  # fmt: skip
     built = Docker().build(job(tmp_path, "lab/paper:1", gpu=True))
     assert built.run_line == f"docker run --rm --gpus all {AS_CALLER} lab/paper:1 python"
+
+
+IDLE = DOCKER.replace("until", "exit; until")
+"""Docker that ends well, builds nothing, and knows an older image of that name."""
+
+
+def test_an_older_image_of_that_name_is_not_taken_for_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path, "docker", IDLE))
+    with pytest.raises(ToolError) as caught:
+        Docker().build(job(tmp_path, "lab/paper:1", gpu=False))
+    assert caught.value.message == "docker ended without an error, and made no image"
+
+
+def test_a_name_that_another_build_took_meanwhile_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_name = '[ "$5" = lab/paper:1 ] && echo sha256:34 || echo "$5"'
+    lying = DOCKER.replace("echo sha256:12", by_name)
+    monkeypatch.setenv("PATH", path_with(tmp_path, "docker", lying))
+    with pytest.raises(ToolError) as caught:
+        Docker().build(job(tmp_path, "lab/paper:1", gpu=False))
+    assert caught.value.message == "docker built sha256:12, and lab/paper:1 is sha256:34"
+
+
+def test_docker_that_names_an_image_by_another_digest_than_its_builder_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its containerd store goes by the manifest, buildx noted the configuration until 2026."""
+    by_manifest = '[ "$5" = lab/paper:1 ] && echo sha256:34 || exit 1'
+    path = path_with(tmp_path, "docker", DOCKER.replace("echo sha256:12", by_manifest))
+    monkeypatch.setenv("PATH", path)
+    assert Docker().build(job(tmp_path, "lab/paper:1", gpu=False)).id == "sha256:34"
+
+
+BUILDAH = """
+case "$*" in
+  --version) echo "buildah version 1.33.7 (image-spec 1.1.0)" ;;
+  *" build "* | build*) until [ "$1" = --iidfile ]; do shift; done; printf sha256:12 >"$2" ;;
+  *images*) printf 'sha256:34\\nsha256:12\\n' ;;
+esac
+"""
+
+
+def test_of_the_images_that_a_store_has_by_a_name_the_built_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path, "buildah", BUILDAH))
+    assert Buildah().build(job(tmp_path, "lab/paper:1", gpu=False)).id == "sha256:12"
+    monkeypatch.setenv(
+        "PATH", path_with(tmp_path, "buildah", BUILDAH.replace("until", "exit; until"))
+    )
+    with pytest.raises(ToolError) as caught:
+        Buildah().build(job(tmp_path, "lab/paper:1", gpu=False))
+    assert caught.value.message == "buildah ended without an error, and made no image"
 
 
 @pytest.mark.parametrize("name", ["paper", "-o.sif", "paper.SIF", ""])
@@ -189,6 +248,20 @@ def test_ctrl_c_ends_the_program_and_all_it_started(tmp_path: Path) -> None:
             break
         time.sleep(0.1)
     assert not alive(child)
+
+
+@pytest.mark.parametrize("left", ["sleep 5", "for i in $(seq 500); do echo more; sleep 0.01; done"])
+def test_what_a_program_leaves_running_is_not_waited_for(left: str, tmp_path: Path) -> None:
+    ends = "head -c 300000 /dev/zero; echo last; exit 3"
+    script = f"sh -c '{left}' & echo $! >{tmp_path}/pid; {ends}"
+    heard = bytearray()
+    started = time.monotonic()
+    try:
+        status = stream(["sh", "-c", script], cwd=str(tmp_path), listen=heard.extend)
+        assert time.monotonic() - started < 3
+    finally:
+        os.killpg(os.getpgid(int((tmp_path / "pid").read_text())), signal.SIGKILL)
+    assert (status, heard.count(b"\0"), b"last\n" in heard) == (3, 300_000, True)
 
 
 def alive(process: int) -> bool:

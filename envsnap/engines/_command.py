@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
@@ -17,6 +19,9 @@ Listener = Callable[[bytes], None]
 
 _GRACE_S = 5.0
 """How long an interrupted program may take to clean up after itself."""
+_LAST_WORDS_S = 0.5
+"""How long a program that has ended is listened to where others still have its output."""
+_LOOK_S = 0.1
 
 
 class Done(NamedTuple):
@@ -73,10 +78,8 @@ def stream(
     """
     child = _start(argv, subprocess.STDOUT, variables, cwd)
     guard = _guard(child.pid, mess)
-    said = child.stdout
     try:
-        while said is not None and (piece := os.read(said.fileno(), 65536)):
-            listen(piece)
+        _hear(child, listen)
         status = child.wait()
     except BaseException:
         _end(child)
@@ -84,11 +87,29 @@ def stream(
         raise
     finally:
         _dismiss(guard)
-        if said is not None:
-            said.close()
+        if child.stdout is not None:
+            child.stdout.close()
     if status:
         _tidy(mess.argv)
     return status
+
+
+def _hear(child: subprocess.Popen[bytes], listen: Listener) -> None:
+    """Hand on what a program says until it ends, though what it left running may still speak."""
+    if child.stdout is None:
+        return
+    pipe = child.stdout.fileno()
+    news = select.poll()
+    news.register(pipe, select.POLLIN)
+    ends = float("inf")
+    while time.monotonic() < ends:
+        if news.poll(_LOOK_S * 1000):
+            piece = os.read(pipe, 65536)
+            if not piece:
+                return
+            listen(piece)
+        if ends == float("inf") and child.poll() is not None:
+            ends = time.monotonic() + _LAST_WORDS_S
 
 
 _GUARD = r"""

@@ -14,6 +14,7 @@ from envsnap.engines._command import Mess, run, stream
 from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
 from envsnap.engines._names import series
+from envsnap.engines._noted import id_file, noted_id
 from envsnap.engines._run_lines import container_line
 from envsnap.engines._translate import explained
 from envsnap.engines._workdir import Places, places
@@ -64,11 +65,11 @@ def asked_version(program: str, floor: tuple[int, int]) -> str:
 def build_in_store(program: str, job: Job, options: Sequence[str]) -> tuple[Store, str]:
     """Build with either; where the image lies, and its id."""
     refuse_other_machine(job.platform)
-    with places(job.workdir, always=True) as where:
+    with places(job.workdir, always=True) as where, id_file(where.passing) as noted:
         own = _graph_root(program, where)
         store = _store(own, where)
         mark = f"envsnap-build-{secrets.token_hex(8)}"
-        argv = [program, *store.options, "build", "--force-rm", *options,
+        argv = [program, *store.options, "build", "--force-rm", *options, "--iidfile", noted,
                 "--secret", f"id={mark},src={os.devnull}", *_options(job), "."]  # fmt: skip
         tidy = ["/bin/sh", "-c", _TIDY, "envsnap-tidy", mark, store.root or own,
                 os.path.basename(where.passing or mark), program, *store.options, "rm",
@@ -80,7 +81,9 @@ def build_in_store(program: str, job: Job, options: Sequence[str]) -> tuple[Stor
             )  # fmt: skip
             if status:
                 raise ToolError(f"{program} build ended with status {status}")
-    return store, _id(program, store, job.image)
+        built = noted_id(noted, program)
+    _refuse_other(program, store, job.image, built)
+    return store, built
 
 
 _TIDY = r"""
@@ -190,11 +193,10 @@ def _is_below(path: str, folder: str) -> bool:
     return os.path.commonpath([path, folder]) == folder
 
 
-def _id(program: str, store: Store, image: str) -> str:
+def _refuse_other(program: str, store: Store, image: str, built: str) -> None:
+    """Refuse to go on where the name is not that of what was built."""
     argv = [program, *store.options, "images", "--no-trunc", "--quiet", image]
     answer = run(argv, timeout_s=ASK_S)
-    found = answer.stdout.split()
-    if answer.status or not found:
-        said = answer.stderr.strip()
-        raise ToolError(f"{program} built {image} and does not know it: {said}")
-    return found[0]
+    if answer.status or built not in answer.stdout.split():
+        said = answer.stderr.strip() or f"it knows {', '.join(answer.stdout.split()) or 'none'}"
+        raise ToolError(f"{program} built {built}, and {image} is not it: {said}")

@@ -11,16 +11,17 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from envsnap._typing import NamedTuple
+from envsnap._units import size_words
 from envsnap.engines._command import run
 from envsnap.errors import ToolError
 from envsnap.sections import Fact, Reason, Unknown
 
 _TRY_S = 5.0
 _ESCAPED = re.compile(r"\\([0-7]{3})")
-_QUOTA_ROW = re.compile(r"^\s*\S*\s+(\d+)\*?\s+(\d+)\s+(\d+)\s", re.MULTILINE)
+_QUOTA_ROW = re.compile(r"^\s*(\S+)\s+(\d+)\*?\s+(\d+)\s+(\d+)\s", re.MULTILINE)
 _KIB = 1024
 
 
@@ -35,6 +36,8 @@ class Folder(NamedTuple):
     """Whether a program that lies there can be started."""
     hands_on: Fact[bool]
     """Whether what is made in it gets its group or its access list."""
+    quota_bytes: Fact[int | None]
+    """What this user's quota leaves there; None where that file system has none for them."""
 
 
 class Mount(NamedTuple):
@@ -43,6 +46,8 @@ class Mount(NamedTuple):
     point: str
     kind: str
     options: frozenset[str]
+    source: str
+    """What is mounted, as `quota` names it too: /dev/sdb1, server:/home."""
 
 
 def parse_mounts(text: str) -> Sequence[Mount]:
@@ -56,9 +61,14 @@ def parse_mounts(text: str) -> Sequence[Mount]:
         before, dash, after = line.partition(" - ")
         words = before.split(" ")
         if dash and len(words) >= 6:  # noqa: PLR2004 - up to its own options
-            point = _ESCAPED.sub(lambda each: chr(int(each[1], 8)), words[4])
-            found.append(Mount(point, after.split(" ")[0], frozenset(words[5].split(","))))
+            kind, source = (*after.split(" "), "")[:2]
+            options = frozenset(words[5].split(","))
+            found.append(Mount(_unescaped(words[4]), kind, options, _unescaped(source)))
     return found
+
+
+def _unescaped(word: str) -> str:
+    return _ESCAPED.sub(lambda each: chr(int(each[1], 8)), word)
 
 
 def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
@@ -71,23 +81,45 @@ def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
     return best
 
 
-def look_at_folder(path: str) -> Folder:
-    """What a folder is like to build in; it is left as it was."""
+def look_at_folder(path: str, quotas: Fact[Mapping[str, int]]) -> Folder:
+    """What a folder is like to build in, with `user_quotas`; it is left as it was."""
     place = os.path.realpath(path)
+    why = Unknown(Reason.NOT_RECORDED, "no mount holds it")
+    mounts: Sequence[Mount] = ()
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-            mount = mount_of(place, parse_mounts(file.read()))
+            mounts = parse_mounts(file.read())
     except OSError as error:
-        mount = None
         why = Unknown(Reason.NO_PERMISSION, error.strerror)
-    else:
-        why = Unknown(Reason.NOT_RECORDED, "no mount holds it")
+    mount = mount_of(place, mounts)
     try:
         free: Fact[int] = shutil.disk_usage(place).free
     except OSError as error:
         free = Unknown(Reason.NO_PERMISSION, error.strerror)
     starts, hands_on = _tried(place)
-    return Folder(path, mount.kind if mount else why, free, starts, hands_on)
+    left = quota_at(mount, mounts, quotas) if mount else why
+    return Folder(path, mount.kind if mount else why, free, starts, hands_on, left)
+
+
+def quota_at(
+    mount: Mount, mounts: Sequence[Mount], quotas: Fact[Mapping[str, int]]
+) -> Fact[int | None]:
+    """What the quotas leave on a mount, bytes; None where they are all for others of the mounts."""
+    if isinstance(quotas, Unknown):
+        return quotas
+    placed = {_device(each.source) for each in mounts}
+    left = {_device(source): size for source, size in quotas.items()}
+    here = _device(mount.source)
+    nowhere = [f"{source} ({size_words(left[source])} left)" for source in sorted({*left} - placed)]
+    if here in left or not nowhere:
+        return left.get(here)
+    told = f"quota tells of {', '.join(nowhere)}, which is mounted nowhere by that name"
+    return Unknown(Reason.NOT_RECORDED, told)
+
+
+def _device(source: str) -> str:
+    """The one name of a device that has links; other names as they are."""
+    return os.path.realpath(source) if source.startswith("/dev/") else source
 
 
 def _tried(place: str) -> tuple[Fact[bool], Fact[bool]]:
@@ -167,24 +199,23 @@ def _upward(root: str, path: str, name: str) -> Sequence[str]:
     return [os.path.join(root, *parts[:end], name) for end in range(len(parts) + 1)]
 
 
-def parse_quota(text: str) -> int | None:
-    """The bytes that the least of the quotas still leaves; None where `quota` names none.
+def parse_quotas(text: str) -> Mapping[str, int]:
+    """The bytes that each file system's quota still leaves, by what `quota` calls it.
 
-    >>> parse_quota("  /dev/sda1  1048576  2097152  3145728   10  0  0")
-    1073741824
+    >>> parse_quotas("  /dev/sda1  1048576  2097152  3145728   10  0  0")
+    {'/dev/sda1': 1073741824}
     """
-    left = [
-        max(0, int(soft or hard) - int(used)) * _KIB
-        for used, soft, hard in _QUOTA_ROW.findall(text)
+    return {
+        source: max(0, int(soft or hard) - int(used)) * _KIB
+        for source, used, soft, hard in _QUOTA_ROW.findall(text)
         if int(soft) or int(hard)
-    ]
-    return min(left, default=None)
+    }
 
 
-def home_quota() -> Fact[int | None]:
-    """What this user's quotas still leave, bytes; None where there are none."""
+def user_quotas() -> Fact[Mapping[str, int]]:
+    """What this user's quotas still leave, bytes, by what is mounted; empty where none is."""
     try:
         done = run(["quota", "-w", "-p"], timeout_s=_TRY_S)
     except ToolError as error:
         return Unknown(Reason.TOOL_MISSING, error.message)
-    return parse_quota(done.stdout)
+    return parse_quotas(done.stdout)

@@ -18,7 +18,7 @@ from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
 from envsnap.engines._names import series
 from envsnap.engines._translate import explained
-from envsnap.engines._workdir import Places, places, remove_tree
+from envsnap.engines._workdir import Places, passing_folder, places, remove_tree
 from envsnap.errors import FileError, ToolError, UsageError
 
 _ASK_S = 30.0
@@ -182,15 +182,12 @@ def _secrets(files: Mapping[str, str], passing: str | None) -> Iterator[str | No
     if not files:
         yield None
         return
-    folder = tempfile.mkdtemp(prefix="envsnap-secrets-", dir=passing)
-    try:
+    with passing_folder(passing or tempfile.gettempdir()) as folder:
         for name, path in files.items():
             place = os.path.join(folder, name)
             shutil.copyfile(path, place)
             os.chmod(place, stat.S_IRUSR)
         yield folder
-    finally:
-        remove_tree(folder)
 
 
 def _fakeroot(version: str) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """What engines say when they mean something else: their known words, what they mean, what helps.
 
 Each was seen, or is told in the engine's own issues. What no row knows stays in its own words.
+The last line that any row knows counts, and of the rows that know it the first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from envsnap.engines._model import Job
 from envsnap.errors import ToolError
 
 _KEPT_BYTES = 256 * 1024
+_LAST_LINES = 100
+"""How far from the end a cause is looked for: what was said before it was overcome."""
+_OVERCOME = re.compile(r"retrying \(retry\(total=[1-9]|retrying in [0-9]", re.IGNORECASE)
+"""What is tried again: its last failure is told by other words."""
 
 
 class Fault(NamedTuple):
@@ -30,8 +35,8 @@ class Fault(NamedTuple):
 
 FAULTS: Sequence[Fault] = (
     Fault(
-        r"user namespace[^\n]*no space left on device|clone[^\n]*no space left on device"
-        r"|max_user_namespaces",
+        r"user namespace[^\n]*no space left on device"
+        r"|(?:cannot clone|clone failed|clone\(\)): no space left on device|max_user_namespaces",
         "user namespaces are switched off on this machine (no disk is full)",
         "Ask your administrator for user.max_user_namespaces above 0, or build elsewhere: "
         "envsnap doctor --build",
@@ -62,10 +67,32 @@ FAULTS: Sequence[Fault] = (
         "https://github.com/apptainer/apptainer/issues/3013",
     ),
     Fault(
-        r"fork/exec [^\n]*: permission denied",
+        r"(?:fork/exec|exec:) [^\n]*new[ug]idmap[^\n]*(?:permission denied|no such file|not found)"
+        r"|should have set[ug]id or have filecaps set[ug]id",
+        "newuidmap or newgidmap, which give user namespaces their ids, is missing or not setuid",
+        "Ask your administrator to install the package uidmap (shadow-utils on Red Hat's systems) "
+        "anew, and see that: ls -l $(command -v newuidmap) says -rwsr-xr-x",
+        "https://github.com/podman-container-tools/podman/issues/23596",
+    ),
+    Fault(
+        r"fork/exec (?!/usr/|/proc/)[^\n]*: permission denied",
         "the temporary folder lies on a file system that starts no programs (noexec)",
         "Name a folder on another file system with --workdir DIR",
         "https://github.com/apptainer/apptainer/issues/895",
+    ),
+    Fault(
+        r"session key[^\n]*disk quota exceeded",
+        "this user has as many keys in the kernel's keyring as it allows (no disk is full)",
+        "Try again with fewer containers at once, set keyring = false under [containers] in "
+        "containers.conf, or ask your administrator for a larger kernel.keys.maxkeys",
+        "https://github.com/podman-container-tools/podman/issues/13363",
+    ),
+    Fault(
+        r"(?:inotify|fsnotify)[^\n]*(?:no space left on device|too many open files)",
+        "the kernel lets this user watch no more files (no disk is full)",
+        "End other programs that watch files (editors, IDE servers), or ask your administrator for "
+        "a larger fs.inotify.max_user_watches and fs.inotify.max_user_instances",
+        "https://man7.org/linux/man-pages/man7/inotify.7.html",
     ),
     Fault(
         r"no space left on device|disk quota exceeded|enospc",
@@ -94,8 +121,17 @@ FAULTS: Sequence[Fault] = (
         "https://docs.docker.com/docker-hub/usage/",
     ),
     Fault(
+        r"failed to (?:compute cache key|calculate checksum of ref)[^\n]*: not found"
+        r"|checking on sources under [^\n]*no such file or directory"
+        r"|copy failed:[^\n]*(?:not found in build context|no such file or directory)",
+        "a file that the recipe copies is not in its folder, or a .dockerignore leaves it out",
+        "Write the recipe and its files anew with: envsnap build, and see what .dockerignore names",
+        "https://github.com/moby/buildkit/issues/2104",
+    ),
+    Fault(
         r"manifest (?:for [^\n]* )?(?:unknown|not found)|name_unknown|manifest_unknown"
-        r"|failed to (?:solve|create llb)[^\n]*: not found|requested image not found",
+        r"|failed to (?:create llb|resolve source metadata)[^\n]*: not found"
+        r"|failed to solve: (?:[^\s\"]+: )+not found|requested image not found",
         "the base image's tag or digest is not, or no longer, in its registry",
         "Name another base with --base-image REF (envsnap build --explain says why this one)",
         "https://github.com/replicate/cog/issues/1162",
@@ -116,6 +152,20 @@ FAULTS: Sequence[Fault] = (
         "https://github.com/astral-sh/uv/issues/16784",
     ),
     Fault(
+        r"hash sum mismatch",
+        "a mirror of the distribution is being renewed, or a proxy keeps old files or alters them",
+        "Try again in some minutes, or past the proxy",
+        "https://github.com/moby/moby/issues/30207",
+    ),
+    Fault(
+        r"fatal error: [^\n]*\.h(?:pp)?: no such file or directory",
+        "a package is built from its source, and the header of a library, or Python's own, is not "
+        "there",
+        "Take a version that has a wheel for this Python, or a base image with the library's -dev "
+        "package: --base-image REF",
+        "https://github.com/rhasspy/piper/issues/71",
+    ),
+    Fault(
         r"bufio\.scanner: token too long",
         "a section of the definition is longer than 64 KiB, which the engine cannot read",
         "Make the definition with: envsnap build --singularity",
@@ -132,6 +182,14 @@ FAULTS: Sequence[Fault] = (
         "the image is for another architecture than this machine's",
         "Build it on such a machine",
         "https://docs.docker.com/build/building/multi-platform/",
+    ),
+    Fault(
+        r"cannot allocate memory in static tls block",
+        "a library came too late for the little thread-local memory that a program sets aside when "
+        "it starts (there is memory enough)",
+        "Import the package that loads it before all others, or name the library that is told here "
+        "in LD_PRELOAD",
+        "https://github.com/dmlc/xgboost/issues/8488",
     ),
     Fault(
         r"exit (?:code|status):? ?137|signal: killed|out of memory|oom.?kill"
@@ -162,8 +220,8 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault(
         r"dial tcp[^\n]*(?:connection refused|i/o timeout|no such host|network is unreachable)"
-        r"|temporary failure in name resolution|connection reset by peer|unexpected eof"
-        r"|failed to establish a new connection",
+        r"|temporary failure in name resolution|connection reset by peer"
+        r"|: unexpected eof[\"')\]]*\s*$|failed to establish a new connection",
         "a server did not answer, or stopped half-way",
         "Try again; without a network build with --offline, in a network of its own with "
         "--network host",
@@ -173,10 +231,12 @@ FAULTS: Sequence[Fault] = (
 
 
 def translate(said: str) -> Fault | None:
-    """What an engine's words mean; None where no row knows them."""
-    for fault in FAULTS:
-        if re.search(fault.words, said, re.IGNORECASE):
-            return fault
+    """What the last of an engine's words mean that any row knows; None where none does."""
+    for line in reversed(said.split("\n")[-_LAST_LINES:]):
+        if not _OVERCOME.search(line):
+            for fault in FAULTS:
+                if re.search(fault.words, line, re.IGNORECASE):
+                    return fault
     return None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 
 from envsnap._typing import NamedTuple
@@ -16,6 +18,11 @@ _CACHE = "envsnap-cache"
 _PASSING = "envsnap-tmp-"
 _ON_DISK = "/var/tmp"  # noqa: S108 - a folder of our own is made in it
 """Where container engines keep what passes by, since /tmp may be memory."""
+_HELD = ".envsnap-held"
+"""The file of a passing folder that its process keeps locked while it lives."""
+_BOOT = "/proc/sys/kernel/random/boot_id"
+_SURELY_OVER_S = 2 * 24 * 3600
+"""How long nothing was made in a folder until, where no lock tells, its build counts as over."""
 
 
 class Places(NamedTuple):
@@ -53,25 +60,37 @@ def places(workdir: str | None, *, always: bool = False) -> Iterator[Places]:
     if workdir is None and not always:
         yield NOWHERE
         return
-    if workdir is None:
-        with tempfile.TemporaryDirectory(prefix=_PASSING, dir=_ON_DISK) as own:
-            yield Places({"TMPDIR": own}, own, None)
-        return
-    root = os.path.abspath(workdir)
+    root = _ON_DISK if workdir is None else os.path.abspath(workdir)
+    with contextlib.ExitStack() as stack:
+        try:
+            cache = None if workdir is None else os.path.join(root, _CACHE)
+            if cache is not None:
+                os.makedirs(cache, mode=0o700, exist_ok=True)
+            passing = stack.enter_context(passing_folder(root))
+        except OSError as error:
+            raise FileError(
+                f"Cannot work in {workdir or root}: {error.strerror}",
+                hint="Name a folder on a local disk with --workdir DIR",
+            ) from error
+        variables = {"TMPDIR": passing} if cache is None else _variables(passing, cache)
+        yield Places(variables, passing, cache)
+
+
+@contextlib.contextmanager
+def passing_folder(root: str) -> Iterator[str]:
+    """A folder of our own below `root` that goes when the block ends.
+
+    Where every process is killed at once, as a batch system ends a job, nobody is left to remove
+    it: so each start removes those that no living process holds.
+    """
+    _sweep(root)
+    folder = tempfile.mkdtemp(prefix=_PASSING, dir=root)
     try:
-        cache = os.path.join(root, _CACHE)
-        os.makedirs(cache, mode=0o700, exist_ok=True)
-        passing = tempfile.mkdtemp(prefix=_PASSING, dir=root)
-        _make_plain(passing)
-    except OSError as error:
-        raise FileError(
-            f"Cannot work in {workdir}: {error.strerror}",
-            hint="Name a folder on a local disk with --workdir DIR",
-        ) from error
-    try:
-        yield Places(_variables(passing, cache), passing, cache)
+        _make_plain(folder)
+        with _held(folder):
+            yield folder
     finally:
-        remove_tree(passing)
+        remove_tree(folder)
 
 
 def remove_tree(path: str) -> None:
@@ -83,6 +102,66 @@ def remove_tree(path: str) -> None:
                 with contextlib.suppress(OSError):  # rmtree leaves it, too, and goes on
                     os.chmod(below, stat.S_IRWXU)
     shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: str) -> Iterator[None]:
+    """Keep a file of the folder locked: it gets its name once it is, so none is found unlocked."""
+    name = os.path.join(folder, _HELD)
+    handle = os.open(f"{name}.new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with contextlib.suppress(OSError):  # NFS may have no locks: then time alone tells
+            os.write(handle, "\n".join(_machine()).encode())
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.rename(f"{name}.new", name)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(root: str) -> None:
+    """Remove the passing folders of this user's dead processes."""
+    with contextlib.suppress(OSError), os.scandir(root) as entries:
+        for each in entries:
+            if each.name.startswith(_PASSING) and _is_left(each):
+                remove_tree(each.path)
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is ours and nobody holds it; what cannot be told is not so."""
+    with contextlib.suppress(OSError):
+        found = entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            is_old = time.time() - found.st_mtime > _SURELY_OVER_S
+            return _is_free(os.path.join(entry.path, _HELD), unless_told=is_old)
+    return False
+
+
+def _is_free(lock: str, *, unless_told: bool) -> bool:
+    """Whether no living process holds the lock; what else is known where it does not tell."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:  # its folder was made just now, or lies where there are no locks
+        return unless_told
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holders = os.read(handle, 1024).decode("utf-8", "replace").splitlines()
+    except BlockingIOError:
+        return False
+    except OSError:
+        return unless_told
+    finally:
+        os.close(handle)
+    # Another machine's lock may be hidden from us: many shared file systems keep them apart.
+    return unless_told or not _machine().isdisjoint(holders)
+
+
+def _machine() -> set[str]:
+    """What names this machine: its name, and its kernel, which containers of other names share."""
+    names = {os.uname().nodename}
+    with contextlib.suppress(OSError), open(_BOOT, encoding="ascii") as file:
+        names.add(file.read().strip())
+    return names
 
 
 def _make_plain(folder: str) -> None:
