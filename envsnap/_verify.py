@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from envsnap._typing import NamedTuple
 from envsnap.errors import ManifestError, UsageError
 from envsnap.images import Config, Image, ImageTree
-from envsnap.manifest import Manifest
+from envsnap.manifest import Manifest, document
 from envsnap.proof import Base, Held, Tampered, Verified
 from envsnap.sections import Packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envsnap.plan._system_versions import Versions
+    from envsnap.proof._layers import Lowest
 
 Listen = Callable[[str], None]
 """Gets a line that says what is being read."""
@@ -74,20 +75,20 @@ def verify(image: Image, options: VerifyOptions, listen: Listen) -> tuple[Verifi
     from envsnap.proof import Read, code, prove
 
     with closing(Held(_watched(options))) as held:
-        found = _tree(image, options, held, listen)
+        found, lowest = _read(image, options, held, listen)
         raw = found.content(_INSIDE)
         inside, fault = _inside(raw)
         wanted = _wanted(options, inside, fault, image.reference)
         scope = Scope(without=options.without, others_ok=options.others_ok)
         base, known, of_base = _base(image, listen) if options.base else ("", None, [])
         seen = (image.config, known)
-        proof = prove(Read(found, held, options.prefix), seen, wanted, scope)
+        proof = prove(Read(found, held, options.prefix, lowest), seen, wanted, scope)
     of_code, no_code = code(found, wanted, options.repository)
     told = [
         *([fault] if fault else ()),
         *(_of_manifests(inside, options.against) if inside else ()),
         *_of_labels(image.config, inside, raw),
-        *_of_object(image, raw),
+        *_of_object(image, raw, options.against),
         *of_base,
         *of_code,
         *(_overlay(each) for each in image.overlays),
@@ -123,15 +124,22 @@ def _watched(options: VerifyOptions) -> tuple[str, ...]:
     return folders(options.prefix) if is_condas else ()
 
 
-def _tree(image: Image, options: VerifyOptions, held: Held, listen: Listen) -> ImageTree:
-    """All files; those that are needed whole are kept."""
-    from envsnap.images import tree
+def _read(
+    image: Image, options: VerifyOptions, held: Held, listen: Listen
+) -> tuple[ImageTree, Lowest]:
+    """All files, those kept that are needed whole; and the way to those of the lowest layers."""
     from envsnap.proof import wanted_files
+    from envsnap.proof._layers import read
+    from envsnap.proof._taken import USERS
 
     if options.against is None:
         _has_one(image)
     wants = wanted_files(options.prefix, held)
-    return tree(image, lambda path: path.startswith(f"{_WHEELS}/") or wants(path), listen=listen)
+    return read(
+        image,
+        lambda path: path == USERS or path.startswith(f"{_WHEELS}/") or wants(path),
+        listen,
+    )
 
 
 def _wanted(
@@ -167,29 +175,36 @@ def _inside(raw: bytes | None) -> tuple[Manifest | None, Tampered | None]:
     return found, None
 
 
-def _of_manifests(inside: Manifest, against: Published | None) -> Iterator[Tampered]:
-    """How the manifest inside differs from the published one."""
+def _of_manifests(
+    inside: Manifest, against: Published | None, which: str = "the manifest inside"
+) -> Iterator[Tampered]:
+    """How the manifest inside differs from the published one: all that it states otherwise."""
     if against is None:
         return
-    from envsnap.manifest import document
+    from envsnap.proof._manifests import otherwise
+
+    stated = otherwise(against.manifest, inside)
+    theirs, ours = document(against.manifest)["facts_digest"], document(inside)["facts_digest"]
+    is_other = theirs != ours
+    found = [*(_facts(against.manifest, inside) if is_other else ()), *stated.rest]
+    if found or is_other:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        says = f"{which} is not {against.name}: {'; '.join(found[:_SHOWN])}{more}"
+        digests = (theirs, ours) if is_other else ("", "")
+        yield Tampered("manifest", says, "", _INSIDE, *digests)
+    if stated.files:
+        names = ", ".join(stated.files)
+        says = f"the lock inside names other files than {against.name} for {names}"
+        yield Tampered("manifest", says, path=_INSIDE)
+
+
+def _facts(wanted: Manifest, found: Manifest) -> list[str]:
+    """The facts that differ; where it is only why one is unknown, that."""
+    from envsnap.proof._manifests import facts
     from envsnap.reports.differences import differences
 
-    theirs, ours = document(against.manifest)["facts_digest"], document(inside)["facts_digest"]
-    if theirs != ours:
-        known = [each for each in differences(against.manifest, inside) if not each.is_unknown]
-        found = [f"{each.path}: {each.wanted} -> {each.found}" for each in known]
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        says = f"the manifest inside is not {against.name}: {'; '.join(found[:_SHOWN])}{more}"
-        yield Tampered("manifest", says, path=_INSIDE, wanted=theirs, found=ours)
-    elif against.manifest.lock and inside.lock:
-        both = (against.manifest.lock.artifacts, inside.lock.artifacts)
-        wanted, found_ones = ({each.name: each.sha256 for each in side} for side in both)
-        names = sorted(
-            name for name in {*wanted, *found_ones} if wanted.get(name) != found_ones.get(name)
-        )
-        if names:
-            says = f"the lock inside names other files than {against.name} for {', '.join(names)}"
-            yield Tampered("manifest", says, path=_INSIDE)
+    known = [each for each in differences(wanted, found) if not each.is_unknown]
+    return [f"{each.path}: {each.wanted} -> {each.found}" for each in known] or facts(wanted, found)
 
 
 def _of_labels(config: Config, inside: Manifest | None, raw: bytes | None) -> Iterator[Tampered]:
@@ -207,20 +222,29 @@ def _of_labels(config: Config, inside: Manifest | None, raw: bytes | None) -> It
             yield Tampered("label", says, path=name, wanted=said, found=found)
 
 
-def _of_object(image: Image, raw: bytes | None) -> Iterator[Tampered]:
-    """A SIF's data object that is not the manifest in its file system."""
+def _of_object(image: Image, raw: bytes | None, against: Published | None) -> Iterator[Tampered]:
+    """A SIF's data object that is not the manifest in its file system.
+
+    `show` and `check` read the object alone, so one that its file system does not have is told too.
+    """
     from envsnap.images import manifest_of
 
-    if not image.reference.lower().endswith(".sif"):
+    beside = manifest_of(image) if image.is_sif else None
+    if beside is None or beside == raw:
         return
-    beside = manifest_of(image)
-    if beside is not None and raw is not None and beside != raw:
-        says = "the SIF's data object holds another manifest than its file system"
-        yield Tampered("manifest", says, path=_INSIDE)
+    what = "another manifest than its file system" if raw is not None else (
+        "a manifest, and its file system has none"
+    )  # fmt: skip
+    yield Tampered("manifest", f"the SIF's data object holds {what}", path=_INSIDE)
+    found, fault = _inside(beside)
+    if fault is not None:
+        yield fault._replace(says=f"in the SIF's data object: {fault.says}")
+    if found is not None:
+        yield from _of_manifests(found, against, "the manifest in the SIF's data object")
 
 
 def _doubtful(path: str) -> Tampered:
-    says = f"{path} lies below what is no folder: engines would put it in different places"
+    says = f"engines may have something else at {path}: its layer can be unpacked in two ways"
     return Tampered("doubtful", says, path=path)
 
 

@@ -140,7 +140,8 @@ class Files:
         for path, entry in environment.inside.items():
             site = next((each for each in environment.sites if path.startswith(f"{each}/")), None)
             if entry.kind == "folder" or path in self.named:
-                if path.endswith(".pyc") and path not in self.of_conda:
+                is_own = path.endswith(".pyc") and path not in self.of_conda
+                if is_own and entry.kind != "folder":
                     self._brought(path, is_imported=site is not None)
                 continue
             if site is not None:
@@ -171,9 +172,13 @@ class Files:
         return environment.inside[path].layer == first_layer(environment)
 
     def _brought(self, path: str, *, is_imported: bool) -> None:
-        """Bytecode of a wheel, which no digest is over: its RECORD alone speaks for a cache."""
+        """Bytecode of a wheel, which no digest is over: its RECORD alone speaks for a cache.
+
+        Beside a source that can be read as one Python takes that; without it, the bytecode.
+        """
         is_cached = posixpath.basename(posixpath.dirname(path)) == "__pycache__"
-        has_source = path[:-1] in self.environment.inside
+        source = self.environment.tree.entry(path[:-1])
+        has_source = source is not None and source.kind == "file"
         if not (is_imported and (is_cached or has_source)):
             self.bytecode.append(path)
 

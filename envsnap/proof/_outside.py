@@ -25,10 +25,12 @@ if [ -f "$home/left-out.txt" ]; then
 fi
 exec "$prefix/bin/python" -I -B "$home/verify.py" "$@" "$home/manifest.json"
 """
-_RUNS = re.compile(
+RUNS = re.compile(
     r"/(?:usr/(?:local/)?)?(?:s?bin|lib[0-9a-z]*|libexec)/|/opt/python/|/etc/ld\.so|.*\.so[0-9.]*\Z"
 )
 """Where programs and libraries are looked for."""
+PYTHONS = ("/usr/local/", "/opt/python/")
+"""Where base images and our own have their Python."""
 _ENGINES = re.compile(
     r"/etc/(?:(?:passwd|group|shadow|gshadow)-?|hosts|hostname|resolv\.conf|mtab)\Z"
     r"|/(?:singularity|environment|\.run|\.exec|\.test|\.shell|\.dockerenv)\Z"
@@ -89,10 +91,10 @@ def outside(
     """What was changed or added outside of the files that packages state, which are `named`."""
     tampered, left = [], []
     for each in _changes(environment, base):
-        if _is_ours(each.path, environment, named):
+        if is_ours(each.path, environment, named):
             continue
-        is_run = bool(_RUNS.match(each.path))
-        is_pythons = each.is_over and each.path.startswith(("/usr/local/", "/opt/python/"))
+        is_run = bool(RUNS.match(each.path))
+        is_pythons = each.is_over and each.path.startswith(PYTHONS)
         if (each.is_late and is_run) or is_pythons:
             tampered.append(_told(each))
         else:
@@ -142,7 +144,7 @@ def _content(entry: Entry) -> tuple[str, str, str]:
     return entry.kind, entry.sha256, entry.link
 
 
-def _is_ours(path: str, environment: Environment, named: Collection[str]) -> bool:
+def is_ours(path: str, environment: Environment, named: Collection[str]) -> bool:
     """Whether something else judges it."""
     if environment.tree.is_sif and _OF_SIF.match(path):
         return True
@@ -152,7 +154,8 @@ def _is_ours(path: str, environment: Environment, named: Collection[str]) -> boo
         return False
     if environment.conda:
         return True  # of a conda environment every file is judged
-    if path == f"{environment.prefix}/lib64" and environment.inside[path].link == "lib":
+    lib64 = environment.inside.get(f"{environment.prefix}/lib64")
+    if path == f"{environment.prefix}/lib64" and lib64 is not None and lib64.link == "lib":
         return True
     places = (*environment.sites, f"{environment.prefix}/bin", f"{environment.prefix}/conda-meta")
     is_judged = path.startswith(tuple(f"{each}/" for each in places))
@@ -204,6 +207,6 @@ def owner_layer(tree: ImageTree, path: str) -> int | None:
 
 
 __all__ = [
-    "Base", "command", "first_layer", "outside", "own_folder", "owner_layer",
-    "searched",
+    "PYTHONS", "RUNS", "Base", "command", "first_layer", "is_ours", "outside", "own_folder",
+    "owner_layer", "searched",
 ]  # fmt: skip

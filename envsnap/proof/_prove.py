@@ -16,9 +16,11 @@ from envsnap.proof import _settings as settings
 from envsnap.proof._environment import HOME, Environment
 from envsnap.proof._files import Files
 from envsnap.proof._held import Held
+from envsnap.proof._layers import Lowest
 from envsnap.proof._model import NotProved, Proof, Tampered
 from envsnap.proof._outside import Base
 from envsnap.proof._replaced import give_up_replaced
+from envsnap.proof._taken import startless, taken_away, unreadable
 from envsnap.sections import Packages, Python, Unknown
 
 
@@ -30,6 +32,8 @@ class Read(NamedTuple):
     """What watched them pass."""
     prefix: str | None = None
     """The environment's folder; None for the usual ones."""
+    lowest: Lowest | None = None
+    """The way to the files of its lowest layers; None where nobody asks what was taken away."""
 
 
 def prove(
@@ -58,8 +62,10 @@ def prove(
     python = _around.python_facts(environment)
     judged.faults[:0] = compared.python_faults(document(wanted), python)
     around = _surroundings(files, known, wanted, others_ok=scope.others_ok)
+    paths = {each.path for each in (*files.tampered, *around[0])}
+    gone = _taken_away(files, known, read.lowest, paths, others_ok=scope.others_ok)
     told = (_told(each, files) for each in judged.faults)
-    tampered = (*_around.links(environment), *told, *files.tampered, *around[0])
+    tampered = (*_around.links(environment), *told, *files.tampered, *around[0], *gone[0])
     version = python.get("version")
     return Proof(
         prefix=environment.prefix, python=version if isinstance(version, str) else "",
@@ -67,7 +73,7 @@ def prove(
         proved=_proved(files, judged, {each.package for each in tampered}),
         by_version=dict(sorted(judged.by_version.items())),
         files=files.files, size=files.size, outside=files.outside, tampered=tampered,
-        not_proved=(*_not_proved(wanted, judged, files, (known[0], python)), *around[1]),
+        not_proved=(*_not_proved(wanted, judged, files, (known[0], python)), *around[1], *gone[1]),
         layers=read.tree.layers,
     )  # fmt: skip
 
@@ -89,6 +95,29 @@ def _surroundings(
         *_around.verifier(files.environment, config),
     ]
     return tampered, left
+
+
+def _taken_away(
+    files: Files,
+    known: tuple[Config, Base | None],
+    lowest: Lowest | None,
+    told: Collection[str],
+    *,
+    others_ok: bool,
+) -> settings.Found:
+    """What is gone, or cannot be read, but for the paths of which more was `told` already.
+
+    That others may be there, too, is no leave to take anything away: doubts alone are dropped.
+    """
+    config, base = known
+    environment = files.environment
+    gone, left = taken_away(environment, files.named, base, lowest)
+    found: dict[str, Tampered] = {}
+    shut = unreadable(environment, files.named, config)
+    for each in (*shut, *gone, *startless(environment)):
+        found.setdefault(each.path, each)
+    new = [each for path, each in found.items() if path not in told]
+    return new, [] if others_ok else left
 
 
 def _of_packages(

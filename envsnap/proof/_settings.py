@@ -9,6 +9,7 @@ from envsnap.facts import determinism
 from envsnap.images import Config
 from envsnap.inside import compared
 from envsnap.manifest import Manifest
+from envsnap.plan._variables import unwritable
 from envsnap.proof._around import VERSION_LABEL
 from envsnap.proof._environment import Environment
 from envsnap.proof._model import NotProved, Tampered
@@ -117,7 +118,7 @@ def _results(
             continue
         if wanted is None and base is None:
             unknown.append(f"{name}={value}")
-        elif value is not None or is_ours:
+        elif value is not None or (is_ours and not unwritable(wanted or "")):
             what = f"sets {name}={value}" if value is not None else f"does not set {name}"
             told = "does not have" if wanted is None else f"has as {wanted}"
             says = f"the image {what}, which the manifest {told}: it changes results"

@@ -23,7 +23,7 @@ _DIGEST = 19
 _ORDER = (
     "manifest", "label", "base", "overlay", "doubtful", "link", "verifier", "interpreter",
     "outside", "setting", "project", "python", "not-installed", "version", "content", "twice",
-    "not-wanted", "edited", "missing", "unchecked", "script", "unowned",
+    "not-wanted", "edited", "missing", "unreadable", "unchecked", "script", "unowned",
 )  # fmt: skip
 """The kinds, those first that explain others."""
 
@@ -176,6 +176,9 @@ def _base(verified: Verified, width: int) -> Iterator[Line]:
     """What is known of the base image; its reference whole, so that it can be copied."""
     if verified.base:
         words = "what the environment lies on is the base image's, as its registry has it"
+        told = {each.kind for each in verified.tampered}
+        told |= {each.code for each in verified.not_proved}
+        words += ", but for what is named above" if "outside" in told else ""
         yield from labelled("Base", words, width=width, indent=_INDENT)
         yield line(" " * _INDENT, clean(verified.base))
         return

@@ -8,6 +8,7 @@ import pytest
 
 from envsnap._verify import Published
 from envsnap.errors import ExitCode
+from envsnap.sections import Environ
 from tests import made
 from tests.proof.images import (
     GOOD,
@@ -73,6 +74,14 @@ def test_of_a_variable_that_only_the_image_has_the_base_could_tell(tmp_path: Pat
 def test_what_others_set_when_they_start_may_be_missing(tmp_path: Path) -> None:
     said = {name: value for name, value in labels().items() if name != "io.envsnap.version"}
     assert answer(image(tmp_path, starts=set_to(), said=said))[1] == []
+
+
+@pytest.mark.parametrize("value", ["a\nb", "{{x}}", "\u00e4"])
+def test_what_no_recipe_can_write_may_be_missing(tmp_path: Path, value: str) -> None:
+    variables = Environ(variables={"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "XLA_FLAGS": value})
+    wanted = made.manifest(PACKAGES, manifest().lock.artifacts, environ=variables)  # type: ignore[union-attr]
+    found = verified(image(tmp_path), against=Published(wanted, "paper.json"))
+    assert [says for code, says in told(found) if code == "setting"] == []
 
 
 def test_a_manifest_that_knows_no_variables_holds_nobody_to_them(tmp_path: Path) -> None:
