@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from envsnap._project import pack_project
+from envsnap._project import project_code
 from envsnap._record import before_build, earlier_versions
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
@@ -20,10 +20,14 @@ from envsnap.formats._context import (
     Carried,
     begin_context,
     claim,
+    digests,
+    read_record,
+    remove,
     write_context,
     write_record,
 )
 from envsnap.formats._files import PROJECT, conda_place
+from envsnap.formats._standing import look
 from envsnap.lock._trust import Trust, host_counts, host_of, is_inside, refusal
 from envsnap.manifest import Manifest
 from envsnap.plan import BaseImage, BuildPlan, PlanOptions, Resolve, plan
@@ -54,7 +58,9 @@ class BuildOptions:
     """The image to make from the one format that has an engine; None to write recipes alone."""
     network: str | None = None
     force: bool = False
-    """Write into a folder that is not ours."""
+    """Write into a folder that is not ours, and over what somebody else wrote there."""
+    manifest: str | None = None
+    """The file that the manifest was read from, which stays as it is; None where it was none."""
     plan: PlanOptions = field(default_factory=PlanOptions)
     wheelhouse: str | None = None
     """Where the files lie that no index has."""
@@ -78,9 +84,10 @@ class Recipes:
 
     plan: BuildPlan
     folder: str
-    files: tuple[str, ...]
+    files: Mapping[str, str]
+    """What was written, by path: its SHA-256."""
     notes: tuple[str, ...] = ()
-    """What is not in the image though one might think so, in sentences."""
+    """What is not in the image though one might think so, and what became of other files."""
     cost: str = ""
     """What a build fetches and unpacks, in a line."""
     earlier: Versions | None = None
@@ -156,7 +163,7 @@ def build(
     refuse_inside(_addresses(manifest, given.alone), options.own_hosts)
     with tempfile.TemporaryDirectory(prefix="envsnap-") as work:
         archive = os.path.join(work, PROJECT)
-        packed = pack_project(manifest, os.curdir, archive, asked=options.with_project)
+        packed = project_code(manifest, options.formats, archive, asked=options.with_project)
         planned = plan(manifest, dataclasses.replace(given, project=packed.code), resolve)
         address = planned.interpreter.url
         if planned.offline:
@@ -166,15 +173,30 @@ def build(
         carried = {**_carried(planned, wheelhouse), **_tools(planned, wheelhouse, address)}
         if packed.code is not None:
             carried[PROJECT] = Carried(archive, packed.code.sha256)
-        written = tuple(sorted({*files, *carried}))
         earlier = earlier_versions(options.output, planned.environment)
         told = before_build(planned, options.formats, earlier)
-        begin_context(options.output, told, written)
-        write_context(options.output, files, carried)
-    write_record(options.output, told, written)
+        written, said = _written(options, told, files, carried)
     cost = cost_of_plan(planned, _weighed(planned, given, weigh)).told()
     return Recipes(plan=planned, folder=options.output, files=written, cost=cost, earlier=earlier,
-                   notes=(*planned.notes, *packed.notes))  # fmt: skip
+                   notes=(*planned.notes, *packed.notes, *said))  # fmt: skip
+
+
+def _written(
+    options: BuildOptions,
+    record: Mapping[str, object],
+    files: Mapping[str, str],
+    carried: Mapping[str, Carried],
+) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """What was written, by SHA-256, and what became of files that were there, in sentences."""
+    folder, wanted = options.output, digests(files, carried)
+    standing = look(folder, wanted, options.manifest)
+    standing.refuse_others(folder, force=options.force)
+    written = {path: digest for path, digest in wanted.items() if path not in standing.own}
+    begin_context(folder, record, written, standing.written)
+    remove(folder, standing.stale)
+    write_context(folder, files, carried, own=standing.own)
+    write_record(folder, record, written)
+    return written, standing.notes
 
 
 def asking(
@@ -259,16 +281,13 @@ def _take(folder: str, *, force: bool) -> None:
         FileError: It holds somebody else's files, or all that a machine without a network needs.
     """
     claim(folder, force=force)
-    sums = os.path.join(folder, SUMS)
-    if not os.path.lexists(sums):
-        return
-    if not force:
+    was_fetched = (read_record(folder) or {}).get("fetched") is True
+    if was_fetched and not force and os.path.lexists(os.path.join(folder, SUMS)):
         raise FileError(
             f"{folder} was fetched for a machine without a network, and recipes alone would take "
             "it apart",
             hint="Name another folder with -o, or give --force",
         )
-    os.unlink(sums)
 
 
 def addresses(manifest: Manifest, wheelhouse: str | None) -> tuple[str, ...]:

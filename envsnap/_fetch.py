@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from envsnap._build import BuildOptions, asking, resolve_digest, without_network
+from envsnap._caches import caches
 from envsnap._fetched import (
-    STARTS,
     TOOLS,
     bring_base,
     bring_system,
@@ -25,6 +25,7 @@ from envsnap._fetched import (
     planned_hosts,
     refuse_absent,
     stand_in,
+    starting,
 )
 from envsnap._installers import (
     By,
@@ -34,15 +35,16 @@ from envsnap._installers import (
     installing,
     is_there,
 )
-from envsnap._placed import Parts, Placed, move, names_in, place_all
-from envsnap._project import pack_project
+from envsnap._placed import UNFINISHED, Parts, Placed, move, place_all
+from envsnap._project import project_code
 from envsnap._room import judge_room, room_of
 from envsnap._typing import NamedTuple
-from envsnap.engines._workdir import choose_workdir, places
 from envsnap.errors import FileError, PlanError, ToolError
 from envsnap.formats import named
-from envsnap.formats._context import KEPT, RECORD, SUMS, claim, read_record, write_record
+from envsnap.formats._context import KEPT, RECORD, SUMS, claim, digests, write_record
 from envsnap.formats._files import DEBS, DEBS_PYTHON, PROJECT, conda_place
+from envsnap.formats._halves import BUILD, README
+from envsnap.formats._standing import Standing, look
 from envsnap.lock import LockOptions, hosts
 from envsnap.lock._trust import host_counts
 from envsnap.manifest import Manifest
@@ -57,9 +59,6 @@ from envsnap.wheelhouse._stand_in import stand_ins
 from envsnap.wheelhouse._store import Stored, is_plain, open_wheelhouse
 
 _SHOWN = 5
-_UNFINISHED = (
-    "not fetched to its end: the same envsnap build --fetch goes on with what is here, or delete it"
-)
 _MARKS = frozenset({RECORD, LOCK_NAME, ".gitignore"})
 """What lies among what has come and has not come itself."""
 
@@ -109,15 +108,17 @@ def fetch(
     folder, ask = options.build.output, cache(asking(options.build.formats, resolve)[0])
     claim(folder, force=options.build.force)
     given = _with_own_wheels(manifest, options.build.wheelhouse)
-    early = _early(given, options.build)
+    early, texts = _early(given, options.build)
+    standing = look(folder, {**texts, **_places(given)}, options.build.manifest)
+    standing.refuse_others(folder, force=options.build.force)
     kept = os.path.join(folder, KEPT)
-    with claimed(kept), _begun(folder), _caches(options.build.workdir):
+    with claimed(kept), _begun(folder, standing), caches(options.build.workdir):
+        _put_back(given, folder, standing)
         prepared = _prepared(given, early, options)
         judge_room(folder, room_of(prepared, _images(early, options.build, ask), early.platform))
         filled = _packages(prepared, options, listen)
-        packed = pack_project(
-            manifest, os.curdir, os.path.join(kept, PROJECT), asked=options.build.with_project
-        )
+        archive, asked = os.path.join(kept, PROJECT), options.build.with_project
+        packed = project_code(manifest, options.build.formats, archive, asked=asked)
         planned = _planned(_Whole.of(manifest, filled), options, packed.code, ask)
         by = By(options.lock, options.allow_host, kept, listen)
         beside = by._replace(folder=os.path.join(kept, TOOLS))
@@ -126,7 +127,7 @@ def fetch(
         images = bring_base(planned, options.build.formats, by)
         parts = Parts(filled, images, (*tools, *bring_system(planned, by)), packed)
         listen("Writing the recipe ...")
-        return place_all(without_network(planned), parts, options.build)
+        return place_all(without_network(planned), parts, options.build, standing)
 
 
 def left_of(folder: str) -> tuple[int, int]:
@@ -141,23 +142,35 @@ def left_of(folder: str) -> tuple[int, int]:
     return count, size
 
 
-def _early(manifest: Manifest, options: BuildOptions) -> BuildPlan:
+def _early(manifest: Manifest, options: BuildOptions) -> tuple[BuildPlan, Mapping[str, str]]:
     """The plan as far as it can be told now, once every format was found to take it.
+
+    With it what will be written, by SHA-256; empty where its bytes are yet to come.
 
     Raises:
         PlanError: A format cannot be built without a network, or not from this base image.
         FileError: The base image is no file that is here.
     """
     planned = early_plan(manifest, options.plan)
+    texts: dict[str, str] = {}
     for name in options.formats:
-        named(name).render(on_archive(without_network(planned), name, stand_in(planned, name)))
+        beside = on_archive(without_network(planned), name, stand_in(planned, name))
+        texts.update(named(name).render(beside))
     refuse_absent(planned.base)
-    return planned
+    to_come = [README, SUMS, *([BUILD] if "apptainer" in options.formats else [])]
+    return planned, {**digests(texts), **dict.fromkeys(to_come, "")}
+
+
+def _places(manifest: Manifest) -> Mapping[str, str]:
+    """Where the packages of a lock will lie, by SHA-256."""
+    artifacts, conda = (lock.artifacts, lock.conda) if (lock := manifest.lock) else ((), ())
+    wheels = {f"{WHEELS}/{each.filename}": each.sha256 for each in artifacts}
+    return wheels | {conda_place(each): str(each.sha256) for each in conda}
 
 
 def _images(early: BuildPlan, options: BuildOptions, resolve: Resolve) -> list[BaseImage]:
     """The images that will come, with their digests as far as somebody answers."""
-    if not STARTS.keys() & {*options.formats}:
+    if not starting(options.formats):
         return []
     found = [early.base, builder_of(early, options.formats)]
     return [
@@ -170,20 +183,20 @@ def _images(early: BuildPlan, options: BuildOptions, resolve: Resolve) -> list[B
 
 
 @contextmanager
-def _begun(folder: str) -> Iterator[None]:
+def _begun(folder: str, standing: Standing) -> Iterator[None]:
     """Mark the folder as one that is not whole while the block runs, and after it where it fails.
 
     Raises:
         FileError: It cannot be written.
     """
     kept = os.path.join(folder, KEPT)
-    earlier = (read_record(folder) or read_record(kept) or {}).get("files", [])
-    files = [each for each in earlier if isinstance(each, str)] if isinstance(earlier, list) else []
     try:
-        write_record(kept, {"unfinished": _UNFINISHED}, files)
+        edited = dict.fromkeys(standing.edited, "")  # named as such when the fetch ends
+        write_record(kept, UNFINISHED, {**edited, **standing.written})
         for name in (SUMS, RECORD):
-            with suppress(FileNotFoundError):
-                os.unlink(os.path.join(folder, name))
+            if name == RECORD or name in (*standing.written, *standing.others):
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(folder, name))
     except OSError as error:
         raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
     try:
@@ -193,22 +206,6 @@ def _begun(folder: str) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(kept, ignore_errors=True)
-
-
-@contextmanager
-def _caches(workdir: str | None) -> Iterator[None]:
-    """Every tool that is started keeps its cache in the working folder while the block runs."""
-    with places(choose_workdir(workdir, os.environ)) as found:
-        before = {name: os.environ.get(name) for name in found.variables}
-        os.environ.update(found.variables)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
 
 
 # --- packages -------------------------------------------------------------------------------------
@@ -233,7 +230,6 @@ def _prepared(manifest: Manifest, early: BuildPlan, options: FetchOptions) -> Pr
     """
     folder, wheelhouse = options.build.output, options.build.wheelhouse
     wheels = os.path.join(folder, KEPT, WHEELS)
-    _put_back(manifest, folder, wheels)
     if wheelhouse is not None:
         _take_from(wheelhouse, wheels)
         for each in installing(early):
@@ -268,16 +264,19 @@ def _packages(prepared: Prepared, options: FetchOptions, listen: Listener) -> Fi
     return filled
 
 
-def _put_back(manifest: Manifest, folder: str, wheels: str) -> None:
-    """What an earlier run had put into its place; it is hashed there again."""
+def _put_back(manifest: Manifest, folder: str, standing: Standing) -> None:
+    """What an earlier run had put into its place, and nobody's own; it is hashed there again."""
+    kept = os.path.join(folder, KEPT)
     artifacts, conda = (lock.artifacts, lock.conda) if (lock := manifest.lock) else ((), ())
     places = [(f"{WHEELS}/{each.filename}", place_of(each)) for each in artifacts]
-    for placed, place in [*places, *((conda_place(each), conda_place(each)) for each in conda)]:
-        if is_plain(place) and os.path.isfile(os.path.join(folder, placed)):
-            move(os.path.join(folder, placed), os.path.join(wheels, *place.split("/")))
-    for source, target in ((DEBS, DEBS), (DEBS_PYTHON, DEBS_PYTHON), (WHEELS, TOOLS)):
-        for name in names_in(os.path.join(folder, source)):
-            move(os.path.join(folder, source, name), os.path.join(folder, KEPT, target, name))
+    places += [(conda_place(each), conda_place(each)) for each in conda]
+    known = {placed: f"{WHEELS}/{place}" for placed, place in places if is_plain(place)}
+    for path in standing.written:
+        source, _, name = path.rpartition("/")
+        tool = {WHEELS: TOOLS, DEBS: DEBS, DEBS_PYTHON: DEBS_PYTHON}.get(source)
+        target = known.get(path) or (f"{tool}/{name}" if tool is not None else None)
+        if target is not None:
+            move(os.path.join(folder, *path.split("/")), os.path.join(kept, *target.split("/")))
 
 
 def _take_from(wheelhouse: str, wheels: str) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import glob
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from envsnap._build import BuildOptions, registry_of
@@ -15,6 +15,7 @@ from envsnap._room import judge_room, path_of
 from envsnap._units import size_words
 from envsnap.errors import EnvsnapError, FileError, PlanError
 from envsnap.facts.machines import debian_of
+from envsnap.formats import named
 from envsnap.formats._files import DEBS, DEBS_PYTHON
 from envsnap.formats._halves import BASE, BUILDER
 from envsnap.manifest import Manifest
@@ -47,7 +48,7 @@ def bring_base(planned: BuildPlan, formats: Iterable[str], by: By) -> tuple[Brou
         FileError: An archive could not be read or written.
     """
     asked = {*formats}
-    if not STARTS.keys() & asked:
+    if not starting(asked):
         return ()
     if planned.base.reference.startswith(_LOCAL):
         return (_local_image(planned.base, by),)
@@ -60,7 +61,7 @@ def bring_base(planned: BuildPlan, formats: Iterable[str], by: By) -> tuple[Brou
 
 def builder_of(planned: BuildPlan, formats: Iterable[str]) -> BaseImage | None:
     """The second image, which unpacks conda's packages; None where the recipes start from one."""
-    is_used = planned.conda and {"dockerfile", "devcontainer"} & {*formats}
+    is_used = planned.conda and any(named(name).is_staged for name in formats)
     return planned.builder if is_used and planned.builder != planned.base else None
 
 
@@ -145,19 +146,18 @@ def stand_in(planned: BuildPlan, name: str) -> tuple[Brought, ...]:
     return (Brought(BASE, "", "", base_name("sha256:" + "0" * 12)),)
 
 
-STARTS: Mapping[str, str] = {
-    "apptainer": f"oci-archive:{BASE}", "dockerfile": "", "devcontainer": "",
-}  # fmt: skip
-"""The formats that start from the base image's archive, and how they name it: empty for its own
-name, by which an engine has it once it was loaded."""
+def starting(formats: Iterable[str]) -> bool:
+    """Whether one of these formats starts from an image that travels as an archive."""
+    return any(named(name).starts is not None for name in formats)
 
 
 def on_archive(planned: BuildPlan, name: str, images: Sequence[Brought]) -> BuildPlan:
     """The plan of a format whose images lie beside it, where they do."""
-    if not images or name not in STARTS:
+    own = named(name).starts
+    if not images or own is None:
         return planned
     first, *others = [each.base or "" for each in images]
-    start = first if first.startswith(_LOCAL) else STARTS[name] or first
+    start = first if first.startswith(_LOCAL) else own or first
     second = _beside(planned.builder, others[0]) if others and planned.builder else planned.builder
     if planned.builder == planned.base:
         second = _beside(planned.base, first)
@@ -190,8 +190,8 @@ def planned_hosts(manifest: Manifest, options: BuildOptions) -> list[str]:
         found = early_plan(manifest, options.plan)
     except EnvsnapError:  # what is wrong is said where it matters
         return ["the base image's registry"]
-    starts = STARTS.keys() & {*options.formats}
-    images = [found.base, builder_of(found, options.formats)] if starts else []
+    is_used = starting(options.formats)
+    images = [found.base, builder_of(found, options.formats)] if is_used else []
     registries = [registry_of(each.reference) for each in images if each and not each.is_file]
     interpreter = interpreter_host(found)
     system = ["the base image's own package archive"] * bool(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import tempfile
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from secrets import token_hex
@@ -13,9 +16,10 @@ from envsnap._record import before_build, record
 from envsnap._twice import Twice, compare
 from envsnap._verify import after_build
 from envsnap.engines import Built, Engine, Job, Listener, choose_workdir
+from envsnap.engines._archives import file_hash
 from envsnap.errors import ToolError, UsageError
 from envsnap.formats import named
-from envsnap.formats._context import write_record
+from envsnap.formats._context import add_to_record, write_record
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import BuildPlan
 from envsnap.plan._system_versions import (
@@ -29,6 +33,8 @@ from envsnap.sections import Packages, Unknown, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import IO
+
     from envsnap.host import Host
 
 _LOG = "build.log"
@@ -56,8 +62,6 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
         ToolError: The engine is not there, or the build failed; its last words are in the message.
     """
     engine, recipe = engine_of(options)
-    # The log of a build that fails stays there: the record has it, so that the next run removes it.
-    write_record(recipes.folder, _record(recipes, options, None), (*recipes.files, _LOG))
     built = _built(engine, _job(recipes, recipe, options), recipes, listen)
     write_record(recipes.folder, _record(recipes, options, built), recipes.files)
     differing, versions = _prove(recipes.plan, built)
@@ -113,24 +117,18 @@ def _second(image: str, token: str) -> str:
 
 
 def _built(engine: Engine, job: Job, recipes: Recipes, listen: Listener) -> Built:
-    """One image; what the engine says is kept in a file where the build fails."""
-    log = os.path.join(recipes.folder, _LOG)
-    with open(log, "wb") as file:
+    """One image; what the engine says is kept beside the recipes where the build fails."""
+    with tempfile.TemporaryFile() as log:  # without a name: nothing is left of it, whatever ends us
 
         def keep(piece: bytes) -> None:
-            file.write(piece)
-            file.flush()
+            log.write(piece)
             listen(piece)
 
         try:
-            built = engine.build(dataclasses.replace(job, listen=keep))
+            return engine.build(dataclasses.replace(job, listen=keep))
         except ToolError as error:
-            raise _with_tail(error, log) from error
-        except BaseException:
-            os.unlink(log)  # an interrupted build has nothing to explain
-            raise
-    os.unlink(log)
-    return built
+            log.seek(0)
+            raise _with_tail(error, log, recipes.folder) from error
 
 
 def engine_of(options: BuildOptions) -> tuple[Engine, str]:
@@ -234,13 +232,28 @@ def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
     return replace(wanted, sections={**wanted.sections, "packages": section})
 
 
-def _with_tail(error: ToolError, log: str) -> ToolError:
-    with open(log, encoding="utf-8", errors="replace") as file:
-        tail = [line.rstrip() for line in file][-_TAIL_LINES:]
-    if not any(tail):
-        os.unlink(log)
+def _with_tail(error: ToolError, log: IO[bytes], folder: str) -> ToolError:
+    """The error with the engine's last words, and where the rest of them is kept."""
+    lines = deque((line.decode("utf-8", "replace").rstrip() for line in log), maxlen=_TAIL_LINES)
+    if not any(lines):
         return error
+    kept = _kept(log, folder)
     return ToolError(
-        "\n  ".join([f"{error.message}; its last words:", *tail]),
-        hint=f"{error.hint}; the whole log: {log}" if error.hint else f"The whole log: {log}",
+        "\n  ".join([f"{error.message}; its last words:", *lines]),
+        hint=f"{error.hint}; the whole log: {kept}" if error.hint else f"The whole log: {kept}",
     )
+
+
+def _kept(log: IO[bytes], folder: str) -> str:
+    """Where the log is kept: beside the recipes, whose record has it for the next run to remove.
+
+    What lies there by its name is somebody's own: an earlier build's was removed as this one began.
+    """
+    is_taken = os.path.lexists(os.path.join(folder, _LOG))
+    name = f"build.{token_hex(4)}.log" if is_taken else _LOG
+    place = os.path.join(folder, name)
+    log.seek(0)
+    with open(place, "xb") as file:
+        shutil.copyfileobj(log, file)
+    add_to_record(folder, name, file_hash(place))
+    return place

@@ -15,14 +15,29 @@ from envsnap._project import NoCode, Packed
 from envsnap._record import record
 from envsnap.errors import FileError
 from envsnap.formats import named
-from envsnap.formats._context import KEPT, RECORD, SUMS, write_context, write_record
+from envsnap.formats._context import (
+    KEPT,
+    RECORD,
+    SUMS,
+    Carried,
+    digests,
+    remove,
+    write_context,
+    write_record,
+)
 from envsnap.formats._files import PROJECT, conda_place
 from envsnap.formats._halves import Contents, build_script, readme
+from envsnap.formats._standing import Standing, look
 from envsnap.manifest import write_whole
 from envsnap.plan import BuildPlan
 from envsnap.plan._model import WHEELS
 from envsnap.wheelhouse._fill import Filled
-from envsnap.wheelhouse._store import sha256_of
+
+UNFINISHED = {
+    "unfinished": "not fetched to its end: the same envsnap build --fetch goes on with what is "
+    "here, or delete it"
+}
+"""What the record of a fetch says until it has ended."""
 
 
 class Parts(NamedTuple):
@@ -49,51 +64,79 @@ class Placed(NamedTuple):
     """What whoever builds has to know."""
 
 
-def place_all(planned: BuildPlan, parts: Parts, options: BuildOptions) -> Placed:
+def place_all(planned: BuildPlan, parts: Parts, options: BuildOptions, begun: Standing) -> Placed:
     """Everything in its place, the recipe beside it, and the list of hashes last.
 
+    `begun` is what lay in the folder before the fetch.
+
     Raises:
-        FileError: The folder cannot be written.
+        FileError: The folder cannot be written, or holds somebody's own file where one is to go.
     """
     folder, formats = options.output, options.formats
-    known = _placed(planned, parts, folder)
-    sizes = {path: os.path.getsize(_path(folder, path)) for path in known}
+    sources = _sources(planned, parts, folder)
     images = tuple(each.path for each in parts.images)
-    contents = Contents(
-        files=len(known), size=sum(sizes.values()), formats=formats, images=images,
-        base=sum(sizes[each] for each in images), notes=_notes(planned, parts),
-    )  # fmt: skip
-    texts: dict[str, str] = {}
-    for name in formats:
-        texts.update(named(name).render(on_archive(planned, name, parts.images)))
-    if "apptainer" in formats:
-        texts.update(build_script(planned, contents))
-    texts.update(readme(planned, contents))
-    files = tuple(sorted({*texts, *known}))
-    write_context(folder, texts, there=known)
+    contents = _contents(planned, parts, sources, formats)
+    texts = _texts(planned, parts, contents)
+    wanted = digests(texts, sources)
+    standing = look(folder, wanted, options.manifest)
+    standing.refuse_others(folder, force=options.force)
+    write_record(os.path.join(folder, KEPT), UNFINISHED, wanted, standing.written)
+    remove(folder, standing.stale)
+    for path, each in sources.items():
+        if path not in standing.own:
+            move(each.source, _path(folder, path))
+    write_context(folder, texts, own=standing.own)
+    sums = "".join(f"{wanted[path]}  {path}\n" for path in sorted(wanted))
     # A base image that is a file is told by its place here: where it lay is nobody's business.
     told = on_archive(planned, "apptainer", parts.images) if planned.base.is_file else planned
-    write_record(folder, {**record(told, formats, None), "fetched": True}, files)
+    written = {path: each for path, each in wanted.items() if path not in standing.own}
+    done = {**record(told, formats, None), "fetched": True}
+    write_record(folder, done, {**written, **digests({SUMS: sums})})
+    files = tuple(sorted(wanted))
     _sweep(folder, {*files, RECORD})
-    _write_sums(folder, files, known)
-    return Placed(planned, folder, files, contents.size, images, contents.notes)
+    write_whole(os.path.join(folder, SUMS), sums.encode())
+    replaced = {*begun.others} & {*files, RECORD, SUMS}
+    said = standing._replace(others=tuple(sorted({*standing.others, *replaced}))).notes
+    return Placed(planned, folder, files, contents.size, images, (*contents.notes, *said))
 
 
-def _placed(planned: BuildPlan, parts: Parts, folder: str) -> Mapping[str, str]:
-    """Every file that travels moved into its place; their hashes, by their paths."""
+def _contents(
+    planned: BuildPlan, parts: Parts, sources: Mapping[str, Carried], formats: tuple[str, ...]
+) -> Contents:
+    sizes = {path: os.path.getsize(each.source) for path, each in sources.items()}
+    images = tuple(each.path for each in parts.images)
+    return Contents(
+        files=len(sources), size=sum(sizes.values()), formats=formats, images=images,
+        base=sum(sizes[each] for each in images), notes=_notes(planned, parts),
+    )  # fmt: skip
+
+
+def _texts(planned: BuildPlan, parts: Parts, contents: Contents) -> Mapping[str, str]:
+    """The recipes, and what turns them into one half of a build."""
+    texts: dict[str, str] = {}
+    for name in contents.formats:
+        texts.update(named(name).render(on_archive(planned, name, parts.images)))
+    if "apptainer" in contents.formats:
+        texts.update(build_script(planned, contents))
+    texts.update(readme(planned, contents))
+    return texts
+
+
+def _sources(planned: BuildPlan, parts: Parts, folder: str) -> Mapping[str, Carried]:
+    """Every file that travels, where it lies now, by its place."""
     wheels = {each.sha256: each for each in parts.filled.wheelhouse.files}
     known = {f"{WHEELS}/{each.filename}": each.sha256 for each in planned.carried}
     known |= {conda_place(each): str(each.sha256) for each in planned.carried_conda}
-    for path, sha256 in known.items():
-        move(_path(os.path.join(folder, KEPT, WHEELS), wheels[sha256].filename),
-             _path(folder, path))  # fmt: skip
+    kept = os.path.join(folder, KEPT)
+    found = {
+        path: Carried(_path(os.path.join(kept, WHEELS), wheels[sha256].filename), sha256)
+        for path, sha256 in known.items()
+    }
     if parts.project.code is not None:
-        move(os.path.join(folder, KEPT, PROJECT), os.path.join(folder, PROJECT))
-        known[PROJECT] = parts.project.code.sha256
-    for other in (*parts.images, *parts.others):
-        move(other.source, _path(folder, other.path))
-        known[other.path] = other.sha256
-    return known
+        found[PROJECT] = Carried(os.path.join(kept, PROJECT), parts.project.code.sha256)
+    return found | {
+        each.path: Carried(each.source, each.sha256) for each in (*parts.images, *parts.others)
+    }
 
 
 def _path(folder: str, path: str) -> str:
@@ -134,12 +177,3 @@ def _sweep(folder: str, files: set[str]) -> None:
         for each in names_in(place):
             if re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}\.tmp", each):
                 os.unlink(os.path.join(place, each))
-
-
-def _write_sums(folder: str, files: tuple[str, ...], known: Mapping[str, str]) -> None:
-    """The list that sha256sum reads; what has come was hashed on its way."""
-    lines = []
-    for path in files:
-        digest = known.get(path) or sha256_of(_path(folder, path))
-        lines.append(f"{digest}  {path}\n")
-    write_whole(os.path.join(folder, SUMS), "".join(lines).encode())

@@ -7,11 +7,12 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from envsnap.engines._commit import Contents, Entry, NoGitError, committed, contents, entries
 from envsnap.errors import FileError, PlanError
+from envsnap.formats import heeds
 from envsnap.manifest import Manifest
 from envsnap.plan._model import ProjectCode
 from envsnap.sections import Git, Project, Unknown
@@ -74,6 +75,20 @@ def pack_project(
     notes += _named("submodule", [each.path for each in listed if each.is_submodule])
     notes += _named("file in Git LFS", lfs)
     return Packed(ProjectCode(name, commit, _digest(target)), tuple(notes))
+
+
+def project_code(
+    manifest: Manifest, formats: Iterable[str], target: str, *, asked: bool | None
+) -> Packed | NoCode:
+    """The project's own code as `pack_project` has it, where one of the formats takes it.
+
+    Raises:
+        PlanError: It was asked for, and cannot be had.
+        FileError: The archive cannot be written.
+    """
+    if not heeds(formats, "with_project"):
+        return NoCode("nothing that is written takes it")
+    return pack_project(manifest, os.curdir, target, asked=asked)
 
 
 def _recorded(manifest: Manifest) -> tuple[str, Git, str] | NoCode:

@@ -16,6 +16,7 @@ FLOORS = (
         "_capture",
         "_check",
         "_build",
+        "_caches",
         "_lock",
         "_restore",
         "_pack",

@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _listen()
         return _written(_dispatch(words))
     except EnvsnapError as error:
-        _complain(error)
+        _complain(error, words[0] if words else "")
         _leave_standard_output()
         return int(error.exit_code)
     except KeyboardInterrupt:
@@ -244,12 +244,14 @@ def _no_such_command(word: str) -> UsageError:
     return UsageError(f"Unknown command {word!r}", hint=hint)
 
 
-def _complain(error: EnvsnapError) -> None:
+def _complain(error: EnvsnapError, command: str) -> None:
     from envsnap.cli._terminal import clean, columns, folded, is_terminal
+    from envsnap.cli._untrusted import certificate_hint
 
     lines = [f"error: {clean(error.message)}"]
-    if error.hint:
-        lines.append(f"hint: {clean(error.hint)}")
+    hint = certificate_hint(error.message, command) or error.hint
+    if hint:
+        lines.append(f"hint: {clean(hint)}")
     text = "\n".join(lines)
     # A person reads broken lines more easily; a log is searched for whole ones.
     print(folded(text, columns(sys.stderr)) if is_terminal(sys.stderr) else text, file=sys.stderr)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 
 from envsnap._build import OUTPUT, BuildOptions
@@ -13,13 +12,15 @@ from envsnap.cli._terminal import add_common
 from envsnap.cli._wheelhouse import host_name
 from envsnap.cli.lock import add_index_options, lock_options
 from envsnap.errors import FileError, PlanError, UsageError
-from envsnap.formats import formats, named
+from envsnap.formats import formats, heeds, named
 from envsnap.lock import LockOptions
+from envsnap.lock._authorities import certificates_in, unreadable
 from envsnap.lock._hosts import indexes, settings_of
 from envsnap.lock._trust import own_of
 from envsnap.manifest import find
 from envsnap.plan import BatchJob, PlanOptions, Secret
 from envsnap.plan._suite import day_of
+from envsnap.wheelhouse._packed import is_pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +28,21 @@ if TYPE_CHECKING:
 
 ENGINES = ("docker", "podman", "buildah", "apptainer", "singularity", "repo2docker")
 _SECRETS = "/run/secrets"
-_CERTIFICATE = re.compile(
-    r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----"
-)
 _LONGEST_CERTIFICATES = 4 << 20
+_OUT = "Leave it out"
+_JOB = ("no batch job is written", "Add the job's script: --to slurm")
+_READS = ("no step of what is written reads it", _OUT)
+_IDLE: Mapping[str, tuple[str, str]] = {
+    "partition": _JOB, "account": _JOB, "time": _JOB,
+    "gres": ("no job is written that runs a program", "Add the job's script: --to slurm"),
+    "network": ("apptainer build has no networks", _OUT),
+    "base_image": ("nothing that is written starts from a base image", _OUT),
+    "netrc": _READS, "pip_conf": _READS,
+    "snapshot": ("nothing that is written installs system packages", _OUT),
+    "embed_wheelhouse": ("nothing that is written keeps files in an image", _OUT),
+    "with_project": ("nothing that is written has the project's code", _OUT),
+}  # fmt: skip
+"""Why an option changes nothing where no format heeds it, and what to do then."""
 
 
 class Asked(NamedTuple):
@@ -74,7 +86,9 @@ def _add_formats(parser: argparse.ArgumentParser) -> None:
     add = what.add_argument
     add("-o", "--output", metavar="DIR", default=OUTPUT,
         help=f"write into this folder (default: {OUTPUT})")  # fmt: skip
-    add("--force", action="store_true", help="write into a folder with other files in it")
+    add("--force", action="store_true",
+        help="write into a folder with other files in it, and replace and name those in the "
+        "way")  # fmt: skip
     add("--explain", action="store_true", help="print every decision and its reason")
     add("--fetch", action="store_true",
         help="bring the base image and every file into the folder: what builds there then needs no "
@@ -113,7 +127,8 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
     add("--snapshot", metavar="DATE",
         help="take system packages as they were that day, as 2026-01-31")  # fmt: skip
     add("--ca-cert", metavar="FILE",
-        help="trust these certificate authorities (PEM) while the image is built")  # fmt: skip
+        help="trust these certificate authorities (PEM), here and while the image is "
+        "built")  # fmt: skip
     add("--netrc", metavar="FILE",
         help="let the build read passwords of private indexes; no layer keeps them")  # fmt: skip
     add("--pip-conf", metavar="FILE", help="let the build read these settings of pip, likewise")
@@ -142,11 +157,13 @@ def asked(args: argparse.Namespace) -> Asked:
     _refuse_nonsense(args)
     locking = lock_options(args)
     secrets = _secrets(args)
+    manifest = args.manifest or find()
     return Asked(
-        manifest=args.manifest or find(),
+        manifest=manifest,
         build=BuildOptions(
             formats=_formats(args), output=args.output, image=args.image, network=args.network,
-            force=args.force, wheelhouse=args.wheelhouse, own_hosts=_own(locking),
+            force=args.force, manifest=None if manifest == "-" else manifest,
+            wheelhouse=args.wheelhouse, own_hosts=_own(locking),
             engine=args.engine, with_project=args.with_project, workdir=args.workdir,
             twice=args.twice, secrets={each.id: path for each, path in secrets.items()},
             plan=PlanOptions(
@@ -213,14 +230,19 @@ def _refuse_odd_words(args: argparse.Namespace) -> None:
 
 def _refuse_idle(args: argparse.Namespace, found: Collection[str]) -> None:
     """Refuse options that no format asked for heeds: nothing is swallowed without a word."""
-    heard = {"slurm"} | ({"apptainer"} if args.fetch else set())  # whose build.sh is a job, too
-    for name in ("partition", "account", "gres", "time"):
-        if getattr(args, name) is not None and not heard & {*found}:
-            raise UsageError(f"--{name} changes nothing here: no batch job is written",
-                             hint="Add the job's script: --to slurm")  # fmt: skip
-    if args.network is not None and args.image is not None and "apptainer" in found:
-        raise UsageError("--network changes nothing here: apptainer build has no networks",
-                         hint="Leave it out")  # fmt: skip
+    for name, (lacking, hint) in _IDLE.items():
+        value = getattr(args, name)
+        is_given = value is not None and (value is not False or name == "with_project")
+        if is_given and not heeds(found, name, is_fetched=args.fetch):
+            flag = "--no-project" if value is False else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} changes nothing here: {lacking}", hint=hint)
+    if args.network is not None and args.image is None:
+        raise UsageError("--network changes nothing here: no image is built",
+                         hint="Give --image NAME, too, or leave it out")  # fmt: skip
+    has_wheels = args.wheelhouse is not None or args.fetch or is_pack(args.manifest or "")
+    if args.embed_wheelhouse and not has_wheels:
+        raise UsageError("--embed-wheelhouse keeps files of a wheelhouse, and none is named",
+                         hint="Name it: --wheelhouse DIR")  # fmt: skip
 
 
 def _formats(args: argparse.Namespace) -> tuple[str, ...]:
@@ -261,13 +283,19 @@ def _certificates(path: str | None) -> str | None:
             text = file.read(_LONGEST_CERTIFICATES)
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
-    found = _CERTIFICATE.findall(text)
+    found = certificates_in(text)
     if not found:
         raise FileError(
             f"{path} holds no certificate",
             hint="Name a file in PEM form: it has lines -----BEGIN CERTIFICATE-----",
         )
-    return "\n".join(each.replace("\r", "") for each in found) + "\n"
+    number = unreadable(found)
+    if number is not None:
+        raise UsageError(
+            f"--ca-cert: certificate {number} of {path} cannot be read: it is damaged",
+            hint=f"See what is in it: openssl x509 -noout -subject -in {path}",
+        )
+    return "\n".join(found) + "\n"
 
 
 def _job(args: argparse.Namespace) -> BatchJob:

@@ -8,12 +8,11 @@ from envsnap._fetch import FetchOptions, fetch, fetch_hosts, left_of
 from envsnap._placed import Placed
 from envsnap._units import size_words
 from envsnap.cli._build_options import Asked
-from envsnap.cli._next import SIF, image_name, in_order
+from envsnap.cli._next import fetched_lines
 from envsnap.cli._terminal import Progress, clean, columns, folded, payload, say
 from envsnap.cli.lock import talks_to
 from envsnap.errors import ExitCode
 from envsnap.manifest import Manifest
-from envsnap.reports._lines import path_word
 
 
 def fetch_aloud(manifest: Manifest, asked: Asked) -> ExitCode:
@@ -50,17 +49,4 @@ def _tell(fetched: Placed, asked: Asked) -> None:
         say(folded(clean(f"note: {note}"), width))
     say("Copy the folder to where the image is to be; there no network is needed:",
         quiet=asked.quiet)  # fmt: skip
-    payload("\n".join(_lines(fetched, asked.build.formats)))
-
-
-def _lines(fetched: Placed, formats: tuple[str, ...]) -> list[str]:
-    folder, name = clean(path_word(fetched.folder)), image_name(fetched.plan)
-    loads = [f"docker load -i {folder}/{each}" for each in fetched.images]
-    lines = {
-        "slurm": [f"sbatch {folder}/job.sbatch python PROGRAM"],
-        "apptainer": [f"sh {folder}/build.sh {SIF}"],
-        "dockerfile": [*loads, f"docker build --network none -t {name} {folder}"],
-        "devcontainer": [*loads, f"devcontainer up --workspace-folder {folder}"],
-    }
-    found = [line for each in in_order(formats) for line in lines.get(each, [])]
-    return list(dict.fromkeys(found))
+    payload("\n".join(fetched_lines(fetched, asked.build.formats)))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from envsnap._build import BuildOptions, Recipes
+from envsnap._placed import Placed
 from envsnap.cli._terminal import clean
 from envsnap.engines import Built
+from envsnap.formats import Format, Place, named
 from envsnap.plan import BuildPlan
 from envsnap.reports._lines import path_word
 
 SIF = "envsnap.sif"
 """What an image file is called where no name was asked for: the batch script looks for it."""
-_MOUNTED = "/mnt"
-"""Where %post of a definition finds the files that it may read."""
-_PLACES = {
-    "dockerfile": 0, "apptainer": 1, "repo2docker": 2, "conda": 3, "devcontainer": 4, "slurm": 5,
-}  # fmt: skip
-"""Whatever the order of --to, what makes an image comes before what runs one."""
 
 
 def image_name(planned: BuildPlan) -> str:
@@ -26,47 +22,40 @@ def image_name(planned: BuildPlan) -> str:
     return f"envsnap-{planned.environment}".lower()
 
 
-def in_order(formats: Sequence[str]) -> list[str]:
+def in_order(names: Sequence[str]) -> list[Format]:
     """The formats as their lines are printed: an image is made before it is run."""
-    return sorted(formats, key=_PLACES.__getitem__)
+    return sorted(map(named, names), key=lambda each: each.runs is not None)
 
 
 def build_lines(options: BuildOptions, recipes: Recipes) -> list[str]:
     """How the recipes are built by hand, one line each."""
-    folder = clean(path_word(options.output))
-    secrets = "".join(
-        f" --secret id={name},src={path_word(path)}" for name, path in options.secrets.items()
+    place = Place(
+        folder=clean(path_word(options.output)),
+        name=image_name(recipes.plan),
+        sif=clean(path_word(os.path.relpath(SIF, options.output))),
+        secrets={name: clean(path_word(path)) for name, path in options.secrets.items()},
+        offline=recipes.plan.offline,
     )
-    network = " --network none" if recipes.plan.offline else ""
-    name = image_name(recipes.plan)
-    sif = clean(path_word(os.path.relpath(SIF, options.output)))
-    lines = {
-        "dockerfile": f"docker build{network}{clean(secrets)} -t {name} {folder}",
-        "apptainer": _apptainer_line(folder, sif, options.secrets),
-        "repo2docker": f"repo2docker {folder}",
-        "conda": f"conda env create -n {name} -f {folder}/environment.yml",
-        "devcontainer": f"devcontainer up --workspace-folder {folder}",
-        "slurm": f"sbatch {folder}/job.sbatch python PROGRAM",
-    }
-    return [lines[each] for each in in_order(options.formats)]
+    return [line for each in in_order(options.formats) for line in each.by_hand(place)]
 
 
-def _apptainer_line(folder: str, sif: str, secrets: Mapping[str, str]) -> str:
-    """The line that builds a definition; what it may read lies in a folder that goes afterwards."""
-    if not secrets:
-        return f"cd {folder} && apptainer build {sif} envsnap.def"
-    copies = " && ".join(
-        f'cp {clean(path_word(path))} "$d"/{name}' for name, path in secrets.items()
-    )
-    built = f'cd {folder} && apptainer build --bind "$d":{_MOUNTED}:ro {sif} envsnap.def'
-    return f'd=$(mktemp -d) && {copies} && ({built}); rm -r "$d"'
+def fetched_lines(fetched: Placed, formats: Sequence[str]) -> list[str]:
+    """How an image is made of what was fetched, where there is no network."""
+    folder = clean(path_word(fetched.folder))
+    place = Place(
+        folder=folder, name=image_name(fetched.plan), sif=SIF, secrets={}, offline=True,
+        loads=[f"docker load -i {folder}/{each}" for each in fetched.images],
+    )  # fmt: skip
+    found = [line for each in in_order(formats) for line in each.fetched(place)]
+    return list(dict.fromkeys(found))
 
 
 def lacking_image(options: BuildOptions) -> str | None:
-    """What a batch script needs that is not written here; None where it is."""
-    if "slurm" not in options.formats or "apptainer" in options.formats:
+    """What a script needs that runs an image which is not written here; None where it is."""
+    needed = {named(name).runs for name in options.formats} - {None, *options.formats}
+    if not needed:
         return None
-    return f"The job needs an image: envsnap build --singularity --image {SIF}"
+    return f"The job needs an image: envsnap build --to {min(map(str, needed))} --image {SIF}"
 
 
 def next_lines(built: Built, manifest: str) -> list[str]:

@@ -21,6 +21,7 @@ from envsnap._build import (
     resolve_digest,
     resolve_here,
 )
+from envsnap._caches import caches
 from envsnap._image import Image, build_image, engine_of
 from envsnap._sizes import ask_sizes, base_size, hosts_to_ask
 from envsnap._twice import Twice
@@ -34,7 +35,9 @@ from envsnap.cli._terminal import Progress, clean, columns, folded, payload, say
 from envsnap.cli.lock import lock_aloud, lock_offline_aloud, talks_to
 from envsnap.errors import ExitCode, ToolError
 from envsnap.formats import named
+from envsnap.formats._files import embedded
 from envsnap.lock import hosts
+from envsnap.lock._authorities import trusting
 from envsnap.lock._locate import locate
 from envsnap.lock._trust import Trust, host_counts, own_of, refusal, refuse_strangers
 from envsnap.manifest import Manifest, environment_id, save
@@ -64,6 +67,11 @@ A manifest without a lock is locked first. The image is captured and compared wi
 def run(args: argparse.Namespace) -> ExitCode:
     """Lock if need be, write the recipes, build the image if asked, and print how to go on."""
     asked = options_of(args)
+    with trusting(asked.build.plan.ca_certificates):
+        return _run(asked)
+
+
+def _run(asked: Asked) -> ExitCode:
     if asked.build.image is not None:
         engine_of(asked.build)  # a wrong combination is said before anything is done
     manifest, answered = _locked(asked)
@@ -138,7 +146,8 @@ def _locked(asked: Asked) -> tuple[Manifest, frozenset[str]]:
             manifest, folder, quiet=asked.quiet, is_listed=True
         ), frozenset()  # fmt: skip
     say(f"{clean(asked.manifest)} {why}: locking it first", quiet=asked.quiet)
-    manifest = lock_aloud(manifest, asked.lock, quiet=asked.quiet)
+    with caches(asked.build.workdir):
+        manifest = lock_aloud(manifest, asked.lock, quiet=asked.quiet)
     if asked.manifest != "-" and not is_pack(asked.manifest):
         save(manifest, asked.manifest)
         say(f"Wrote the lock into {clean(asked.manifest)}", quiet=asked.quiet)
@@ -175,7 +184,10 @@ def _answering(manifest: Manifest, asked: Asked) -> frozenset[str]:
     locking = asked.lock
     talks_to(hosts(locking.indexes, os.environ, locker=locking.locker), quiet=asked.quiet)
     try:
-        with Progress("Asking the package index ...", quiet=asked.quiet):
+        with (
+            caches(asked.build.workdir),
+            Progress("Asking the package index ...", quiet=asked.quiet),
+        ):
             return locate(manifest, locking).own
     except ToolError as error:
         say(folded(clean(f"warning: {error.message}"), columns(sys.stderr)))
@@ -216,6 +228,8 @@ def _own_notes(recipes: Recipes, asked: Asked) -> list[str]:
     planned, found = recipes.plan, []
     if asked.build.plan.snapshot is not None and not planned.system.image:
         found.append("--snapshot changes nothing here: the image needs no system package")
+    if asked.build.plan.embed and not embedded(planned):
+        found.append("--embed-wheelhouse changes nothing here: an index has every file")
     lacking = lacking_image(asked.build)
     return [*found, *([lacking] if lacking is not None else [])]
 

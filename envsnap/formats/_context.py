@@ -6,9 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
-import posixpath
 import shlex
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,6 +21,8 @@ SUMS = "SHA256SUMS"
 """The hash of every file of a folder that has everything; one without it was not fetched whole."""
 KEPT = ".fetch"
 """In a folder that is being fetched: what has come and has not found its place, and its record."""
+_VERSION = "2.0"
+"""Of the record's own form: since 2.0 it has the hash of each file, before a list of names."""
 _ABOUT = "written by envsnap build; the folder can be deleted and made again"
 _PIECE = 1 << 20
 _LIMIT_BYTES = 64 << 20
@@ -36,6 +37,7 @@ class Carried(NamedTuple):
 
 
 _NOTHING: Mapping[str, Carried] = MappingProxyType({})
+_NO_DIGEST: Mapping[str, str] = MappingProxyType({})
 
 
 def claim(folder: str, *, force: bool) -> None:
@@ -48,25 +50,29 @@ def claim(folder: str, *, force: bool) -> None:
         return
     if not os.path.isdir(folder):
         raise FileError(f"{folder} is no folder", hint="Name another with -o")
-    if os.listdir(folder) and _record_of(folder) is None:
+    if os.listdir(folder) and record_of(folder) is None:
         raise FileError(
             f"{folder} holds files that envsnap did not write",
             hint="Name another folder with -o, or give --force",
         )
 
 
-def begin_context(folder: str, record: Mapping[str, object], files: Iterable[str]) -> None:
+def begin_context(
+    folder: str,
+    record: Mapping[str, object],
+    files: Mapping[str, str],
+    written: Mapping[str, str] = _NO_DIGEST,
+) -> None:
     """Mark the folder as ours before a file of the context is in it.
 
-    So a run that ends early leaves what the next one goes on with.
+    So a run that ends early leaves what the next one goes on with: `files` are those to come, and
+    `written` what earlier builds wrote that is still there; each by its SHA-256.
 
     Raises:
         FileError: The record cannot be written.
     """
-    earlier = (_record_of(folder) or {}).get("files")
-    kept = _stale(earlier, frozenset())
     _placed(folder, RECORD)
-    write_record(folder, record, tuple({*files, *kept}))
+    write_record(folder, record, files, written)
 
 
 def write_context(
@@ -74,27 +80,35 @@ def write_context(
     files: Mapping[str, str],
     carried: Mapping[str, Carried] = _NOTHING,
     *,
-    there: Iterable[str] = (),
+    own: Container[str] = (),
 ) -> None:
-    """Write every file whole, and remove those of an earlier build that are no longer wanted.
-
-    Those that are `there` already stay.
+    """Write every file whole, but those that are somebody's `own` and have these bytes already.
 
     Raises:
         FileError: A file cannot be written, or one that travels has other bytes than it should.
     """
-    earlier = (_record_of(folder) or {}).get("files", [])
     for path in sorted(files):
-        write_whole(
-            _placed(folder, path),
-            files[path].encode(),
-            mode=0o755 if is_executable(path) else 0o644,
-        )
+        if path not in own:
+            mode = 0o755 if is_executable(path) else 0o644
+            write_whole(_placed(folder, path), files[path].encode(), mode=mode)
     for path in sorted(carried):
-        _copy(carried[path], _placed(folder, path))
-    for path in _stale(earlier, {*files, *carried, *there}):
-        with contextlib.suppress(OSError):  # it is gone already, or somebody made it their own
+        if path not in own:
+            _copy(carried[path], _placed(folder, path))
+
+
+def remove(folder: str, paths: Iterable[str]) -> None:
+    """Remove what an earlier build wrote; first what says that the folder has everything."""
+    for path in sorted(paths, key=lambda each: (each != SUMS, each)):
+        with contextlib.suppress(OSError):  # it is gone already, or cannot be removed
             os.unlink(os.path.join(folder, *path.split("/")))
+
+
+def digests(
+    files: Mapping[str, str], carried: Mapping[str, Carried] = _NOTHING
+) -> Mapping[str, str]:
+    """The SHA-256 of every file of a context, by its path."""
+    texts = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
+    return {**texts, **{path: each.sha256 for path, each in carried.items()}}
 
 
 def is_executable(path: str) -> bool:
@@ -108,13 +122,7 @@ def _placed(folder: str, path: str) -> str:
     Raises:
         FileError: A folder on the way is a link, or cannot be made.
     """
-    parts = path.split("/")
-    for count in range(1, len(parts)):
-        way = os.path.join(folder, *parts[:count])
-        if os.path.islink(way):
-            raise FileError(f"{way} is a link, and recipes are not written through one",
-                            hint=f"Remove it: rm {shlex.quote(way)}")  # fmt: skip
-    target = os.path.join(folder, *parts)
+    target = way_to(folder, path)
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.islink(target):
@@ -122,6 +130,21 @@ def _placed(folder: str, path: str) -> str:
     except OSError as error:
         raise FileError(f"Cannot make the folder of {target}: {error.strerror}") from error
     return target
+
+
+def way_to(folder: str, path: str) -> str:
+    """Where a file of the context is, by no link.
+
+    Raises:
+        FileError: A folder on the way is a link.
+    """
+    parts = path.split("/")
+    for count in range(1, len(parts)):
+        way = os.path.join(folder, *parts[:count])
+        if os.path.islink(way):
+            raise FileError(f"{way} is a link, and recipes are not written through one",
+                            hint=f"Remove it: rm {shlex.quote(way)}")  # fmt: skip
+    return os.path.join(folder, *parts)
 
 
 def _copy(carried: Carried, target: str) -> None:
@@ -143,9 +166,19 @@ def _copy(carried: Carried, target: str) -> None:
             os.unlink(part)
 
 
-def write_record(folder: str, record: Mapping[str, object], files: Sequence[str]) -> None:
-    """Write build.json: no path of this machine, and no time but the capture's."""
-    document = {"about": _ABOUT, "build": "1.0", "files": sorted(files), **record}
+def write_record(
+    folder: str,
+    record: Mapping[str, object],
+    files: Mapping[str, str],
+    before: Mapping[str, str] = _NO_DIGEST,
+) -> None:
+    """Write build.json: no path of this machine, and no time but the capture's.
+
+    `files` has the SHA-256 of each by its path. `before` has, until a run has ended, what was there
+    before it: a file is then one of the two.
+    """
+    earlier = {"before": dict(before)} if before else {}
+    document = {"about": _ABOUT, "build": _VERSION, "files": dict(files), **earlier, **record}
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
     path = os.path.join(folder, RECORD)
     if os.path.islink(path):
@@ -163,19 +196,14 @@ def read_record(folder: str) -> Mapping[str, object] | None:
     return found if isinstance(found, dict) and found.get("about") == _ABOUT else None
 
 
-def _record_of(folder: str) -> Mapping[str, object] | None:
+def add_to_record(folder: str, path: str, sha256: str) -> None:
+    """Have the record name one file more, so that the next run takes it for ours."""
+    record = read_record(folder)
+    files = record.get("files") if record is not None else None
+    if record is not None and isinstance(files, dict):
+        write_record(folder, {**record, "files": {**files, path: sha256}}, {})
+
+
+def record_of(folder: str) -> Mapping[str, object] | None:
     """The record of a folder, or of a fetch into it that has not ended."""
     return read_record(folder) or read_record(os.path.join(folder, KEPT))
-
-
-def _stale(earlier: object, files: Container[str]) -> list[str]:
-    """Files of an earlier build inside the folder. A record can be edited: none leads out of it."""
-    named = [each for each in earlier if isinstance(each, str)] if isinstance(earlier, list) else []
-    return [
-        path
-        for path in named
-        if path not in files
-        and path == posixpath.normpath(path)
-        and not path.startswith(("/", "../"))
-        and path != ".."
-    ]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from envsnap.formats._files import DEBS
 from envsnap.formats._registry import named
-from envsnap.formats._templates import render
+from envsnap.formats._templates import Quoted, render
 from envsnap.formats.slurm import options
 from envsnap.manifest import FILE_NAME
 from envsnap.plan import BatchJob, BuildPlan
@@ -99,7 +99,7 @@ def _rows(plan: BuildPlan, contents: Contents) -> list[str]:
     return [f"{name:<20}  {what}" for name, what in found]
 
 
-def slurm_options(job: BatchJob) -> Sequence[str]:
+def slurm_options(job: BatchJob) -> Sequence[Quoted]:
     """What a job that builds asks of its site, without the dashes; a build needs no GPU.
 
     >>> slurm_options(BatchJob(partition="cpu", gres="gpu:1", time="01:00:00"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PRINTABLE = re.compile(r"\A[ -~]*\Z")
 _WORD = re.compile(r"\A[A-Za-z0-9/][A-Za-z0-9._/:@!+~=-]*\Z")
+_SBATCH = re.compile(r"\A[a-z-]+=[A-Za-z0-9_][A-Za-z0-9_.,:=/+-]{0,199}\Z")
 _KEY = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _ADDRESS = re.compile(r"\Ahttps?://[A-Za-z0-9._~:/@!*+,=%-]+\Z")
 _IN_DOCKER_QUOTES = re.compile(r'([\\"$])')
@@ -36,6 +37,11 @@ class Quoted(str):
 def word(text: str) -> Quoted:
     """A token that no syntax of ours reads anything into: a name, a version, a reference."""
     return _held_to(_WORD, text, "a plain word")
+
+
+def sbatch(text: str) -> Quoted:
+    """An option of a batch job with its value, in a line of comment that sbatch reads."""
+    return _held_to(_SBATCH, text, "an option as sbatch takes it")
 
 
 def key(text: str) -> Quoted:
@@ -88,7 +94,7 @@ def address(text: str) -> Quoted:
 
 
 _FILTERS: tuple[Callable[..., Quoted], ...] = (
-    word, key, docker, sh, command, line, html, yaml, toml, address,
+    word, sbatch, key, docker, sh, command, line, html, yaml, toml, address,
 )  # fmt: skip
 
 

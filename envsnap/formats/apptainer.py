@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from envsnap.errors import PlanError
 from envsnap.formats import _files
-from envsnap.formats._registry import container_format
+from envsnap.formats._halves import BASE, BUILD
+from envsnap.formats._registry import OF_IMAGES, Place, container_format
 from envsnap.formats._templates import Quoted, render, word
 from envsnap.plan import BaseImage, BuildPlan
 from envsnap.plan._layers import travelling_tools
@@ -30,10 +31,33 @@ _SECTION_LIMIT = 48 * 1024
 _SECTION = re.compile(r"(?m)^%(?=[a-z])")
 
 
-@container_format("apptainer", title="Apptainer definition", main=MAIN)
+def _by_hand(place: Place) -> list[str]:
+    """The line that builds a definition; what it may read lies in a folder that goes afterwards.
+
+    The line's own shell removes it, whatever ends the build, and answers with the build's status.
+    dash ends at a signal without its trap for EXIT, so each signal is an exit there.
+    """
+    if not place.secrets:
+        return [f"cd {place.folder} && apptainer build {place.sif} {MAIN}"]
+    copies = " && ".join(f'cp {path} "$d"/{name}' for name, path in place.secrets.items())
+    built = f'cd {place.folder} && apptainer build --bind "$d":{SECRETS}:ro {place.sif} {MAIN}'
+    kept = """d=$(mktemp -d) && trap 'rm -r "$d"' EXIT && trap 'exit 130' HUP INT TERM"""
+    return [f"({kept} && {copies} && {built})"]
+
+
+def _fetched(place: Place) -> list[str]:
+    """The line that builds what was fetched."""
+    return [f"sh {place.folder}/{BUILD} {place.sif}"]
+
+
+@container_format(
+    "apptainer", title="Apptainer definition", main=MAIN, by_hand=_by_hand, fetched=_fetched,
+    heeds=OF_IMAGES, heeds_fetched={"partition", "account", "time"}, starts=f"oci-archive:{BASE}",
+)  # fmt: skip
 def apptainer(plan: BuildPlan) -> Mapping[str, str]:
     """The definition file and what its %files names."""
     _refuse_without_python(plan)
+    _refuse_pulling(plan)
     context = dict(_files.image_files(plan))
     embedded = _files.embedded(plan)
     if embedded:
@@ -56,6 +80,20 @@ def _refuse_without_python(plan: BuildPlan) -> None:
             "has no Python",
             hint="Name a base image with Python 3.10 or newer with --base-image; or build with "
             "Docker, which unpacks them in another",
+        )
+
+
+def _refuse_pulling(plan: BuildPlan) -> None:
+    """Refuse a base image from a registry where no network may be used: Apptainer pulls it itself.
+
+    Docker has images of its own to start from; Apptainer has none but files.
+    """
+    if plan.offline and not plan.base.is_file:
+        raise PlanError(
+            f"A definition cannot do --offline from {plan.base.reference}: Apptainer would pull it "
+            "from its registry",
+            hint="Start from a file of it: --base-image docker-archive:FILE (docker save makes "
+            "one); or have all of it fetched: envsnap build --singularity --fetch -o DIR",
         )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from envsnap.errors import PlanError
 from envsnap.formats._conda import channels, nowhere, specs
 from envsnap.formats._files import proof, unpacked
-from envsnap.formats._registry import container_format
+from envsnap.formats._registry import Place, container_format
 from envsnap.formats._templates import render
 from envsnap.formats._without import ELSEWHERE, is_free_threaded, refuse_what_the_base_brings
 from envsnap.plan import BuildPlan
@@ -30,7 +30,12 @@ _REQUIREMENT = re.compile(
 )
 
 
-@container_format("conda", title="conda environment", main=MAIN)
+def _by_hand(place: Place) -> list[str]:
+    """The line that makes the environment."""
+    return [f"conda env create -n {place.name} -f {place.folder}/{MAIN}"]
+
+
+@container_format("conda", title="conda environment", main=MAIN, by_hand=_by_hand)
 def conda(plan: BuildPlan) -> Mapping[str, str]:
     """The environment file, the manifest, and what compares an environment with it."""
     refuse_what_the_base_brings(plan, _TITLE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from envsnap.formats._registry import container_format
+from envsnap.formats._registry import OF_IMAGES, Place, container_format
 from envsnap.formats.dockerfile import dockerfile
 from envsnap.plan import BuildPlan
 
@@ -17,7 +17,20 @@ _NAMED_BY = {"netrc": "ENVSNAP_NETRC", "pip.conf": "ENVSNAP_PIP_CONF"}
 """The variable that names a file which the build may read: no other password file is taken."""
 
 
-@container_format("devcontainer", title="devcontainer", main=".devcontainer")
+def _by_hand(place: Place) -> list[str]:
+    """The line that builds and starts the container."""
+    return [f"devcontainer up --workspace-folder {place.folder}"]
+
+
+def _fetched(place: Place) -> list[str]:
+    """The same, once the base image is loaded."""
+    return [*place.loads, *_by_hand(place)]
+
+
+@container_format(
+    "devcontainer", title="devcontainer", main=".devcontainer", by_hand=_by_hand, fetched=_fetched,
+    heeds=OF_IMAGES, starts="", is_staged=True,
+)  # fmt: skip
 def devcontainer(plan: BuildPlan) -> Mapping[str, str]:
     """The Dockerfile with its context, and what points an editor at it."""
     document: dict[str, object] = {

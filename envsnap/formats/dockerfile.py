@@ -12,7 +12,7 @@ from envsnap._typing import Literal, NamedTuple
 from envsnap.errors import PlanError
 from envsnap.formats import _files
 from envsnap.formats._cache import Data
-from envsnap.formats._registry import container_format
+from envsnap.formats._registry import OF_IMAGES, Place, container_format
 from envsnap.formats._templates import render
 from envsnap.inside import VERIFIER
 from envsnap.plan import BuildPlan
@@ -48,7 +48,22 @@ class Step(NamedTuple):
         return (*self.files, _files.INSTALL, *kit, *network, *built)
 
 
-@container_format("dockerfile", title="Dockerfile", main="Dockerfile")
+def _by_hand(place: Place) -> list[str]:
+    """The line that builds the image."""
+    network = " --network none" if place.offline else ""
+    secrets = "".join(f" --secret id={name},src={path}" for name, path in place.secrets.items())
+    return [f"docker build{network}{secrets} -t {place.name} {place.folder}"]
+
+
+def _fetched(place: Place) -> list[str]:
+    """The same, once the base image is loaded."""
+    return [*place.loads, f"docker build --network none -t {place.name} {place.folder}"]
+
+
+@container_format(
+    "dockerfile", title="Dockerfile", main="Dockerfile", by_hand=_by_hand, fetched=_fetched,
+    heeds=OF_IMAGES | {"network"}, starts="", is_staged=True,
+)  # fmt: skip
 def dockerfile(plan: BuildPlan) -> Mapping[str, str]:
     """The files of a Docker build context."""
     if plan.base.is_file:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from envsnap.errors import PlanError
 from envsnap.formats._conda import channels, nowhere, specs
 from envsnap.formats._files import CA, LOCK, PROJECT, UNPACK, UNPACKED, proof, requirements
-from envsnap.formats._registry import container_format
+from envsnap.formats._registry import OF_IMAGES, Place, container_format
 from envsnap.formats._templates import render
 from envsnap.formats._without import (
     ELSEWHERE,
@@ -32,7 +32,18 @@ _TITLE = "repo2docker"
 _APT = re.compile(r"\A[a-z0-9][a-z0-9+.-]{1,100}\Z")
 
 
-@container_format("repo2docker", title="repo2docker folder", main="binder")
+def _by_hand(place: Place) -> list[str]:
+    """The line that builds the image and starts it."""
+    return [f"repo2docker {place.folder}"]
+
+
+_HEEDS = (OF_IMAGES | {"network"}) - {"base_image", "embed_wheelhouse"}
+"""Some of them it can only refuse, with the reason: see `_refuse`."""
+
+
+@container_format(
+    "repo2docker", title="repo2docker folder", main="binder", by_hand=_by_hand, heeds=_HEEDS
+)
 def repo2docker(plan: BuildPlan) -> Mapping[str, str]:
     """The files of `binder/`. Everything lies there: repo2docker then reads nothing else."""
     _refuse(plan)

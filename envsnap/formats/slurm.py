@@ -7,13 +7,12 @@ from collections.abc import Mapping
 
 from envsnap.errors import PlanError
 from envsnap.formats._files import proof
-from envsnap.formats._registry import container_format
-from envsnap.formats._templates import render
+from envsnap.formats._registry import Place, container_format
+from envsnap.formats._templates import Quoted, render, sbatch
 from envsnap.plan import BatchJob, BuildPlan
 
 MAIN = "job.sbatch"
 _IMAGE = "envsnap.sif"
-_WORD = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.,:=/+-]{0,199}\Z")
 _TIME = re.compile(
     r"\A[0-9]{1,6}(?::[0-9]{1,2}){0,2}\Z|\A[0-9]{1,4}-[0-9]{1,2}(?::[0-9]{1,2}){0,2}\Z"
     r"|\A(?:UNLIMITED|INFINITE)\Z", re.ASCII,
@@ -26,7 +25,15 @@ _PASSED = (
 """What a job's program wants to know of its place; --cleanenv drops the rest."""
 
 
-@container_format("slurm", title="Slurm batch script", main=MAIN)
+def _by_hand(place: Place) -> list[str]:
+    """The line that runs a program in the image."""
+    return [f"sbatch {place.folder}/{MAIN} python PROGRAM"]
+
+
+@container_format(
+    "slurm", title="Slurm batch script", main=MAIN, by_hand=_by_hand, fetched=_by_hand,
+    heeds={"partition", "account", "gres", "time"}, runs="apptainer",
+)  # fmt: skip
 def slurm(plan: BuildPlan) -> Mapping[str, str]:
     """The script, the manifest that it checks the node against, and the verifier."""
     text = render(
@@ -39,7 +46,7 @@ def slurm(plan: BuildPlan) -> Mapping[str, str]:
     return {MAIN: text, **proof(plan)}
 
 
-def options(job: BatchJob) -> list[str]:
+def options(job: BatchJob) -> list[Quoted]:
     """What a job asks of its site, without the dashes.
 
     >>> options(BatchJob(partition="gpu", gres="gpu:1"))
@@ -57,10 +64,11 @@ def options(job: BatchJob) -> list[str]:
                 f"--time takes a time as sbatch does, not {value[:60]!a}",
                 hint="Write minutes, hours or days: 90, 04:00:00 or 1-12:00:00",
             )
-        if not _WORD.match(value):
+        try:
+            found.append(sbatch(f"{name}={value}"))
+        except PlanError:
             raise PlanError(
                 f"--{name} takes one plain word, not {value[:60]!a}",
                 hint=f"Write it as sbatch --{name} takes it",
-            )
-        found.append(f"{name}={value}")
+            ) from None
     return found

@@ -354,8 +354,9 @@ def test_the_files_that_a_definition_may_read_are_bound_by_their_names(
     words = ["build", "--singularity", "--netrc", "n.rc", "--base-image", BASE, *TRUSTED, "-q"]
     assert main([*words, "-o", "s"]) == 0
     assert capsys.readouterr().out == (
-        f'd=$(mktemp -d) && cp {project}/n.rc "$d"/netrc && (cd s && apptainer build --bind '
-        '"$d":/mnt:ro ../envsnap.sif envsnap.def); rm -r "$d"\n'
+        """(d=$(mktemp -d) && trap 'rm -r "$d"' EXIT && trap 'exit 130' HUP INT TERM && """
+        f'cp {project}/n.rc "$d"/netrc && cd s && apptainer build --bind "$d":/mnt:ro '
+        "../envsnap.sif envsnap.def)\n"
     )
 
 

@@ -164,7 +164,7 @@ def test_formats_that_name_no_base_image_ask_no_registry_for_it(
     manifest = wheels.manifest(ONE, url=f"https://files.example/{ONE.filename}", how="index")
     save(manifest, "conda.json")
     words = ["build", "conda.json", "--to", formats, "--allow-host", "files.example", "-o", "out"]
-    assert main([*words, "--base-image", "127.0.0.1:9/python:gone"]) == 0
+    assert main(words) == 0
     said = capsys.readouterr().err
-    assert "Talks to: 127.0.0.1" not in said
+    assert "Talks to" not in said
     assert "named by its tag" not in said

@@ -13,10 +13,13 @@ from envsnap.formats._context import (
     Carried,
     begin_context,
     claim,
+    digests,
     read_record,
+    remove,
     write_context,
     write_record,
 )
+from envsnap.formats._standing import look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +27,27 @@ if TYPE_CHECKING:
 
 def test_a_run_that_ends_early_leaves_a_folder_that_the_next_one_takes(tmp_path: Path) -> None:
     folder, files = str(tmp_path / "ctx"), {"Dockerfile": "FROM x\n"}
-    begin_context(folder, {}, [*files, "a.whl"])
+    carried = {"a.whl": Carried(str(tmp_path / "gone"), "0" * 64)}
+    begin_context(folder, {}, digests(files, carried))
     with pytest.raises(FileError):
-        write_context(folder, files, {"a.whl": Carried(str(tmp_path / "gone"), "0" * 64)})
+        write_context(folder, files, carried)
     claim(folder, force=False)
-    begin_context(folder, {}, ["other"])
+    standing = look(folder, digests({"other": "1"}))
+    assert standing.stale == ("Dockerfile",)
+    begin_context(folder, {}, digests({"other": "1"}), standing.written)
+    remove(folder, standing.stale)
     write_context(folder, {"other": "1"})
-    write_record(folder, {}, ["other"])
+    write_record(folder, {}, digests({"other": "1"}))
     assert sorted(os.listdir(folder)) == [RECORD, "other"]
+
+
+def test_of_a_run_that_ended_early_the_old_files_and_the_new_ones_are_ours(tmp_path: Path) -> None:
+    folder, old, new = str(tmp_path), digests({"a": "1", "b": "1"}), digests({"a": "2", "b": "2"})
+    write_context(folder, {"a": "1", "b": "1"})
+    write_record(folder, {}, old)
+    begin_context(folder, {}, new, look(folder, new).written)
+    write_context(folder, {"a": "2"})  # and then it was killed
+    assert look(folder, digests({"c": "3"})).stale == ("a", "b")
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
@@ -42,7 +58,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("Dockerfile", RECORD):
         (folder / name).symlink_to(victim)
-    begin_context(str(folder), {}, ["Dockerfile"])
+    begin_context(str(folder), {}, digests({"Dockerfile": "FROM x\n"}))
     write_context(str(folder), {"Dockerfile": "FROM x\n"})
     assert (victim.read_text(), (folder / "Dockerfile").read_text()) == ("keep", "FROM x\n")
     (folder / "layers").symlink_to(inner)

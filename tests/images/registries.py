@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tests.images.made import digest
 from tests.serving import served
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass
@@ -33,7 +37,7 @@ class Behaviour:
 
 
 @contextmanager
-def registry(behaviour: Behaviour) -> Iterator[str]:
+def registry(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The address of a registry that behaves so."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,7 +50,7 @@ def registry(behaviour: Behaviour) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with served(Handler) as address:
+    with served(Handler, tls) as address:
         yield address
 
 

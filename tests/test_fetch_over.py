@@ -1,0 +1,143 @@
+"""A fetch into a folder with other files: what it moves, replaces and removes is its own alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace as with_fields
+from pathlib import Path
+
+import pytest
+
+from envsnap._build import build
+from envsnap.errors import FileError, ToolError
+from envsnap.formats._context import RECORD
+from envsnap.manifest import FILE_NAME, save
+from tests import wheels
+from tests.images.registries import Behaviour, registry
+from tests.test_fetch import BLOBS, MANIFEST, ONE, TWO, Served, is_whole, options, run, summed
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a wheelhouse of the manifest; no other environment is here."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    wheels.wheelhouse(tmp_path / "wh", MANIFEST, ONE, TWO)
+    return tmp_path
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """A registry that has the base image."""
+    behaviour = Behaviour(dict(BLOBS), elsewhere="no login")
+    with registry(behaviour) as host:
+        yield Served(behaviour, f"{host}/lab/python:3.7.16-slim")
+
+
+def test_files_of_ones_own_are_named_before_anything_is_fetched(served: Served) -> None:
+    run(options("apptainer", base=served.base))
+    for name in ("README.txt", f"wheels/{ONE.filename}"):
+        os.unlink(f"ctx/{name}")  # a wheel is the wheelhouse's own file under another name
+        Path("ctx", name).write_text("mine")
+    served.behaviour.asked.clear()
+    with pytest.raises(FileError) as caught:
+        run(options("apptainer", base=served.base), resolve=lambda _: pytest.fail("asked"))
+    assert caught.value.message == (
+        "ctx holds files that envsnap did not write, or that were edited since: README.txt, "
+        f"wheels/{ONE.filename}"
+    )
+    assert served.behaviour.asked == []
+    assert {"SHA256SUMS", RECORD} <= {*os.listdir("ctx")}
+    found = run(options("apptainer", base=served.base, force=True))
+    is_whole()
+    assert found.notes[-1:] == (
+        f"Replaced, for --force was given: README.txt, wheels/{ONE.filename}",
+    )
+
+
+def test_a_wheelhouse_of_ones_own_in_the_same_folder_stays(served: Served) -> None:
+    Path("ctx").mkdir()
+    os.rename("wh", "ctx/wheels")
+    Path("ctx/wheels/thesis.tex").write_text("mine")
+    asked = options("dockerfile", base=served.base, wheelhouse="ctx/wheels", force=True)
+    assert run(asked).notes == ()
+    assert "wheels/thesis.tex" not in summed()
+    build(MANIFEST, with_fields(asked.build, formats=("slurm",)))
+    here = {ONE.filename, TWO.filename, "thesis.tex", "wheelhouse.json"}
+    assert here <= {*os.listdir("ctx/wheels")}
+    assert not os.path.exists("ctx/base.tar")
+    assert not os.path.exists("ctx/SHA256SUMS")
+
+
+def test_what_a_fetch_that_failed_had_replaced_is_its_own(served: Served) -> None:
+    run(options("apptainer", "dockerfile", base=served.base))
+    kept = dict(served.behaviour.blobs)
+    served.behaviour.blobs.clear()
+    Path("ctx/Dockerfile").write_text("mine")
+    with pytest.raises(ToolError):
+        run(options("apptainer", base=served.base))
+    served.behaviour.blobs |= kept
+    found = run(options("apptainer", base=served.base))
+    assert Path("ctx/Dockerfile").read_text() == "mine"
+    assert found.notes == (
+        "Left in the folder, for nothing shows that an earlier build wrote it so: Dockerfile",
+    )
+
+
+def test_the_manifest_that_a_fetch_reads_is_not_changed(served: Served) -> None:
+    run(options("apptainer", base=served.base))
+    Path("ctx", FILE_NAME).write_text(json.dumps(json.loads(Path("ctx", FILE_NAME).read_text())))
+    before = Path("ctx", FILE_NAME).read_bytes()
+    asked = options("apptainer", base=served.base, manifest=f"ctx/{FILE_NAME}", force=True)
+    with pytest.raises(FileError) as caught:
+        run(asked, resolve=lambda _: pytest.fail("asked"))
+    assert caught.value.message == (
+        f"ctx/{FILE_NAME} is the manifest that is read, and the recipes have another file of that "
+        "name"
+    )
+    assert Path("ctx", FILE_NAME).read_bytes() == before
+    assert os.path.exists("ctx/SHA256SUMS")
+
+
+def test_the_manifest_that_a_fetch_reads_stays_in_the_folder_that_it_fills(
+    served: Served,
+) -> None:
+    run(options("apptainer", base=served.base))
+    save(MANIFEST, "m.json")
+    assert Path("m.json").read_bytes() == Path("ctx", FILE_NAME).read_bytes()
+    run(options("apptainer", base=served.base, manifest=f"ctx/{FILE_NAME}"))
+    is_whole()
+    build(MANIFEST, with_fields(options("slurm").build, force=True))
+    assert Path("ctx", FILE_NAME).exists()
+
+
+def test_a_folder_that_an_older_version_fetched_is_known_by_its_hashes(served: Served) -> None:
+    run(options("apptainer", "dockerfile", base=served.base))
+    place = Path("ctx", RECORD)
+    record = json.loads(place.read_text())
+    listed = sorted(record["files"].keys() - {"SHA256SUMS"})
+    place.write_text(json.dumps({**record, "build": "1.0", "files": listed}))
+    run(options("apptainer", base=served.base))
+    is_whole()
+    assert not os.path.exists("ctx/Dockerfile")
+    sums = hashlib.sha256(Path("ctx/SHA256SUMS").read_bytes()).hexdigest()
+    assert json.loads(place.read_text())["files"]["SHA256SUMS"] == sums
+
+
+def test_a_folder_that_was_fetched_is_not_taken_apart_unless_somebody_insists(
+    served: Served,
+) -> None:
+    asked = options("dockerfile", base=served.base)
+    run(asked)
+    with pytest.raises(FileError) as caught:
+        build(MANIFEST, with_fields(asked.build, formats=("slurm",)))
+    assert caught.value.message == (
+        "ctx was fetched for a machine without a network, and recipes alone would take it apart"
+    )
+    is_whole()
+    build(MANIFEST, with_fields(asked.build, formats=("slurm",), force=True))
+    assert not {"SHA256SUMS", "base.tar", "Dockerfile"} & {*os.listdir("ctx")}
