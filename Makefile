@@ -49,7 +49,7 @@ engines: ## bring up Docker and rootless Apptainer for the engine tests (root, D
 	@bash tests/engines/up.sh
 
 engine-test: ## run the tests that build real images (after make engines)
-	@sh scripts/setup.sh test
+	@sh scripts/setup.sh dev
 	@eval "$$(bash tests/engines/env.sh)" && $(PYTHON) -m pytest -m engine $(ARGS)
 
 engine-bench: ## time and prove images of a large environment beside uv's and pip's (after make engines; ARGS="--environment DIR")

@@ -138,7 +138,7 @@ def test_a_file_changed_with_its_record_is_named(good: Built) -> None:
         "f'idna/core.py,sha256={digest},{len(data)}', open(path).read()); "
         "open(path, 'w').write(text)"
     )
-    found = good.changed(f"WORKDIR {SITE}", f'RUN python3 -B -c "{edit}"')
+    found = good.changed(f"WORKDIR {SITE}", f'RUN python3 -B -c "{edit}"', "WORKDIR /")
     (only,) = found.tampered
     assert (only.kind, only.package) == ("content", "idna")
     assert f"{SITE}/idna/core.py" in only.others
@@ -174,7 +174,7 @@ def test_a_lying_verifier_and_a_swapped_manifest_are_named(good: Built) -> None:
         "RUN echo 'print(1)' > /opt/envsnap/verify.py",
         "RUN sed -i 's/1.7.1/1.7.2/' /opt/envsnap/manifest.json",
     )
-    assert [each.kind for each in found.tampered] == ["manifest", "manifest", "verifier"]
+    assert [each.kind for each in found.tampered] == [*["manifest"] * 3, "verifier"]
 
 
 def test_what_was_put_into_pythons_library_is_named(good: Built) -> None:
@@ -208,10 +208,11 @@ def test_a_sif_proves_itself_inside_and_from_outside(good: Built) -> None:
                "-I", "-B", "/opt/envsnap/verify.py", "/opt/envsnap/manifest.json")  # fmt: skip
     assert said.startswith("Python and 2 packages are those of the manifest\n")
     after_build(str(image), raw.replace(b"1.7.1", b"1.7.2"))
-    ((kind, says),) = told(verified(str(image), against=good.published))
-    assert (kind, says) == (
-        "manifest", "the SIF's data object holds another manifest than its file system"
-    )  # fmt: skip
+    found = told(verified(str(image), against=good.published))
+    assert {kind for kind, _ in found} == {"manifest"}
+    assert "the SIF's data object holds another manifest than its file system" in [
+        says for _, says in found
+    ]
 
 
 def test_a_base_that_the_labels_claim_and_the_layers_are_not_is_named(tmp_path: Path) -> None:
