@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from envsnap._typing import NamedTuple
 from envsnap.errors import PlanError
 from envsnap.facts import Looked
-from envsnap.facts.nvidia_cuda_images import best, by_tag, cudnn_part
+from envsnap.facts.nvidia_cuda_images import by_tag, cudnn_part, dead
 from envsnap.lint._model import Spot, trap
 from envsnap.lint._recipe import Base, Recipe
 from envsnap.plan import _safe
@@ -17,9 +17,6 @@ _CUDA = frozenset({"docker.io/nvidia/cuda", "nvcr.io/nvidia/cuda"})
 _PYTHON = "docker.io/library/python"
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
 _CUDNN = re.compile(r"-cudnn(\d*)-")
-_TWO_PARTS = re.compile(r"(\d+)\.\d+-")
-_PATCHED_SINCE = 11
-"""The first CUDA whose tags all name the patch."""
 _SUITES = ("bullseye", "bookworm", "trixie", "buster", "stretch", "jessie", "alpine", "windows")
 _MOVING = frozenset({"latest", "stable", "rolling", "devel", "testing", "unstable", "edge"})
 _ENDED = {
@@ -93,21 +90,11 @@ def cuda_tag_that_is_gone(recipe: Recipe) -> Iterator[Spot]:
     2021, nor a tag without the patch.
     """
     for base, _, tag, _ in _cuda(recipe):
-        if tag in {None, "latest"}:
-            yield Spot(base.line, "nvidia/cuda has no tag 'latest', and none was named")
+        gone = dead(tag or "latest")
+        if gone is None or _misspelled(tag or ""):
             continue
-        short = _TWO_PARTS.match(tag or "")
-        if short is not None and int(short[1]) >= _PATCHED_SINCE:
-            yield Spot(base.line, f"nvidia/cuda:{tag} is not offered: a tag names the patch, too")
-            continue
-        found = by_tag(tag or "")
-        if not isinstance(found, Looked) or found.value.state != "gone" or _misspelled(tag or ""):
-            continue
-        minor = ".".join(found.value.cuda.split(".")[:2])
-        cudnn = found.value.cudnn is not None
-        nearest = best(minor, found.value.flavour, found.value.distro, cudnn=cudnn)
-        instead = f"; {nearest.value.name} is there" if isinstance(nearest, Looked) else ""
-        yield Spot(base.line, f"nvidia/cuda:{tag} is not offered{instead}")
+        instead = f"; {gone.instead} is there" if gone.instead else ""
+        yield Spot(base.line, f"nvidia/cuda:{tag or 'latest'} is not offered{instead}")
 
 
 @trap(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 PINNED = "FROM python:3.11.9-slim-bookworm@sha256:" + "ab" * 32
 HEAD = "Bootstrap: docker\nFrom: docker.io/library/debian@sha256:" + "ab" * 32
 CUDA_GONE = "nvidia/cuda:11.2.0-devel-ubuntu20.04 is not offered; 11.2.2-devel-ubuntu20.04 is there"
-CUDA_SHORT = "nvidia/cuda:12.2-runtime-ubuntu22.04 is not offered: a tag names the patch, too"
+CUDA_SHORT = "nvidia/cuda:12.2-base-ubuntu22.04 is not offered; 12.2.2-base-ubuntu22.04 is there"
 CUDNN_WRONG = (
     "nvidia/cuda:12.8.1-cudnn8-devel-ubuntu22.04 is not offered; "
     "12.8.1-cudnn-devel-ubuntu22.04 is how it is named"
@@ -111,9 +111,9 @@ CASES = (
     Case(
         "BLD012",
         "FROM nvidia/cuda:11.2.0-devel-ubuntu20.04\nFROM nvidia/cuda\n"
-        "FROM nvidia/cuda:12.2-runtime-ubuntu22.04",
+        "FROM nvidia/cuda:12.2-base-ubuntu22.04",
         ((1, CUDA_GONE),
-         (2, "nvidia/cuda has no tag 'latest', and none was named"),
+         (2, "nvidia/cuda:latest is not offered"),
          (3, CUDA_SHORT)),
         "FROM nvidia/cuda:12.8.1-cudnn-devel-ubuntu24.04",
     ),
