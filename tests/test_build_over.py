@@ -143,6 +143,17 @@ def test_what_nobody_edited_is_replaced_and_removed_without_a_word(
     assert {*below("ctx")} == {*recorded("ctx"), RECORD}
 
 
+def test_a_folder_in_which_nothing_is_left_goes_with_its_files() -> None:
+    assert main([*DOCKER, "-o", "out"]) == 0
+    assert Path("out", "layers").is_dir()
+    assert main([*SLURM, "-o", "out"]) == 0
+    assert [path for path in Path("out").iterdir() if path.is_dir() and not [*path.iterdir()]] == []
+    assert main([*BINDER, "-o", "out"]) == 0
+    Path("out", "binder", "notes.txt").write_text("mine\n")
+    assert main([*SLURM, "-o", "out"]) == 0
+    assert [path.name for path in Path("out", "binder").iterdir()] == ["notes.txt"]
+
+
 def test_a_file_that_was_edited_stays_where_it_is_no_longer_wanted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

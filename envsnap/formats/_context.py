@@ -97,10 +97,15 @@ def write_context(
 
 
 def remove(folder: str, paths: Iterable[str]) -> None:
-    """Remove what an earlier build wrote; first what says that the folder has everything."""
+    """Remove what an earlier build wrote, and its folders; first what calls the folder whole."""
     for path in sorted(paths, key=lambda each: (each != SUMS, each)):
         with contextlib.suppress(OSError):  # it is gone already, or cannot be removed
             os.unlink(os.path.join(folder, *path.split("/")))
+        above = os.path.dirname(path)
+        while above:
+            with contextlib.suppress(OSError):  # something else is in it
+                os.rmdir(os.path.join(folder, *above.split("/")))
+            above = os.path.dirname(above)
 
 
 def digests(
