@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from envsnap.engines._environ import environ_with
 from envsnap.engines._workdir import choose_workdir, places
 
 
@@ -16,14 +17,5 @@ def caches(workdir: str | None) -> Iterator[None]:
     The engines have theirs there by themselves: the block has to end before one starts, for it
     lends its own temporary folder as $TMPDIR.
     """
-    with places(choose_workdir(workdir, os.environ)) as found:
-        before = {name: os.environ.get(name) for name in found.variables}
-        os.environ.update(found.variables)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+    with places(choose_workdir(workdir, os.environ)) as found, environ_with(found.variables):
+        yield

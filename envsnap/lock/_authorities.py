@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from envsnap.engines._environ import environ_with
 from envsnap.lock._pip_settings import pip_settings
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
@@ -36,16 +37,8 @@ def trusting(certificates: str | None) -> Iterator[None]:
         known = dict.fromkeys([*_trusted_before(os.environ), *certificates_in(certificates)])
         with open(bundle, "w", encoding="ascii") as file:
             file.writelines(f"{each}\n" for each in known)
-        before = {name: os.environ.get(name) for name in VARIABLES}
-        os.environ.update(dict.fromkeys(VARIABLES, bundle))
-        try:
+        with environ_with(dict.fromkeys(VARIABLES, bundle)):
             yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
 
 
 def certificates_in(text: str) -> list[str]:
