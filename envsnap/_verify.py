@@ -23,7 +23,7 @@ Listen = Callable[[str], None]
 """Gets a line that says what is being read."""
 ALLOWED = (
     "bytecode", "content", "outside", "program", "project", "setting", "start", "system",
-    "verifier",
+    "unreadable", "verifier",
 )  # fmt: skip
 """What may be accepted as not proved."""
 _INSIDE = "/opt/envsnap/manifest.json"

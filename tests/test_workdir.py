@@ -143,7 +143,9 @@ def test_builds_that_start_at_the_same_time_leave_each_other_alone(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("is_old", "is_left"), [(False, True), (True, False)])
-@pytest.mark.parametrize("holder", [None, "another-node"])
+@pytest.mark.parametrize(
+    "holder", [None, "another-node", f"{os.uname().nodename}\nanother start of a kernel"]
+)
 def test_where_no_lock_tells_a_folder_is_left_until_it_is_surely_nobodys(
     tmp_path: Path, holder: str | None, *, is_old: bool, is_left: bool
 ) -> None:

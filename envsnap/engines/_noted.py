@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import tempfile
 from collections.abc import Iterator
 
 from envsnap.errors import ToolError
 
+_NAME = ".envsnap-image-id"
+
 
 @contextlib.contextmanager
-def id_file(passing: str | None) -> Iterator[str]:
-    """Where a program notes the id of what it built (its --iidfile): nothing is there yet."""
-    name = f"envsnap-image-id-{secrets.token_hex(8)}"
-    path = os.path.join(passing or tempfile.gettempdir(), name)
+def id_file(folder: str) -> Iterator[str]:
+    """Where a program notes the id of what it built (its --iidfile): nothing is there yet.
+
+    In a folder that the program surely sees: snap's Docker has a /tmp of its own.
+    """
+    path = os.path.join(folder, _NAME)
+    with contextlib.suppress(FileNotFoundError):  # of a build that was killed
+        os.unlink(path)
     try:
         yield path
     finally:

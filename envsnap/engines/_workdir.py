@@ -153,15 +153,25 @@ def _is_free(lock: str, *, unless_told: bool) -> bool:
     finally:
         os.close(handle)
     # Another machine's lock may be hidden from us: many shared file systems keep them apart.
-    return unless_told or not _machine().isdisjoint(holders)
+    return unless_told or _is_here(holders)
 
 
-def _machine() -> set[str]:
-    """What names this machine: its name, and its kernel, which containers of other names share."""
-    names = {os.uname().nodename}
+def _is_here(holders: list[str]) -> bool:
+    """Whether this machine wrote the lines: by its kernel's start, else by its name.
+
+    Machines of one name are many, and containers of other names share a kernel.
+    """
+    name, boot = _machine()
+    theirs, since = (*holders, "", "")[:2]
+    return since == boot if since and boot else theirs == name
+
+
+def _machine() -> tuple[str, str]:
+    """The machine's name, and what its kernel calls this start of it; empty where it does not."""
+    boot = ""
     with contextlib.suppress(OSError), open(_BOOT, encoding="ascii") as file:
-        names.add(file.read().strip())
-    return names
+        boot = file.read().strip()
+    return os.uname().nodename, boot
 
 
 def _make_plain(folder: str) -> None:

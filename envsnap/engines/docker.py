@@ -64,7 +64,7 @@ class Docker:
         refuse_other_machine(job.platform)
         builder = _builder()
         repeats = job.epoch is not None and _rewrites(builder)
-        with places(job.workdir) as where, id_file(where.passing) as noted:
+        with places(job.workdir) as where, id_file(job.context) as noted:
             options = [*_options(job, builder, repeats=repeats), "--iidfile", noted]
             argv = [*_command(builder), *options, "."]
             with explained(job) as listen:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from envsnap._typing import Literal, NamedTuple
 from envsnap.facts._table import Answer, Looked, own, table
+
+_LINE = re.compile(r"\A[ -~]*\Z")
+_LONGEST = 30_000
+"""A line of a Dockerfile holds 65,535 bytes, and quoting can double a value."""
+_TEMPLATE = "{{"
+"""What Apptainer takes for a variable of its own wherever it stands in a definition."""
+_CHANGES = ("numerics", "determinism", "order", "algorithm choice")
+_OF_THE_MACHINE = frozenset({"LANG", "LC_ALL", "TZ"})
+"""What an image need not share with the machine: its locale and its clock."""
 
 
 class Variable(NamedTuple):
@@ -46,11 +57,6 @@ def holds(name: str) -> str | None:
     return next((row["holds"] for row in rows if row["name"] == name), None)
 
 
-_CHANGES = ("numerics", "determinism", "order", "algorithm choice")
-_OF_THE_MACHINE = frozenset({"LANG", "LC_ALL", "TZ"})
-"""What an image need not share with the machine: its locale and its clock."""
-
-
 def changes_results(name: str) -> bool:
     """Say whether programs compute another result by it, and its value can be set elsewhere."""
     if name in _OF_THE_MACHINE:
@@ -59,6 +65,17 @@ def changes_results(name: str) -> bool:
     if not isinstance(found, Looked) or found.value.holds != "text":
         return False
     return any(word in found.value.affects for word in _CHANGES)
+
+
+def unwritable(value: str) -> str:
+    """Why a value cannot stand in every format alike, as a verb's phrase; empty where it can."""
+    if not _LINE.match(value):
+        return "is not one line of ASCII, and recipes hold nothing else"
+    if _TEMPLATE in value:
+        return f"has '{_TEMPLATE}', which Apptainer would read as a variable of its own"
+    if len(value) > _LONGEST:
+        return f"has {len(value)} characters, and recipes hold {_LONGEST} at the most"
+    return ""
 
 
 def variable(name: str) -> Answer[Variable]:

@@ -29,7 +29,7 @@ from envsnap.images._model import (
 from envsnap.images._scan import scan
 from envsnap.images._streams import PIECE, Checked, Feed, Joined, read_ahead, unpacked
 from envsnap.images._tar import FILE, members
-from envsnap.images._texts import Text, of_container
+from envsnap.images._texts import Text, configured
 
 _ASK_S = 60.0
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar"
@@ -213,10 +213,10 @@ def _inspected(program: str, name: str, reference: str) -> Text:
 
 def _config(text: Text, history: tuple[str, ...]) -> Config:
     parts = (text.text("Os"), text.text("Architecture"), text.text("Variant"))
-    return Config(
-        platform="/".join(each for each in parts if each), created=text.text("Created"),
-        history=history, diff_ids=text.below("RootFS").strings("Layers"),
-        **of_container(text.below("Config")),
+    return configured(
+        text.below("Config"), platform="/".join(each for each in parts if each),
+        created=text.text("Created"), history=history,
+        diff_ids=text.below("RootFS").strings("Layers"),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from typing import cast
 
-from envsnap._typing import Any, NamedTuple
+from envsnap._typing import NamedTuple
 from envsnap.engines._digest import as_digest
 from envsnap.images._model import Config, ImageError, Layer
 
@@ -224,21 +224,30 @@ def config_of(raw: bytes, shown: str) -> Config:
         ImageError: It is no configuration.
     """
     text = parse(raw, shown)
-    return Config(
-        platform=_platform(text), created=text.text("created"),
+    return configured(
+        text.below("config"), platform=_platform(text), created=text.text("created"),
         history=tuple(each.text("created_by") for each in text.each("history")),
-        diff_ids=text.below("rootfs").strings("diff_ids"), **of_container(text.below("config")),
+        diff_ids=text.below("rootfs").strings("diff_ids"),
     )  # fmt: skip
 
 
-def of_container(text: Text) -> dict[str, Any]:
-    """What a configuration says of the containers that are started from the image."""
-    return {
-        "labels": text.pairs("Labels"), "environ": environ_of(text.strings("Env"), text.shown),
-        "user": text.text("User"), "entrypoint": text.strings("Entrypoint"),
-        "command": text.strings("Cmd"), "health": text.below("Healthcheck").strings("Test"),
-        "folder": text.text("WorkingDir"), "on_build": text.strings("OnBuild"),
-    }  # fmt: skip
+def configured(
+    inner: Text,
+    *,
+    platform: str,
+    created: str,
+    history: tuple[str, ...],
+    diff_ids: tuple[str, ...],
+) -> Config:
+    """What an image says of itself: `inner` is about the containers that are started from it."""
+    return Config(
+        platform=platform, created=created, labels=inner.pairs("Labels"),
+        environ=environ_of(inner.strings("Env"), inner.shown), user=inner.text("User"),
+        history=history, diff_ids=diff_ids,
+        entrypoint=inner.strings("Entrypoint"), command=inner.strings("Cmd"),
+        health=inner.below("Healthcheck").strings("Test"), folder=inner.text("WorkingDir"),
+        on_build=inner.strings("OnBuild"),
+    )  # fmt: skip
 
 
 def environ_of(lines: Sequence[str], shown: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from envsnap._typing import NamedTuple
@@ -13,11 +12,6 @@ from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan._model import Why
 from envsnap.sections import Environ, Packages, Unknown
 
-_LINE = re.compile(r"\A[ -~]*\Z")
-_LONGEST = 30_000
-"""A line of a Dockerfile holds 65,535 bytes, and quoting can double a value."""
-_TEMPLATE = "{{"
-"""What Apptainer takes for a variable of its own wherever it stands in a definition."""
 _OURS = {"LC_ALL": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
 _GPU = {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility", "NVIDIA_VISIBLE_DEVICES": "all"}
 
@@ -39,7 +33,7 @@ def image_variables(manifest: Manifest, *, gpu: bool) -> Variables:
     locale of that machine is not.
     """
     captured = _captured(manifest)
-    lost = {name: why for name, value in captured.items() if (why := unwritable(value))}
+    lost = {name: why for name, value in captured.items() if (why := determinism.unwritable(value))}
     carried = {name: value for name, value in captured.items() if name not in lost}
     required = _required(manifest) if gpu else ""
     asked = {"NVIDIA_REQUIRE_CUDA": required} if required else {}
@@ -103,17 +97,6 @@ def _captured(manifest: Manifest) -> dict[str, str]:
         for name, value in environ.variables.items()
         if determinism.changes_results(name)
     }
-
-
-def unwritable(value: str) -> str:
-    """Why a value cannot stand in every format alike, as a verb's phrase; empty where it can."""
-    if not _LINE.match(value):
-        return "is not one line of ASCII, and recipes hold nothing else"
-    if _TEMPLATE in value:
-        return f"has '{_TEMPLATE}', which Apptainer would read as a variable of its own"
-    if len(value) > _LONGEST:
-        return f"has {len(value)} characters, and recipes hold {_LONGEST} at the most"
-    return ""
 
 
 def _notes(lost: Mapping[str, str]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from envsnap.sections import MADE_HERE, Packages, Unknown
 
 _DERIVED = frozenset({"about", "environment", "facts_digest", "machine", "lock", "sections"})
 """What is made of the rest, or is compared on its own."""
+_FILES = frozenset({"artifacts", "conda", "unlocked"})
+"""What a lock lists."""
 _ABSENT = "not there"
 _MOST = 80
 """Characters of a value that are shown."""
@@ -48,9 +50,6 @@ def otherwise(published: Manifest, inside: Manifest) -> Stated:
     parts = [{key: each[key] for key in each.keys() - _FILES} for each in locks]
     rest += _members("lock.", *parts)
     return Stated([*_artifacts(*locks, _contents(published)), *_of_conda(*locks)], rest)
-
-
-_FILES = frozenset({"artifacts", "conda", "unlocked"})
 
 
 def facts(published: Manifest, inside: Manifest) -> list[str]:

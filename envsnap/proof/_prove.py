@@ -113,11 +113,11 @@ def _taken_away(
     environment = files.environment
     gone, left = taken_away(environment, files.named, base, lowest)
     found: dict[str, Tampered] = {}
-    shut = unreadable(environment, files.named, config)
+    shut, doubts = unreadable(environment, files.named, config)
     for each in (*shut, *gone, *startless(environment)):
         found.setdefault(each.path, each)
     new = [each for path, each in found.items() if path not in told]
-    return new, [] if others_ok else left
+    return new, [] if others_ok else [*left, *doubts]
 
 
 def _of_packages(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
+from envsnap import __version__
+from envsnap._typing import NamedTuple
 from envsnap.facts import determinism
 from envsnap.images import Config
 from envsnap.inside import compared
 from envsnap.manifest import Manifest
-from envsnap.plan._variables import unwritable
 from envsnap.proof._around import VERSION_LABEL
 from envsnap.proof._environment import Environment
 from envsnap.proof._model import NotProved, Tampered
@@ -34,6 +35,21 @@ _ENGINES_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker, Podman and Apptainer set where an image sets no PATH."""
 _FUNCTION = "BASH_FUNC_"
 """Bash takes a variable of such a name as a function, which goes before any program."""
+
+
+class Judges(NamedTuple):
+    """What may set a variable."""
+
+    captured: Mapping[str, str] | None
+    """The manifest; None where it does not know its variables."""
+    base: Base | None
+
+    @property
+    def of_base(self) -> Mapping[str, str]:
+        """What the base image sets; nothing where nobody asked for it."""
+        return {} if self.base is None else self.base.config.environ
+
+
 Found = tuple[list[Tampered], list[NotProved]]
 
 
@@ -47,10 +63,16 @@ def settings(
     for path in said.strange:
         says = f"{path} runs at each start, and neither Apptainer nor a definition writes it"
         tampered.append(Tampered("setting", says, path=path))
-    unknown: list[str] = []
-    judges = (_captured(wanted), base)
-    tampered += _variables(environment, said.variables, judges, unknown)
-    tampered += _results(config, said.variables, judges, unknown)
+    judges = Judges(_captured(wanted), base)
+    unknown = []
+    for each in (
+        *_variables(environment, said.variables, judges),
+        *_results(config, said.variables, judges),
+    ):
+        if isinstance(each, Tampered):
+            tampered.append(each)
+        else:
+            unknown.append(each)
     tampered += _first_program(environment, said.variables)
     changed, left = starts(environment, config, base, said.unread)
     if unknown:
@@ -76,49 +98,42 @@ def _files(environment: Environment) -> Iterator[Tampered]:
 
 
 def _variables(
-    environment: Environment,
-    found: Mapping[str, str],
-    judges: tuple[Mapping[str, str] | None, Base | None],
-    unknown: list[str],
-) -> Iterator[Tampered]:
-    """Variables that steer and are neither the manifest's nor the base image's."""
-    captured, base = judges[0] or {}, judges[1]
-    of_base = {} if base is None else base.config.environ
+    environment: Environment, found: Mapping[str, str], judges: Judges
+) -> Iterator[Tampered | str]:
+    """Variables that steer and are neither the manifest's nor the base image's.
+
+    One of which only the base image could tell whose it is comes as NAME=VALUE.
+    """
+    captured = judges.captured or {}
     functions = [each for each in found if each.startswith(_FUNCTION)]
     for name in (*_STEERING, *_PLACES, *functions):
         value = found.get(name)
-        if not value or value in {captured.get(name), of_base.get(name)}:
+        if not value or value in {captured.get(name), judges.of_base.get(name)}:
             continue
         whose = _whose(environment, value) if name in _PLACES else "theirs"
-        if whose == "theirs" or (base is not None and whose):
+        if whose == "theirs" or (judges.base is not None and whose):
             says = f"the image sets {name}={value}, which the manifest does not have"
             yield Tampered("setting", says, path=name, found=value)
         elif whose:
-            unknown.append(f"{name}={value}")
+            yield f"{name}={value}"
 
 
-def _results(
-    config: Config,
-    found: Mapping[str, str],
-    judges: tuple[Mapping[str, str] | None, Base | None],
-    unknown: list[str],
-) -> Iterator[Tampered]:
+def _results(config: Config, found: Mapping[str, str], judges: Judges) -> Iterator[Tampered | str]:
     """Variables that change what is computed, and are set otherwise than at capture.
 
-    That one is missing is held against our own recipes alone: others set it when they start.
+    That one is missing is held against a recipe of this very version alone: others set it when
+    they start, or have another rule for what can be written.
     """
-    captured, base = judges
-    if captured is None:
+    if judges.captured is None:
         return
-    of_base = {} if base is None else base.config.environ
-    is_ours = VERSION_LABEL in config.labels
-    for name in sorted(filter(determinism.changes_results, {*found, *captured})):
-        value, wanted = found.get(name), captured.get(name)
-        if value == wanted or (wanted is None and value == of_base.get(name)):
+    is_ours = config.labels.get(VERSION_LABEL) == __version__
+    for name in sorted(filter(determinism.changes_results, {*found, *judges.captured})):
+        value, wanted = found.get(name), judges.captured.get(name)
+        if value == wanted or (wanted is None and value == judges.of_base.get(name)):
             continue
-        if wanted is None and base is None:
-            unknown.append(f"{name}={value}")
-        elif value is not None or (is_ours and not unwritable(wanted or "")):
+        if wanted is None and judges.base is None:
+            yield f"{name}={value}"
+        elif value is not None or (is_ours and not determinism.unwritable(wanted or "")):
             what = f"sets {name}={value}" if value is not None else f"does not set {name}"
             told = "does not have" if wanted is None else f"has as {wanted}"
             says = f"the image {what}, which the manifest {told}: it changes results"

@@ -17,7 +17,7 @@ from envsnap.inside import around, compared
 from envsnap.proof._environment import Environment
 from envsnap.proof._layers import Lowest
 from envsnap.proof._model import NotProved, Tampered
-from envsnap.proof._outside import PYTHONS, RUNS, Base, first_layer, is_ours
+from envsnap.proof._outside import PYTHONS, Base, first_layer, is_ours
 
 USERS = "/etc/passwd"
 """Where an image has its users' numbers."""
@@ -30,6 +30,12 @@ _OF_STEPS = re.compile(
 )
 """What install.sh and dpkg take away, what an engine lays its own over, and caches, without which
 Python reads the sources."""
+_SEARCHED = re.compile(
+    r"/(?:usr/(?:local/)?)?(?:s?bin|lib[0-9a-z]*|libexec)/|/opt/python/|/etc/ld\.so"
+)
+"""Where another program or library is found in the place of one that is gone."""
+_DIGITS = 10
+"""More no number of a user has."""
 _READ, _ENTER = 0o4, 0o1
 _Ids = tuple[int, int]
 """A user's number, and the number of its group."""
@@ -128,7 +134,7 @@ def _is_start(path: str, environment: Environment) -> bool:
 
 
 def _is_difference(path: str, environment: Environment, *, is_late: bool) -> bool:
-    is_run = bool(RUNS.match(path) or RUNS.match(f"{path}/")) or _is_start(path, environment)
+    is_run = bool(_SEARCHED.match(f"{path}/")) or _is_start(path, environment)
     return (is_late and is_run) or path.startswith(PYTHONS)
 
 
@@ -150,18 +156,37 @@ def startless(environment: Environment) -> Iterator[Tampered]:
 
 def unreadable(
     environment: Environment, named: Collection[str], config: Config
-) -> Iterator[Tampered]:
+) -> tuple[list[Tampered], list[NotProved]]:
     """Files and folders of the environment and of Python that the image's user cannot read.
 
-    Where nobody may read a module Python goes on without it. Root reads everything in some engines
-    and not in others, so inside of these folders all must be able to; above them its user alone.
+    Where nobody may read a module Python goes on without it. Root reads everything, but who starts
+    the image as somebody else does not: of such an image it is a doubt.
     """
+    user = _user(config.user, environment.tree)
+    if user[0] != 0:
+        found = list(_shut(environment, named, user))
+        return [
+            Tampered(
+                "unreadable",
+                f"{path} cannot be read by the image's user: its mode is {entry.mode:o}",
+                path=path,
+                layer=entry.layer,
+            )
+            for path, entry in found
+        ], []
+    names = tuple(path for path, _ in _shut(environment, named, _NOBODY, above=user))
+    says = "files or folders that root alone can read: whoever starts it as another user cannot"
+    return [], [NotProved("unreadable", says, names)] if names else []
+
+
+def _shut(
+    environment: Environment, named: Collection[str], user: _Ids, above: _Ids | None = None
+) -> Iterator[tuple[str, Entry]]:
+    """The highest paths that a user cannot read; `above` enters the folders around them."""
     tree = environment.tree
-    user = _user(config.user, tree)
-    reader = user if user[0] else _NOBODY
     libraries = tuple(_libraries(environment))
     wanted = set(_wanted(environment, named, libraries))
-    folders = {above for path in wanted for above in _above(path)}
+    folders = {folder for path in wanted for folder in _above(path)}
     own = (environment.prefix, *libraries)
     told: set[str] = set()
     for path in sorted(wanted | folders):
@@ -170,10 +195,9 @@ def unreadable(
         if entry.kind not in {"file", "folder"} or told.intersection(_above(path)):
             continue
         need = _READ if entry.kind == "file" else _READ | _ENTER if is_own else _ENTER
-        if not _may(entry, need, reader if is_own else user):
+        if not _may(entry, need, user if is_own else above or user):
             told.add(path)
-            says = f"{path} cannot be read by the image's user: its mode is {entry.mode:o}"
-            yield Tampered("unreadable", says, path=path, layer=entry.layer)
+            yield path, entry
 
 
 def _libraries(environment: Environment) -> Iterator[str]:
@@ -215,9 +239,10 @@ def _above(path: str) -> list[str]:
 
 
 def _may(entry: Entry, need: int, user: _Ids) -> bool:
-    """Whether a user may do it: the owner's bits count for the owner alone, as in any Unix."""
+    """Whether a user may do it; where the file's group may, that he is not in it is not known."""
     shift = 6 if entry.owner[0] == user[0] else 3 if entry.owner[1] == user[1] else 0
-    return (entry.mode >> shift) & need == need
+    in_group = shift == 0 and user != _NOBODY and (entry.mode >> 3) & need == need
+    return in_group or (entry.mode >> shift) & need == need
 
 
 def _user(said: str, tree: ImageTree) -> _Ids:
@@ -225,11 +250,15 @@ def _user(said: str, tree: ImageTree) -> _Ids:
     if tree.is_sif:
         return _NOBODY
     name, _, group = (said or "0").partition(":")
-    number, own_group = (int(name), 0) if name.isdecimal() else _NOBODY
+    number, own_group = (int(name), 0) if _is_number(name) else _NOBODY
     for line in (tree.contents.get(USERS) or b"").decode("utf-8", "replace").split("\n"):
         row = line.split(":")
-        is_one = len(row) > 3 and row[2].isdecimal() and row[3].isdecimal()  # noqa: PLR2004
+        is_one = len(row) > 3 and _is_number(row[2]) and _is_number(row[3])  # noqa: PLR2004
         if is_one and name in {row[0], row[2]}:
             number, own_group = int(row[2]), int(row[3])
             break
-    return number, int(group) if group.isdecimal() else own_group
+    return number, int(group) if _is_number(group) else own_group
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) <= _DIGITS

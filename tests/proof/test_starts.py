@@ -84,6 +84,11 @@ def test_what_no_recipe_can_write_may_be_missing(tmp_path: Path, value: str) -> 
     assert [says for code, says in told(found) if code == "setting"] == []
 
 
+def test_a_recipe_of_another_version_had_another_rule(tmp_path: Path) -> None:
+    said = {**labels(), "io.envsnap.version": "0.0.9"}
+    assert answer(image(tmp_path, starts=set_to(), said=said))[1] == []
+
+
 def test_a_manifest_that_knows_no_variables_holds_nobody_to_them(tmp_path: Path) -> None:
     wanted = made.manifest(PACKAGES, manifest().lock.artifacts, environ=made.NOT_LOOKED)  # type: ignore[union-attr]
     found = verified(image(tmp_path, starts=set_to()), against=Published(wanted, "paper.json"))

@@ -189,6 +189,19 @@ def test_what_the_environments_own_layer_takes_from_the_base_is_told_with_the_ba
     assert told(found) == ([("outside", says)] if code == ExitCode.NO else [])
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/root/.cache/uv/archive-v0/abc/idna/fast.cpython-311-x86_64-linux-gnu.so",
+        "/opt/conda/pkgs/openssl-3/lib/libssl.so.3",
+    ],
+)
+def test_a_cache_that_was_emptied_is_no_other_program(tmp_path: Path, path: str) -> None:
+    layers = (GOOD[0], {**GOOD[1], path: b"ELF"}, {path: Gone()}, GOOD[2])
+    found = verified(image(tmp_path, layers=layers), against=PUBLISHED)
+    assert (found.exit_code, told(found)) == (ExitCode.CANNOT_TELL, [])
+
+
 @pytest.mark.usefixtures("_with_its_base")
 @pytest.mark.parametrize("at", [1, 3])
 def test_what_our_own_steps_take_away_is_fine(tmp_path: Path, at: int) -> None:
@@ -226,7 +239,7 @@ def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path, asked: dict[str
 def test_what_nobody_can_read_is_told(
     tmp_path: Path, member: Member, asked: dict[str, bool]
 ) -> None:
-    reference = image(tmp_path, layer(member), layers=LAYERS)
+    reference = image(tmp_path, layer(member), layers=LAYERS, starts={"User": "10001:10001"})
     found = verified(reference, against=PUBLISHED, **asked)
     assert found.exit_code == ExitCode.NO
     says = f"{member.path} cannot be read by the image's user: its mode is {member.mode:o}"
@@ -241,7 +254,9 @@ def test_what_nobody_can_read_is_told(
         ("1000", (0o700, 1001), ExitCode.NO),
         ("1000", (0o055, 1000), ExitCode.NO),
         ("nobody", (0o700, 1000), ExitCode.NO),
-        ("", (0o700, 0), ExitCode.NO),
+        ("1000", (0o750, 0), ExitCode.OK),  # whether he is in that group nobody knows
+        ("", (0o700, 0), ExitCode.CANNOT_TELL),
+        ("9" * 5000, (0o755, 0), ExitCode.OK),
         ("0:0", (0o755, 0), ExitCode.OK),
     ],
 )
