@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import shutil
 import tempfile
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -17,9 +19,9 @@ from envsnap._twice import Twice, compare
 from envsnap._verify import after_build
 from envsnap.engines import Built, Engine, Job, Listener, choose_workdir
 from envsnap.engines._archives import file_hash
-from envsnap.errors import ToolError, UsageError
+from envsnap.errors import FileError, ToolError, UsageError
 from envsnap.formats import named
-from envsnap.formats._context import add_to_record, write_record
+from envsnap.formats._context import LOG, add_to_record, write_record
 from envsnap.manifest import Manifest, canonical_name
 from envsnap.plan import BuildPlan
 from envsnap.plan._system_versions import (
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 
     from envsnap.host import Host
 
-_LOG = "build.log"
 _TAIL_LINES = 20
+_TAIL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,17 +120,51 @@ def _second(image: str, token: str) -> str:
 
 def _built(engine: Engine, job: Job, recipes: Recipes, listen: Listener) -> Built:
     """One image; what the engine says is kept beside the recipes where the build fails."""
-    with tempfile.TemporaryFile() as log:  # without a name: nothing is left of it, whatever ends us
+    said = _Said()
 
-        def keep(piece: bytes) -> None:
-            log.write(piece)
-            listen(piece)
+    def keep(piece: bytes) -> None:
+        said.add(piece)
+        listen(piece)
 
+    try:
+        return engine.build(dataclasses.replace(job, listen=keep))
+    except ToolError as error:
+        raise _with_tail(error, said, recipes.folder) from error
+    finally:
+        said.forget()
+
+
+class _Said:
+    """What an engine says: the end of it in memory, all of it in a file as long as a disk has room.
+
+    The file is without a name: nothing is left of it, whatever ends us.
+    """
+
+    def __init__(self) -> None:
+        self.last = bytearray()
+        self.log: IO[bytes] | None = None
+        with suppress(OSError):  # without a buffer, which would fail once more when it is closed
+            self.log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - forget closes it
+
+    def add(self, piece: bytes) -> None:
+        """Keep what was said. A log is an extra: a full disk ends it, and not the build."""
+        self.last += piece
+        del self.last[:-_TAIL_BYTES]
+        if self.log is None:
+            return
         try:
-            return engine.build(dataclasses.replace(job, listen=keep))
-        except ToolError as error:
-            log.seek(0)
-            raise _with_tail(error, log, recipes.folder) from error
+            is_whole = self.log.write(piece) == len(piece)
+        except OSError:
+            is_whole = False
+        if not is_whole:
+            self.forget()
+
+    def forget(self) -> None:
+        """Keep no log from now on."""
+        if self.log is not None:
+            with suppress(OSError):
+                self.log.close()
+        self.log = None
 
 
 def engine_of(options: BuildOptions) -> tuple[Engine, str]:
@@ -232,28 +268,38 @@ def _planned(wanted: Manifest, planned: BuildPlan) -> Manifest:
     return replace(wanted, sections={**wanted.sections, "packages": section})
 
 
-def _with_tail(error: ToolError, log: IO[bytes], folder: str) -> ToolError:
-    """The error with the engine's last words, and where the rest of them is kept."""
-    lines = deque((line.decode("utf-8", "replace").rstrip() for line in log), maxlen=_TAIL_LINES)
+def _with_tail(error: ToolError, said: _Said, folder: str) -> ToolError:
+    """The error with the engine's last words, and where the rest of them is kept, if it is."""
+    words = (line.decode("utf-8", "replace").rstrip() for line in io.BytesIO(said.last))
+    lines = deque(words, maxlen=_TAIL_LINES)
     if not any(lines):
         return error
-    kept = _kept(log, folder)
-    return ToolError(
-        "\n  ".join([f"{error.message}; its last words:", *lines]),
-        hint=f"{error.hint}; the whole log: {kept}" if error.hint else f"The whole log: {kept}",
-    )
+    hint, kept = error.hint, _kept(said.log, folder)
+    if kept is not None:
+        hint = f"{hint}; the whole log: {kept}" if hint else f"The whole log: {kept}"
+    return ToolError("\n  ".join([f"{error.message}; its last words:", *lines]), hint=hint)
 
 
-def _kept(log: IO[bytes], folder: str) -> str:
+def _kept(log: IO[bytes] | None, folder: str) -> str | None:
     """Where the log is kept: beside the recipes, whose record has it for the next run to remove.
 
     What lies there by its name is somebody's own: an earlier build's was removed as this one began.
+    None where it cannot be kept: then nothing of it stays, for no later run would remove it.
     """
-    is_taken = os.path.lexists(os.path.join(folder, _LOG))
-    name = f"build.{token_hex(4)}.log" if is_taken else _LOG
+    if log is None:
+        return None
+    is_taken = os.path.lexists(os.path.join(folder, LOG))
+    name = f"build.{token_hex(4)}.log" if is_taken else LOG
     place = os.path.join(folder, name)
-    log.seek(0)
-    with open(place, "xb") as file:
-        shutil.copyfileobj(log, file)
-    add_to_record(folder, name, file_hash(place))
+    try:
+        log.seek(0)
+        with open(place, "xb") as file:
+            shutil.copyfileobj(log, file)
+        add_to_record(folder, name, file_hash(place))
+    except FileExistsError:  # somebody else's
+        return None
+    except (OSError, FileError):
+        with suppress(OSError):
+            os.unlink(place)
+        return None
     return place

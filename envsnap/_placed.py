@@ -27,7 +27,7 @@ from envsnap.formats._context import (
 )
 from envsnap.formats._files import PROJECT, conda_place
 from envsnap.formats._halves import Contents, build_script, readme
-from envsnap.formats._standing import Standing, look
+from envsnap.formats._standing import Standing, is_same, look
 from envsnap.manifest import write_whole
 from envsnap.plan import BuildPlan
 from envsnap.plan._model import WHEELS
@@ -93,7 +93,7 @@ def place_all(planned: BuildPlan, parts: Parts, options: BuildOptions, begun: St
     done = {**record(told, formats, None), "fetched": True}
     write_record(folder, done, {**written, **digests({SUMS: sums})})
     files = tuple(sorted(wanted))
-    _sweep(folder, {*files, RECORD})
+    _sweep(folder, {*files, RECORD}, options.manifest)
     write_whole(os.path.join(folder, SUMS), sums.encode())
     replaced = {*begun.others} & {*files, RECORD, SUMS}
     said = standing._replace(others=tuple(sorted({*standing.others, *replaced}))).notes
@@ -170,10 +170,12 @@ def _notes(planned: BuildPlan, parts: Parts) -> tuple[str, ...]:
     return (*notes, *parts.project.notes)
 
 
-def _sweep(folder: str, files: set[str]) -> None:
+def _sweep(folder: str, files: set[str], manifest: str | None) -> None:
     """Remove what a run that was killed while it wrote one of these files has left of it."""
     for path in files:
         place, name = os.path.split(_path(folder, path))
         for each in names_in(place):
-            if re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}\.tmp", each):
-                os.unlink(os.path.join(place, each))
+            left = os.path.join(place, each)
+            is_left = re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}\.tmp", each)
+            if is_left and not is_same(left, manifest):
+                os.unlink(left)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from envsnap.cli import main
-from envsnap.formats._context import RECORD
+from envsnap.formats._context import RECORD, add_to_record
 from envsnap.manifest import FILE_NAME, save
 from tests import made
 
@@ -92,6 +92,26 @@ def test_the_manifest_that_is_read_is_never_changed(
         "hint: Name another folder with -o",
     ]
     assert below("ctx") == before
+
+
+@pytest.mark.parametrize("leads", ["build.json", "mine.json"])
+def test_a_manifest_that_is_called_as_the_record_is_never_overwritten(
+    leads: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.replace(FILE_NAME, leads)
+    if leads != RECORD:
+        os.symlink(leads, RECORD)
+    before = below(".")
+    assert main([*DOCKER, RECORD, "-o", ".", "--force"]) == 7
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        (
+            f"error: ./{RECORD} is the manifest that is read, and the recipes have another file "
+            "of that name"
+        ),
+        "hint: Name another folder with -o",
+    ]
+    assert below(".") == before
+    assert os.path.islink(RECORD) == (leads != RECORD)
 
 
 def test_a_link_to_the_manifest_that_is_read_is_not_replaced() -> None:
@@ -203,6 +223,40 @@ def test_of_an_older_version_nothing_is_replaced_that_may_have_been_edited(
     assert below("ctx") == before
     assert main([*SLURM, "-o", "ctx"]) == 0
     assert {"Dockerfile", "install.sh"} <= {*below("ctx")}  # nothing shows whose they are
+
+
+def test_a_log_that_an_older_version_kept_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*DOCKER, "-o", "ctx"]) == 0
+    add_to_record("ctx", "build.log", "")
+    as_an_older_version("ctx")
+    Path("ctx/build.log").write_text("FATAL: no space\n")
+    capsys.readouterr()
+    assert main([*DOCKER, "-o", "ctx"]) == 0
+    assert "build.log" not in below("ctx")
+    assert "Left in the folder" not in capsys.readouterr().err
+
+
+ODD = ("\ud800", "x" * 300, "x/" * 3000 + "x", RECORD, os.fsdecode(b"\xff"))
+
+
+@pytest.mark.parametrize("path", ODD)
+@pytest.mark.parametrize("is_older", [False, True])
+def test_a_row_of_a_record_that_can_be_no_file_is_nobodys(
+    path: str, *, is_older: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SLURM, "-o", "ctx"]) == 0
+    with open(b"ctx/\xff", "wb") as file:
+        file.write(b"mine")
+    record = json.loads(Path("ctx", RECORD).read_text())
+    record["files"][path] = hashlib.sha256(b"mine").hexdigest()
+    Path("ctx", RECORD).write_text(json.dumps(record))
+    if is_older:
+        as_an_older_version("ctx")
+    capsys.readouterr()
+    assert main([*SLURM, "-o", "ctx"]) == 0
+    assert "Left in the folder" not in capsys.readouterr().err
+    assert path not in recorded("ctx")
+    assert os.path.exists(b"ctx/\xff")
 
 
 def test_an_index_of_hashes_of_ones_own_is_not_a_fetched_folders() -> None:

@@ -103,6 +103,31 @@ def test_the_manifest_that_a_fetch_reads_is_not_changed(served: Served) -> None:
     assert os.path.exists("ctx/SHA256SUMS")
 
 
+@pytest.mark.parametrize("name", ["SHA256SUMS", RECORD, "README.txt", ".fetch/m.json"])
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_manifest_is_no_file_of_the_fetchs_own(name: str, *, is_linked: bool) -> None:
+    place = Path("ctx", name)
+    place.parent.mkdir(parents=True)
+    save(MANIFEST, "m.json" if is_linked else str(place))
+    if is_linked:
+        place.symlink_to(Path("m.json").resolve())
+    before = place.read_bytes()
+    asked = options("apptainer", manifest=f"ctx/{name}", force=True)
+    with pytest.raises(FileError, match=f"^ctx/{name} is the manifest that is read, and "):
+        run(asked, resolve=lambda _: pytest.fail("asked"))
+    assert [path for path in Path("ctx").rglob("*") if path.is_file()] == [place]
+    assert (place.read_bytes(), place.is_symlink()) == (before, is_linked)
+
+
+def test_a_manifest_is_not_taken_for_what_a_killed_run_left(served: Served) -> None:
+    Path("ctx").mkdir()
+    names = [f"ctx/{FILE_NAME}.{each * 8}.tmp" for each in "ab"]
+    for each in names:
+        save(MANIFEST, each)
+    run(options("apptainer", base=served.base, manifest=names[0], force=True))
+    assert [os.path.exists(each) for each in names] == [True, False]
+
+
 def test_the_manifest_that_a_fetch_reads_stays_in_the_folder_that_it_fills(
     served: Served,
 ) -> None:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import functools
 import hashlib
 import os
 import platform
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, NoReturn
 
 import pytest
 
 from envsnap._build import BuildOptions, build
-from envsnap._image import _record, build_image, differences, engine_of
+from envsnap._image import _built, _record, build_image, differences, engine_of
 from envsnap.engines import Built, Done, Job, run, stream
 from envsnap.engines.apptainer import Apptainer
 from envsnap.engines.buildah import Buildah
 from envsnap.engines.docker import Docker
 from envsnap.engines.singularity import Singularity
-from envsnap.errors import ToolError, UsageError
+from envsnap.errors import FileError, ToolError, UsageError
 from envsnap.plan import PlanOptions, plan
 from envsnap.plan._system_versions import Versions
 from envsnap.sections import Fact, Packages, replace
@@ -215,6 +220,70 @@ def test_a_build_that_fails_shows_its_last_words_and_leaves_no_half(
     assert b"".join(heard) == b"step 1\nstep 2\nstep 3\nFATAL: no space\n"
     assert sif.read_text() == "the image of before"
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+LAST_WORDS = (
+    "apptainer build ended with status 255; its last words:\n"
+    "  step 1\n  step 2\n  step 3\n  FATAL: no space"
+)
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def failing_with(error: Exception) -> Callable[..., NoReturn]:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        ("envsnap._image.shutil.copyfileobj", FULL),
+        ("envsnap._image.add_to_record", FileError("Cannot write build.json")),
+    ],
+)
+def test_a_log_that_cannot_be_kept_does_not_hide_the_engines_error(
+    function: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path, "apptainer", FAILING))
+    asked = options(tmp_path / "out", "apptainer", image=str(tmp_path / "x.sif"))
+    recipes = build(made.manifest(), asked)
+    monkeypatch.setattr(function, failing_with(error))
+    with pytest.raises(ToolError) as caught:
+        build_image(recipes, asked, lambda _: None)
+    assert (caught.value.message, caught.value.hint) == (LAST_WORDS, None)
+    assert list((tmp_path / "out").glob("*.log")) == []
+
+
+WITHOUT_ROOM = [failing_with(FULL), functools.partial(open, "/dev/full", "r+b")]
+"""Temporary files on a full disk: it has no room for the file, or for what is written into it."""
+
+
+@pytest.mark.parametrize("temporary", WITHOUT_ROOM)
+def test_a_build_that_fails_while_the_disk_is_full_shows_its_last_words(
+    temporary: Callable[..., IO[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path, "apptainer", FAILING))
+    asked = options(tmp_path / "out", "apptainer", image=str(tmp_path / "x.sif"))
+    recipes = build(made.manifest(), asked)
+    monkeypatch.setattr(tempfile, "TemporaryFile", temporary)
+    with pytest.raises(ToolError) as caught:
+        build_image(recipes, asked, lambda _: None)
+    assert (caught.value.message, caught.value.hint) == (LAST_WORDS, None)
+    assert list((tmp_path / "out").glob("*.log")) == []
+
+
+@pytest.mark.parametrize("temporary", WITHOUT_ROOM)
+def test_a_build_needs_no_room_for_its_log(
+    temporary: Callable[..., IO[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talking = DOCKER.replace("until", "echo working; until")
+    monkeypatch.setenv("PATH", path_with(tmp_path, "docker", talking))
+    recipes = build(made.manifest(), options(tmp_path / "out", "dockerfile"))
+    monkeypatch.setattr(tempfile, "TemporaryFile", temporary)
+    built = _built(Docker(), job(tmp_path, "lab/paper:1", gpu=False), recipes, lambda _: None)
+    assert built.id == "sha256:12"
 
 
 def test_no_engine_is_said_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

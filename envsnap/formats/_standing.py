@@ -5,16 +5,18 @@ Nothing else decides what a build replaces or removes.
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
-from envsnap.formats._context import RECORD, SUMS, read_record, record_of, way_to
+from envsnap.formats._context import KEPT, LOG, RECORD, SUMS, read_record, record_of, way_to
 
 _SHOWN = 10
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -85,9 +87,10 @@ def look(folder: str, wanted: Mapping[str, str], manifest: str | None = None) ->
         for path in sorted({*known, *wanted})
         if (digest := _digest(os.path.join(folder, *path.split("/")))) is not None
     }
-    read = _paths_of(folder, here, manifest)
-    _refuse_other_manifest(folder, {each: here[each] for each in read if each in wanted}, wanted)
+    paths = (*here, RECORD)
+    read = {each for each in paths if is_same(os.path.join(folder, *each.split("/")), manifest)}
     alike = {path for path, digest in here.items() if digest and digest == wanted.get(path)}
+    _refuse_other_manifest(folder, (read & {RECORD, *wanted}) - alike, manifest)
     written = {
         path: digest
         for path, digest in here.items()
@@ -129,6 +132,8 @@ def _recorded(folder: str) -> Mapping[str, frozenset[str]]:
 def _of_an_older(folder: str, files: list[str]) -> dict[str, frozenset[str]]:
     """What an older version wrote; of a folder that it fetched whole, SHA256SUMS has the bytes."""
     known: dict[str, frozenset[str]] = {path: frozenset() for path in files}
+    if LOG in known:  # nobody edits what an engine said
+        known[LOG] = frozenset({_digest(os.path.join(folder, LOG)) or ""})
     place = os.path.join(folder, SUMS)
     try:
         with open(place, encoding="utf-8", errors="surrogateescape") as file:
@@ -144,11 +149,12 @@ def _of_an_older(folder: str, files: list[str]) -> dict[str, frozenset[str]]:
 
 def _is_inside(folder: str, path: str) -> bool:
     plain = path == posixpath.normpath(path) and not path.startswith(("/", "../"))
-    if not plain or path in {"..", "."} or "\0" in path:
+    if not plain or path in {"..", ".", RECORD} or "\0" in path:
         return False
     try:
+        path.encode(sys.getfilesystemencoding())  # strictly: JSON can hold what no name has
         way_to(folder, path)
-    except FileError:
+    except (FileError, UnicodeEncodeError):
         return False
     return True
 
@@ -166,36 +172,46 @@ def _digest(path: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can lie there
+            return None
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
 
 
-def _paths_of(folder: str, paths: Iterable[str], manifest: str | None) -> set[str]:
-    """By which of these paths the manifest is reached."""
-    if manifest is None:
-        return set()
-    return {path for path in paths if _is_same(os.path.join(folder, *path.split("/")), manifest)}
-
-
-def _is_same(one: str, other: str) -> bool:
+def is_same(path: str, manifest: str | None) -> bool:
+    """Whether the manifest that is read is reached by this path."""
     try:
-        return os.path.samefile(one, other)
+        return manifest is not None and os.path.samefile(path, manifest)
     except OSError:  # a link that leads nowhere, or a manifest that is gone
         return False
 
 
-def _refuse_other_manifest(folder: str, read: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+def _refuse_other_manifest(folder: str, changed: Collection[str], manifest: str | None) -> None:
     """Refuse to change the manifest that the build reads, whoever insists.
 
     Raises:
-        FileError: The build has another file of that name.
+        FileError: The build has another file of that name, or a fetch removes it.
     """
-    for path, digest in read.items():
-        if wanted[path] and digest != wanted[path]:
-            raise FileError(
-                f"{os.path.join(folder, path)} is the manifest that is read, and the recipes have "
-                "another file of that name",
-                hint="Name another folder with -o",
-            )
+    if changed:
+        place = os.path.join(folder, min(changed))
+        raise FileError(
+            f"{place} is the manifest that is read, and the recipes have another file of that name",
+            hint="Name another folder with -o",
+        )
+    kept = os.path.join(folder, KEPT)
+    if manifest is not None and _is_below(kept, manifest):
+        raise FileError(
+            f"{manifest} is the manifest that is read, and a fetch removes {kept} when it ends",
+            hint="Move the manifest, or name another folder with -o",
+        )
 
 
-__all__ = ["Standing", "look"]
+def _is_below(folder: str, path: str) -> bool:
+    """Whether the file, or a link that leads to it, lies in the folder."""
+    above = os.path.realpath(folder)
+    link = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    return any(
+        os.path.commonpath([above, place]) == above for place in (link, os.path.realpath(path))
+    )
+
+
+__all__ = ["Standing", "is_same", "look"]
