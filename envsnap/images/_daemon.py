@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -182,10 +183,7 @@ def _numbered(found: Scan, index: int) -> Scan:
         path: each._replace(entry=each.entry._replace(layer=index))
         for path, each in found.found.items()
     }
-    return Scan(
-        found=paths, removed=found.removed, emptied=found.emptied, borrowed=found.borrowed,
-        doubtful=found.doubtful,
-    )  # fmt: skip
+    return dataclasses.replace(found, found=paths)
 
 
 def _inspected(program: str, name: str, reference: str) -> Text:

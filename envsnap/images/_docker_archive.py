@@ -42,7 +42,7 @@ class DockerArchive(LayeredImage):
         self.config_text = raw
         self.config = config_of(raw, f"the configuration in {store.shown}")
         if store.has("index.json"):
-            refuse_others(store, self.digest, of_layout(store, self.config.platform))
+            refuse_others(store, self.digest, of_layout(store, self.config.platform, tag))
         self._names = found.strings("Layers")
         digests = unpacked_digests(self.config, len(self._names), store.shown)
         self.layers = tuple(

@@ -137,6 +137,9 @@ class Scan:
     """Hard links to what a lower layer has, with the path of that."""
     doubtful: tuple[str, ...]
     """Paths that engines would put in different places."""
+    late: tuple[str, ...] = ()
+    """Folders that come after a whiteout in them: engines that unpack may follow a link there, so
+    they are doubtful where a layer below has one."""
 
 
 class Readable(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from envsnap.images import _stores
@@ -25,6 +25,10 @@ from envsnap.images._texts import (
 )
 
 _TAG = "org.opencontainers.image.ref.name"
+_NAME = "io.containerd.image.name"
+"""The whole name, where Docker and containerd write the tag alone into the other one."""
+_DEFAULTS = ("docker.io/", "index.docker.io/", "localhost/", "library/")
+"""In front of a name that has none of them engines try these."""
 _MOST_INDEXES = 4
 _ATTESTATION = "unknown/unknown"
 _MACHINES = {"386", "amd64", "arm", "arm64", "loong64", "ppc64le", "riscv64", "s390x"}
@@ -43,20 +47,21 @@ def open_oci(scheme: str, path: str, tag: str | None, platform: str | None) -> O
         reference = f"{scheme}:{path}{':' + tag if tag else ''}"
         image = OciImage(store, reference, _top(store, tag, platform), platform)
         if scheme == "oci-archive" and store.has("manifest.json"):
-            refuse_others(store, image.config_digest, _of_docker(store))
+            refuse_others(store, image.config_digest, _of_docker(store, _wanted(store, tag)))
         return image
 
 
-def refuse_others(store: Store, config: str, found: set[str]) -> None:
+def refuse_others(store: Store, config: str, found: set[str] | None) -> None:
     """Refuse an archive that another engine would load another image from.
 
     Docker has written both lists since version 25; what it loads is by its store, and podman looks
-    for an OCI layout first.
+    for an OCI layout first. None is found in a list without any entry: Docker 25 writes such an
+    index.json for an image that it saves by ID, and engines then have the one list alone.
 
     Raises:
         ImageError: What its other list names is not the image of this configuration alone.
     """
-    if found != {config}:
+    if found is not None and found != {config}:
         names = ", ".join(sorted(found - {config})[:4]) or "none"
         raise ImageError(
             f"{store.shown} is an archive of Docker's and an OCI layout, and not of the same image "
@@ -78,13 +83,21 @@ def docker_list(store: Store) -> list[Text]:
     return [Text(each, shown) for each in found]
 
 
-def _of_docker(store: Store) -> set[str]:
-    texts = (_stores.text(store, each.text("Config")) for each in docker_list(store))
+def _of_docker(store: Store, wanted: frozenset[str]) -> set[str] | None:
+    every = docker_list(store)
+    if not every:
+        return None
+    meant = []
+    for each in every:
+        names = each.strings("RepoTags")
+        if _may_mean([*names, *map(_tag_in, names)], wanted):
+            meant.append(each)
+    texts = (_stores.text(store, each.text("Config")) for each in meant)
     return {f"sha256:{hashlib.sha256(each).hexdigest()}" for each in texts}
 
 
-def of_layout(store: Store, platform: str) -> set[str]:
-    """The digests of all configurations that an engine may load by index.json.
+def of_layout(store: Store, platform: str, tag: str | None) -> set[str] | None:
+    """The digests of all configurations that an engine may load by index.json, under that tag.
 
     What index.json itself lists counts for whatever platform it is: podman takes it if it is alone.
     Of an index below it that is all but what stands there for other machines than the platform's.
@@ -92,10 +105,14 @@ def of_layout(store: Store, platform: str) -> set[str]:
     Raises:
         ImageError: It cannot be read.
     """
-    top = parse(_stores.text(store, "index.json"), f"index.json in {store.shown}")
+    every = _index(store).each("manifests")
+    if not every:
+        return None
+    wanted = frozenset() if tag is None else frozenset([_whole(tag), _tag_in(tag)])
+    meant = [each for each in every if _may_mean(_names_of(each), wanted)]
     found: set[str] = set()
     seen: set[str] = set()
-    waiting = [(each, 1) for each in map(listed, top.each("manifests"))]
+    waiting = [(each, 1) for each in map(listed, meant)]
     while waiting:
         blob, depth = waiting.pop()
         if blob.digest in seen:
@@ -110,6 +127,45 @@ def of_layout(store: Store, platform: str) -> set[str]:
             below = map(listed, text.each("manifests"))
             waiting += [(each, depth + 1) for each in below if _may_load(each, platform)]
     return found
+
+
+def _may_mean(names: Sequence[str], wanted: frozenset[str]) -> bool:
+    """Whether an engine that is asked for one of these may load it; what has no name, for any.
+
+    A tag alone may be part of any name.
+    """
+    return not names or not wanted or any({each, _whole(each)} & wanted for each in names)
+
+
+def _whole(name: str) -> str:
+    """A name with its tag, and without what engines put in front of one themselves.
+
+    >>> _whole("docker.io/library/paper"), _whole("localhost:5000/paper@sha256:ab")
+    ('paper:latest', 'localhost:5000/paper:latest')
+    """
+    name = name.partition("@")[0]
+    for each in _DEFAULTS:
+        name = name.removeprefix(each)
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def _tag_in(name: str) -> str:
+    return _whole(name).rpartition(":")[2]
+
+
+def _names_of(entry: Text) -> list[str]:
+    """What engines may call an image of index.json: a tag alone is part of the whole name."""
+    name, tag = entry.below("annotations").text(_NAME), _tag_of(entry)
+    is_part = bool(name) and not {*"/:"} & {*tag}
+    return [each for each in (name, "" if is_part else tag) if each]
+
+
+def _wanted(store: Store, tag: str | None) -> frozenset[str]:
+    """What Docker may call the image that index.json has under a tag."""
+    if tag is None:
+        return frozenset()
+    names = [each.below("annotations").text(_NAME) for each in _tagged(_index(store), tag)]
+    return frozenset([tag, *(_whole(each) for each in (tag, *names) if each)])
 
 
 def _may_load(blob: Listed, platform: str) -> bool:
@@ -189,14 +245,22 @@ def _document(store: Store, blob: Listed) -> Text:
 
 
 def _top(store: Store, tag: str | None, platform: str | None) -> Listed:
-    text = parse(_stores.text(store, "index.json"), f"index.json in {store.shown}")
+    text = _index(store)
     if tag is None:
         return choose(text, platform)
-    tagged = [each for each in text.each("manifests") if _tag_of(each) == tag]
+    tagged = _tagged(text, tag)
     if not tagged:
         known = ", ".join(filter(None, map(_tag_of, text.each("manifests")[:12])))
         raise ImageError(f"{store.shown} has no image {tag!r}; it has: {known or 'no names'}")
     return choose(text._replace(fields={"manifests": [each.fields for each in tagged]}), platform)
+
+
+def _index(store: Store) -> Text:
+    return parse(_stores.text(store, "index.json"), f"index.json in {store.shown}")
+
+
+def _tagged(index: Text, tag: str) -> list[Text]:
+    return [each for each in index.each("manifests") if _tag_of(each) == tag]
 
 
 def _tag_of(text: Text) -> str:

@@ -48,6 +48,7 @@ def scan(stream: Readable, index: int, want: Want, shown: str) -> Scan:
     return Scan(
         found=reading.found, removed=tuple(reading.removed), emptied=tuple(reading.emptied),
         borrowed=reading.borrowed, doubtful=tuple(dict.fromkeys(reading.doubtful)),
+        late=tuple(reading.late),
     )  # fmt: skip
 
 
@@ -84,8 +85,9 @@ class _Reading:
         self.emptied: list[str] = []
         self.borrowed: dict[str, str] = {}
         self.doubtful: list[str] = []
+        self.late: list[str] = []
         self._too_late: set[str] = set()
-        """Folders that a whiteout came before: engines that unpack may follow a link there."""
+        """Folders that a whiteout came before."""
         self._kept = 0
 
     def note(self, member: Member) -> None:
@@ -106,8 +108,10 @@ class _Reading:
         else:
             self.found[path] = Found(self._entry(member), None, path)
         is_other = before not in {None, self._kind_at(path)}
-        if is_other or path in self._too_late or f"/{_WHITEOUT}" in folder:
+        if is_other or f"/{_WHITEOUT}" in folder:
             self.doubtful.append(path)
+        if path in self._too_late:
+            self.late.append(path)
 
     def _kind_at(self, path: str) -> Kind | None:
         """What this layer has at a path so far; a hard link is to a file."""

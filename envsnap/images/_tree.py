@@ -91,6 +91,10 @@ class _Merged:
             paths = (*own, *scan.removed, *emptied)
             yield from (each for each in paths if not files.isdisjoint(folders_above([each])))
         yield from {*scan.removed} & (own | folders_above(own))
+        for path in scan.late:
+            below = self._at(path)
+            if below is not None and not _is_folder(below.found):
+                yield path
         for path in (*scan.removed, *emptied):
             if self._is_through_a_file(path, scan):
                 yield path

@@ -9,7 +9,8 @@ from envsnap.lint._dockerfile import Dockerfile, Instruction, settings_of
 from envsnap.lint._model import Spot, trap
 
 _SINGLE_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|('[^']*')", re.DOTALL)
-_USED = re.compile(r"(?<!\\)\$\{?([A-Za-z_]\w*)", re.ASCII)
+_USED = re.compile(r"(?<!\\)\$(?!\{\w+:?[-=])\{?([A-Za-z_]\w*)", re.ASCII)
+"""All but `${NAME:-default}`, which is empty nowhere."""
 _PREDEFINED = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"})
 """Every stage sees these without an ARG."""
 _WHEN_IT_RUNS = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD"})

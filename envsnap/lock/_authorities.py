@@ -22,7 +22,7 @@ _SYSTEMS = (
 )  # fmt: skip
 """The bundles of Debian, Red Hat, SUSE and Alpine: a Python of conda's knows none of them."""
 _CERTIFICATE = re.compile(
-    r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----"
+    r"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII
 )
 
 

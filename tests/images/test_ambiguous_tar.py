@@ -259,3 +259,22 @@ def test_a_whiteout_through_a_link_is_doubtful(
     """An engine that unpacks follows the link, and removes what we would say is there."""
     below = layer(folder("usr"), Made("usr/lib/os.py", b"good"), link("lib", "usr/lib"))
     assert doubtful(tmp_path, below, above) == paths
+
+
+@pytest.mark.parametrize(
+    ("below", "paths"),
+    [
+        ((folder("usr"), folder("usr/bin"), Made("usr/bin/gcc", b"x")), []),
+        ((Made("usr/bin/gcc", b"x"),), []),
+        ((Made("opt/a", b"x"),), []),
+        ((folder("opt"), Made("opt/gcc", b"x"), link("usr", "opt")), ["/usr"]),
+        ((Made("opt/gcc", b"x"), folder("usr"), link("usr/bin", "../opt")), ["/usr/bin"]),
+        ((folder("usr"), Made("usr/bin", b"x")), ["/usr/bin"]),
+    ],
+)
+def test_whiteouts_before_their_folders_are_doubtful_over_a_link_or_a_file_alone(
+    tmp_path: Path, below: tuple[Made, ...], paths: list[str]
+) -> None:
+    """kaniko writes all of them first."""
+    above = layer(Made("usr/bin/.wh.gcc"), folder("usr"), folder("usr/bin"), Made("usr/bin/new"))
+    assert doubtful(tmp_path, layer(*below), above) == paths

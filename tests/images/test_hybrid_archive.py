@@ -39,18 +39,31 @@ def entry(blobs: Blobs, platform: str = "") -> dict[str, Json]:
     return {**found, "platform": said} if platform else found
 
 
+def named(blobs: Blobs, name: str, ref: str = "") -> dict[str, Json]:
+    """How an index lists the image under a name; each of the two annotations where it is given."""
+    keys = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+    said = {key: each for key, each in zip(keys, (name, ref), strict=True) if each}
+    return {**entry(blobs), "annotations": said}
+
+
 def index(*entries: dict[str, Json]) -> bytes:
     return dumped({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
 
 
-def written(path: Path, top: bytes, *others: bytes, listed: tuple[bytes, ...] = (GOOD,)) -> str:
+def written(
+    path: Path,
+    top: bytes,
+    *others: bytes,
+    listed: tuple[bytes, ...] = (GOOD,),
+    tags: tuple[str | None, ...] = ("a:0", "a:1"),
+) -> str:
     """An archive with that index.json, and a manifest.json that lists images of one layer each."""
     blobs = {**blobs_of([GOOD]), **blobs_of([EVIL])}
     blobs |= {digest(each): each for each in (GOOD, EVIL, *others)}
     places = {f"blobs/sha256/{name.removeprefix('sha256:')}": each for name, each in blobs.items()}
     saved = dumped([
-        {"Config": place(config([each])), "RepoTags": [f"a:{number}"], "Layers": [place(each)]}
-        for number, each in enumerate(listed)
+        {"Config": place(config([each])), "RepoTags": tag and [tag], "Layers": [place(each)]}
+        for each, tag in zip(listed, tags, strict=False)
     ])  # fmt: skip
     files = {"index.json": top, "manifest.json": saved, "oci-layout": b"{}", **places}
     write(path / "a.tar", layer(*(Made(name, data) for name, data in files.items())))
@@ -122,9 +135,22 @@ def test_an_index_with_an_image_that_docker_does_not_list_is_refused(
 
 
 def test_an_index_with_no_image_for_this_platform_is_refused(tmp_path: Path) -> None:
-    for texts in ((index(),), nested(entry(OTHER, "linux/arm64"))):
-        path = written(tmp_path, *texts)
-        assert refusal(f"docker-archive:{path}") == told(path)
+    path = written(tmp_path, *nested(entry(OTHER, "linux/arm64")))
+    assert refusal(f"docker-archive:{path}") == told(path)
+
+
+@pytest.mark.parametrize("entries", [None, []])
+def test_what_docker_saves_by_an_image_s_id_is_read(tmp_path: Path, entries: Json) -> None:
+    """Docker 25 lists in index.json what has a tag alone."""
+    top = dumped({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+    with open_image(f"docker-archive:{written(tmp_path, top, tags=(None,))}") as image:
+        assert image.config.diff_ids == (digest(GOOD),)
+
+
+def test_an_oci_archive_whose_docker_list_is_empty_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, index(entry(IMAGE)), listed=())
+    with open_image(f"oci-archive:{path}") as image:
+        assert image.config.diff_ids == (digest(GOOD),)
 
 
 def test_indexes_without_end_are_refused(tmp_path: Path) -> None:
@@ -143,8 +169,80 @@ def test_an_oci_archive_of_which_docker_loads_another_image_is_refused(
     assert refusal(f"oci-archive:{path}") == told(path, EVIL)
 
 
-def test_of_two_saved_images_none_is_read(tmp_path: Path) -> None:
-    """Which of them an engine gives a name is by annotations that engines read differently."""
+A0 = ("docker.io/library/a:0", "0")
+LAB1 = ("docker.io/lab/a:1", "1")
+
+
+@pytest.mark.parametrize(
+    ("tags", "entries"),
+    [
+        (("a:0", "lab/a:1"), (named(IMAGE, *A0), named(OTHER, *LAB1))),
+        (("a:latest", "b:0"), (named(IMAGE, "docker.io/library/a:latest", "latest"),
+                               named(OTHER, "docker.io/library/b:0", "0"))),
+        (("a:0", "b:0"), (named(IMAGE, *A0), named(OTHER, "docker.io/library/b:0", "0"))),
+        (("a:0", None), (named(IMAGE, *A0),)),
+        (("localhost:5000/a", "a:0"), (named(IMAGE, "localhost:5000/a:latest", "latest"),
+                                       named(OTHER, *A0))),
+        (("a:0", "a:1"), (named(IMAGE, "", "a:0"), named(OTHER, "", "a:1"))),
+        (("a:0", "a:1"), ()),
+    ],
+)  # fmt: skip
+def test_of_several_saved_images_the_one_of_the_tag_is_read(
+    tmp_path: Path, tags: tuple[str | None, ...], entries: tuple[dict[str, Json], ...]
+) -> None:
+    path = written(tmp_path, index(*entries), listed=(GOOD, EVIL), tags=tags)
+    asked = str(tags[0]).removesuffix(":latest")
+    with open_image(f"docker-archive:{path}:{asked}") as image:
+        assert image.config.diff_ids == (digest(GOOD),)
+
+
+@pytest.mark.parametrize(
+    ("entries", "others"),
+    [
+        ((named(OTHER, *A0), named(IMAGE, *LAB1)), (EVIL,)),
+        ((named(IMAGE, *A0), named(OTHER, *A0)), (EVIL,)),
+        ((named(IMAGE, *A0), named(OTHER, "index.docker.io/library/a:0", "9")), (EVIL,)),
+        ((named(IMAGE, *A0), named(OTHER, "localhost/a:0")), (EVIL,)),
+        ((named(IMAGE, *A0), named(OTHER, "a:0@sha256:" + "0" * 64)), (EVIL,)),
+        ((named(IMAGE, *A0), named(OTHER, "docker.io/library/b:1", "a:0")), (EVIL,)),
+        ((named(IMAGE, *A0), named(OTHER, "", "0")), (EVIL,)),
+        ((named(IMAGE, *A0), entry(OTHER)), (EVIL,)),
+        ((named(OTHER, *LAB1),), ()),
+        ((named(IMAGE, *LAB1), named(OTHER, *LAB1)), ()),
+    ],
+)
+def test_an_index_with_another_image_for_the_tag_is_refused(
+    tmp_path: Path, entries: tuple[dict[str, Json], ...], others: tuple[bytes, ...]
+) -> None:
+    path = written(tmp_path, index(*entries), listed=(GOOD, EVIL), tags=("a:0", "lab/a:1"))
+    assert refusal(f"docker-archive:{path}:a:0") == told(path, *others)
+
+
+def test_of_several_saved_images_an_oci_tag_s_is_read(tmp_path: Path) -> None:
+    top = index(named(IMAGE, *A0), named(OTHER, *LAB1))
+    path = written(tmp_path, top, listed=(GOOD, EVIL), tags=("a:0", "lab/a:1"))
+    with open_image(f"oci-archive:{path}:0") as image:
+        assert image.config.diff_ids == (digest(GOOD),)
+
+
+@pytest.mark.parametrize(
+    "tags", [("b:1", "a:0"), ("a:0", "b:0"), ("a:0", None), ("a:0", "localhost/a:0")]
+)
+def test_an_oci_tag_of_which_docker_may_load_another_image_is_refused(
+    tmp_path: Path, tags: tuple[str | None, ...]
+) -> None:
+    top = index(named(IMAGE, *A0), named(OTHER, *LAB1))
+    path = written(tmp_path, top, listed=(GOOD, EVIL), tags=tags)
+    assert refusal(f"oci-archive:{path}:0") == told(path, EVIL)
+
+
+def test_of_two_saved_images_with_a_tag_for_neither_none_is_read(tmp_path: Path) -> None:
+    top = index(named(IMAGE, *A0), named(OTHER, *LAB1))
+    path = written(tmp_path, top, listed=(GOOD, EVIL))
+    assert refusal(f"docker-archive:{path}") == f"{path} holds 2 images"
+
+
+def test_of_two_saved_images_whose_index_has_no_names_none_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, index(entry(IMAGE), entry(OTHER)), listed=(GOOD, EVIL))
     assert refusal(f"docker-archive:{path}:a:0") == told(path, EVIL)
 

@@ -261,14 +261,18 @@ CASES = (
     Case(
         "DKR014",
         f"ARG CUDA_VERSION=12.4\n{PINNED} AS a\nRUN echo cu${{CUDA_VERSION}}\nENV A=$CUDA_VERSION\n"
-        f"COPY a /opt/${{CUDA_VERSION:-x}}/\nCMD echo $CUDA_VERSION\nFROM a\nARG CUDA_VERSION\n"
-        f"RUN echo $CUDA_VERSION\n{PINNED}\nRUN <<EOF\necho \"it's $CUDA_VERSION\"\nEOF\n",
+        f"COPY a /opt/${{CUDA_VERSION:+x}}/\nCMD echo $CUDA_VERSION\nFROM a\nARG CUDA_VERSION\n"
+        f"RUN echo $CUDA_VERSION\n{PINNED}\nRUN <<EOF\necho \"it's $CUDA_VERSION\"\nEOF\n"
+        "RUN echo ${CUDA_VERSION:-12} ${CUDA_VERSION:?}\nRUN echo $CUDA_VERSION-1",
         ((3, "$CUDA_VERSION of line 1 is empty here"), (4, "$CUDA_VERSION of line 1 is empty here"),
          (5, "$CUDA_VERSION of line 1 is empty here"),
-         (11, "$CUDA_VERSION of line 1 is empty here")),
+         (11, "$CUDA_VERSION of line 1 is empty here"),
+         (14, "$CUDA_VERSION of line 1 is empty here"),
+         (15, "$CUDA_VERSION of line 1 is empty here")),
         f"ARG V=12.4\nARG HTTP_PROXY=x\nARG CUDA_VERSION=12.4.1\nFROM a:$V AS a\nARG V\n"
         f"RUN echo $V $HTTP_PROXY $OTHER\nFROM A\nRUN echo $V\nFROM 0\nENV B=$V\n{PINNED}\n"
         "RUN V=1; echo '$V' \\$V $V\nLABEL V=1\n"
+        "RUN echo ${V:-x} ${V-x} ${V:=x}\nENV C=${V:-d}\nCOPY a /opt/${V-d}/\n"
         "FROM nvidia/cuda:${CUDA_VERSION}-base-ubuntu24.04\nRUN echo $CUDA_VERSION",
     ),
     Case(

@@ -145,6 +145,17 @@ def test_a_bundle_that_the_user_names_is_added_to_and_comes_back(
     }  # fmt: skip
 
 
+def test_a_certificate_with_a_byte_that_is_no_base64_is_left_out(
+    lab: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = lab.authority.read_text()
+    bad = b"-----BEGIN CERTIFICATE-----\nAAAA\xa0\n-----END CERTIFICATE-----\n"
+    (tmp_path / "named.pem").write_bytes(bad + text.encode())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "named.pem"))
+    with trusting(""), open(os.environ["SSL_CERT_FILE"], encoding="ascii") as file:
+        assert certificates_in(file.read()) == certificates_in(text)
+
+
 def test_without_authorities_nothing_is_set(lab: Site) -> None:
     del lab
     before = dict(os.environ)
