@@ -65,7 +65,7 @@ def asked_version(program: str, floor: tuple[int, int]) -> str:
 def build_in_store(program: str, job: Job, options: Sequence[str]) -> tuple[Store, str]:
     """Build with either; where the image lies, and its id."""
     refuse_other_machine(job.platform)
-    with places(job.workdir, always=True) as where, id_file(job.context) as noted:
+    with places(job.workdir, always=True) as where, id_file(where.passing or job.context) as noted:
         own = _graph_root(program, where)
         store = _store(own, where)
         mark = f"envsnap-build-{secrets.token_hex(8)}"

@@ -15,7 +15,7 @@ _NAME = ".envsnap-image-id"
 def id_file(folder: str) -> Iterator[str]:
     """Where a program notes the id of what it built (its --iidfile): nothing is there yet.
 
-    In a folder that the program surely sees: snap's Docker has a /tmp of its own.
+    In a folder that the program surely sees, and may write to: snap's Docker has a /tmp of its own.
     """
     path = os.path.join(folder, _NAME)
     with contextlib.suppress(FileNotFoundError):  # of a build that was killed
