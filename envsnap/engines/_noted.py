@@ -17,7 +17,7 @@ def id_file(folder: str) -> Iterator[str]:
 
     In a folder that the program surely sees, and may write to: snap's Docker has a /tmp of its own.
     """
-    path = os.path.join(folder, _NAME)
+    path = os.path.join(os.path.abspath(folder), _NAME)  # the program runs in another folder
     with contextlib.suppress(FileNotFoundError):  # of a build that was killed
         os.unlink(path)
     try:
