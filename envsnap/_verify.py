@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from envsnap._typing import NamedTuple
 from envsnap.errors import ManifestError, UsageError
 from envsnap.images import Config, Image, ImageTree
-from envsnap.manifest import Manifest, document
+from envsnap.manifest import Manifest
 from envsnap.proof import Base, Held, Tampered, Verified
 from envsnap.sections import Packages
 
@@ -184,13 +184,13 @@ def _of_manifests(
     from envsnap.proof._manifests import otherwise
 
     stated = otherwise(against.manifest, inside)
-    theirs, ours = document(against.manifest)["facts_digest"], document(inside)["facts_digest"]
-    is_other = theirs != ours
-    found = [*(_facts(against.manifest, inside) if is_other else ()), *stated.rest]
+    is_other = stated.digests[0] != stated.digests[1]
+    facts = (_facts(against.manifest, inside) or stated.facts) if is_other else []
+    found = [*facts, *stated.rest]
     if found or is_other:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         says = f"{which} is not {against.name}: {'; '.join(found[:_SHOWN])}{more}"
-        digests = (theirs, ours) if is_other else ("", "")
+        digests = stated.digests if is_other else ("", "")
         yield Tampered("manifest", says, "", _INSIDE, *digests)
     if stated.files:
         names = ", ".join(stated.files)
@@ -199,12 +199,11 @@ def _of_manifests(
 
 
 def _facts(wanted: Manifest, found: Manifest) -> list[str]:
-    """The facts that differ; where it is only why one is unknown, that."""
-    from envsnap.proof._manifests import facts
+    """The facts that differ and are known on both sides, in the words that the rules have."""
     from envsnap.reports.differences import differences
 
     known = [each for each in differences(wanted, found) if not each.is_unknown]
-    return [f"{each.path}: {each.wanted} -> {each.found}" for each in known] or facts(wanted, found)
+    return [f"{each.path}: {each.wanted} -> {each.found}" for each in known]
 
 
 def _of_labels(config: Config, inside: Manifest | None, raw: bytes | None) -> Iterator[Tampered]:

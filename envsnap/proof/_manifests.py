@@ -27,6 +27,10 @@ _LEARNED = frozenset({"size", "sha256", "md5"})
 class Stated(NamedTuple):
     """What is stated otherwise."""
 
+    digests: tuple[str, str]
+    """Of the facts: the published manifest's, and that of the one inside."""
+    facts: list[str]
+    """The facts that differ, as `path: published -> inside`: for what no rule has words."""
     files: list[str]
     """The packages of which the lock names other files, each with what differs."""
     rest: list[str]
@@ -34,28 +38,26 @@ class Stated(NamedTuple):
 
 
 def otherwise(published: Manifest, inside: Manifest) -> Stated:
-    """Everything but the facts that the manifest inside states otherwise.
+    """Everything that the manifest inside states otherwise.
 
     A build locks a manifest that has no lock, or that of another environment. One that fetches
     everything first writes into the lock what it learned, or made here where there was no file.
     """
     theirs, ours = document(published), document(inside)
+    digests = (theirs["facts_digest"], ours["facts_digest"])
+    is_other = digests[0] != digests[1]
+    facts = [*_members("sections.", theirs["sections"], ours["sections"])] if is_other else []
     rest = [*_members("", _plain(theirs), _plain(ours))]
     rest += _differing("sections.moment", *(_moment(each) for each in (theirs, ours)))
     if published.lock is None or published.lock.environment != environment_id(published):
-        return Stated([], rest)
+        return Stated(digests, facts, [], rest)
     if inside.lock is None:
-        return Stated([], [*rest, f"lock: there -> {_ABSENT}"])
+        return Stated(digests, facts, [], [*rest, f"lock: there -> {_ABSENT}"])
     locks = (theirs["lock"], ours["lock"])
     parts = [{key: each[key] for key in each.keys() - _FILES} for each in locks]
     rest += _members("lock.", *parts)
-    return Stated([*_artifacts(*locks, _contents(published)), *_of_conda(*locks)], rest)
-
-
-def facts(published: Manifest, inside: Manifest) -> list[str]:
-    """The sections that differ, as `path: published -> inside`: for what no rule has words."""
-    both = (document(each)["sections"] for each in (published, inside))
-    return [*_members("sections.", *both)]
+    files = [*_artifacts(*locks, _contents(published)), *_of_conda(*locks)]
+    return Stated(digests, facts, files, rest)
 
 
 def _plain(tree: Mapping[str, Any]) -> dict[str, Any]:

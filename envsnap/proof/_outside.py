@@ -25,10 +25,12 @@ if [ -f "$home/left-out.txt" ]; then
 fi
 exec "$prefix/bin/python" -I -B "$home/verify.py" "$@" "$home/manifest.json"
 """
-RUNS = re.compile(
-    r"/(?:usr/(?:local/)?)?(?:s?bin|lib[0-9a-z]*|libexec)/|/opt/python/|/etc/ld\.so|.*\.so[0-9.]*\Z"
+SEARCHED = re.compile(
+    r"/(?:usr/(?:local/)?)?(?:s?bin|lib[0-9a-z]*|libexec)/|/opt/python/|/etc/ld\.so"
 )
 """Where programs and libraries are looked for."""
+_RUNS = re.compile(rf"{SEARCHED.pattern}|.*\.so[0-9.]*\Z")
+"""What can be run: there, and libraries anywhere."""
 PYTHONS = ("/usr/local/", "/opt/python/")
 """Where base images and our own have their Python."""
 _ENGINES = re.compile(
@@ -93,7 +95,7 @@ def outside(
     for each in _changes(environment, base):
         if is_ours(each.path, environment, named):
             continue
-        is_run = bool(RUNS.match(each.path))
+        is_run = bool(_RUNS.match(each.path))
         is_pythons = each.is_over and each.path.startswith(PYTHONS)
         if (each.is_late and is_run) or is_pythons:
             tampered.append(_told(each))
@@ -207,6 +209,6 @@ def owner_layer(tree: ImageTree, path: str) -> int | None:
 
 
 __all__ = [
-    "PYTHONS", "RUNS", "Base", "command", "first_layer", "is_ours", "outside", "own_folder",
+    "PYTHONS", "SEARCHED", "Base", "command", "first_layer", "is_ours", "outside", "own_folder",
     "owner_layer", "searched",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from envsnap.inside import around, compared
 from envsnap.proof._environment import Environment
 from envsnap.proof._layers import Lowest
 from envsnap.proof._model import NotProved, Tampered
-from envsnap.proof._outside import PYTHONS, Base, first_layer, is_ours
+from envsnap.proof._outside import PYTHONS, SEARCHED, Base, first_layer, is_ours
 
 USERS = "/etc/passwd"
 """Where an image has its users' numbers."""
@@ -30,10 +30,6 @@ _OF_STEPS = re.compile(
 )
 """What install.sh and dpkg take away, what an engine lays its own over, and caches, without which
 Python reads the sources."""
-_SEARCHED = re.compile(
-    r"/(?:usr/(?:local/)?)?(?:s?bin|lib[0-9a-z]*|libexec)/|/opt/python/|/etc/ld\.so"
-)
-"""Where another program or library is found in the place of one that is gone."""
 _DIGITS = 10
 """More no number of a user has."""
 _READ, _ENTER = 0o4, 0o1
@@ -134,7 +130,7 @@ def _is_start(path: str, environment: Environment) -> bool:
 
 
 def _is_difference(path: str, environment: Environment, *, is_late: bool) -> bool:
-    is_run = bool(_SEARCHED.match(f"{path}/")) or _is_start(path, environment)
+    is_run = bool(SEARCHED.match(f"{path}/")) or _is_start(path, environment)
     return (is_late and is_run) or path.startswith(PYTHONS)
 
 
