@@ -58,6 +58,10 @@ MANIFEST = locked(ONE, TWO)
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return place(tmp_path, monkeypatch)
+
+
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a wheelhouse of the manifest; no other environment is here."""
     monkeypatch.chdir(tmp_path)
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):

@@ -15,19 +15,24 @@ from envsnap._build import build
 from envsnap.errors import FileError, ToolError
 from envsnap.formats._context import RECORD
 from envsnap.manifest import FILE_NAME, save
-from tests import wheels
 from tests.images.registries import Behaviour, registry
-from tests.test_fetch import BLOBS, MANIFEST, ONE, TWO, Served, is_whole, options, run, summed
+from tests.test_fetch import (
+    BLOBS,
+    MANIFEST,
+    ONE,
+    TWO,
+    Served,
+    is_whole,
+    options,
+    place,
+    run,
+    summed,
+)
 
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a wheelhouse of the manifest; no other environment is here."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        monkeypatch.delenv(name, raising=False)
-    wheels.wheelhouse(tmp_path / "wh", MANIFEST, ONE, TWO)
-    return tmp_path
+    return place(tmp_path, monkeypatch)
 
 
 @pytest.fixture
