@@ -13,11 +13,21 @@ from envsnap import __version__
 from envsnap._typing import Generic, TypeVar
 from envsnap.errors import EnvsnapError
 from envsnap.host import Host
-from envsnap.manifest import Captured, Manifest
+from envsnap.manifest import Manifest
 from envsnap.probes import Look, NeedsError, Options, Probe, probes
 from envsnap.probes._ask import interpreter
 from envsnap.probes._interpreter import Interpreter
-from envsnap.sections import DEEP, OF_A_RUN, SECTIONS, Changes, Fact, Packages, Reason, Unknown
+from envsnap.sections import (
+    DEEP,
+    OF_A_RUN,
+    SECTIONS,
+    Captured,
+    Changes,
+    Fact,
+    Packages,
+    Reason,
+    Unknown,
+)
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from envsnap.imports import NOT_TOLD, Reader, Text, Told, joined, readers
 from envsnap.imports._cards import as_listed
 from envsnap.imports._complaints import complaints
 from envsnap.imports._pasted import fragments, may_be_facts
-from envsnap.manifest import Captured, Manifest
+from envsnap.manifest import Manifest
 from envsnap.rules import Outcome, compare, health
-from envsnap.sections import SECTIONS, Gpu, Os, Packages, Python, Unknown
+from envsnap.sections import SECTIONS, Captured, Gpu, Os, Packages, Python, Unknown
 
 _UTF16 = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _SIDE = re.compile(r"\A(?:wanted|found) ")

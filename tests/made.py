@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from envsnap.manifest import Captured, Manifest, environment_id
+from envsnap.manifest import Manifest, environment_id
 from envsnap.sections import (
     Artifact,
+    Captured,
     Environ,
     Gpu,
     Lock,

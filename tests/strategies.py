@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from envsnap.manifest import Captured, Manifest
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
+from envsnap.manifest import Manifest
+from envsnap.sections import SECTIONS, Captured, Lock, Reason, Unknown, fields, is_shape
 
 TEXT = st.text(max_size=12).filter(lambda text: text.isascii() or _is_unicode(text))
 UNKNOWN = st.builds(Unknown, st.sampled_from(Reason), st.none() | TEXT)
@@ -28,8 +28,7 @@ def _is_unicode(text: str) -> bool:
 @cache
 def shaped(shape: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - any shape
     """Values of one shape."""
-    hints = typing.get_type_hints(shape)
-    parts = {field.name: of_hint(hints[field.name]) for field in fields(shape)}
+    parts = {field.name: of_hint(field.type) for field in fields(shape)}
     return st.builds(shape, **parts)
 
 

@@ -90,9 +90,8 @@ def known() -> tuple[str, ...]:
 
 
 def _paths(shape: type[Any]) -> Iterator[str]:
-    hints = typing.get_type_hints(shape)
     for field in fields(shape):
-        inner = _inner(hints[field.name])
+        inner = _inner(field.type)
         if is_shape(inner):
             yield from (f"{field.name}.{path}" for path in _paths(inner))
         else:
@@ -101,19 +100,18 @@ def _paths(shape: type[Any]) -> Iterator[str]:
 
 def _below(shape: type[Any], parts: list[str]) -> tuple[str, str | None] | None:
     """What a path below a shape holds, and its unit."""
-    hints, known_fields = typing.get_type_hints(shape), {each.name: each for each in fields(shape)}
     first, *rest = parts
-    if first not in known_fields:
+    field = next((each for each in fields(shape) if each.name == first), None)
+    if field is None:
         return None
-    hint = hints[first]
-    inner = _inner(hint)
+    inner = _inner(field.type)
     if is_shape(inner):
         return _below(inner, rest) if rest else None
     if typing.get_origin(inner) is not None:  # a mapping: its keys are the reader's
         return ("text", None) if len(rest) == 1 and rest[0] else None
     if rest:
         return None
-    return _holds(hint, inner), known_fields[first].unit
+    return _holds(field.type, inner), field.unit
 
 
 def _holds(hint: Any, inner: Any) -> str:  # noqa: ANN401 - type hints are what typing says they are

@@ -106,14 +106,5 @@ def blank(of: type[S], **known: object) -> S:
     >>> blank(Driver, version="550.54.14").flavour.reason.value
     'not-recorded'
     """
-    rest = {
-        each.name: NOT_TOLD
-        for each in fields(of)
-        if each.is_required and may_be_unknown(of, each.name)
-    }
+    rest = {each.name: NOT_TOLD for each in fields(of) if each.is_required and each.is_fact}
     return of(**{**rest, **known})
-
-
-def may_be_unknown(of: type, name: str) -> bool:
-    """Whether a field of a shape is a fact, which can be unknown."""
-    return str(of.__annotations__[name]).startswith("Fact[")

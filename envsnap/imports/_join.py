@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from envsnap._typing import TypeVar
-from envsnap.imports._core import may_be_unknown
 from envsnap.imports._listed import joined_packages
-from envsnap.sections import Packages, Reason, Unknown, is_shape, replace
+from envsnap.sections import Packages, Reason, Unknown, fields, is_shape, replace
 
 T = TypeVar("T")
 
@@ -59,16 +58,16 @@ def _part_by_part(one: object, other: object) -> object | None:
     if is_shape(one) and type(one) is type(other):
         theirs = vars(other)
         found = {name: _both(each, theirs[name]) for name, each in vars(one).items()}
-        wrong = [name for name, each in found.items() if _is_wrong(type(one), name, each)]
+        wrong = [
+            each
+            for each in fields(one)
+            if not each.is_fact and isinstance(found[each.name], Unknown)
+        ]
         return None if wrong else replace(one, **found)
     if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
         pairs = [_part_by_part(a, b) if a != b else a for a, b in zip(one, other, strict=True)]
         return None if None in pairs else tuple(pairs)
     return None
-
-
-def _is_wrong(of: type, name: str, value: object) -> bool:
-    return isinstance(value, Unknown) and not may_be_unknown(of, name)
 
 
 def _is_open(value: object) -> bool:

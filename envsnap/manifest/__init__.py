@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envsnap.manifest._model import FILE_NAME, SCHEMA, Captured, Manifest
+from envsnap.manifest._model import FILE_NAME, SCHEMA, Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "FILE_NAME",
     "SCHEMA",
-    "Captured",
     "Manifest",
     "anonymous",
     "canonical_name",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import types
-import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from itertools import chain, islice
+from types import UnionType
 
+from envsnap._typing import Any, NamedTuple
 from envsnap.errors import ManifestError
 from envsnap.manifest._encode import facts_digest, stands_as_written
 from envsnap.manifest._faults import (
@@ -19,12 +20,10 @@ from envsnap.manifest._faults import (
     spell,
     wrong,
 )
-from envsnap.manifest._model import SCHEMA_MAJOR, SCHEMA_MINOR, Captured, Manifest
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
-from envsnap.sections._shape import REQUIRED, made
+from envsnap.manifest._model import SCHEMA_MAJOR, SCHEMA_MINOR, Manifest
+from envsnap.sections import SECTIONS, Captured, Lock, Reason, Unknown, fields, is_shape
+from envsnap.sections._shape import REQUIRED, all_made
 
-_REMEMBERED = 20_000
-_LARGE = 1 << 20
 _LARGEST = 2**53  # every count and size; beyond it other JSON readers round
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _VERSION = r"(\d{1,6})\.(\d{1,6})"
@@ -45,7 +44,6 @@ def decode(tree: object, raw: bytes = b"") -> Manifest:
     if not isinstance(tree, dict) or "schema" not in tree:
         raise ManifestError("Not an envsnap manifest: it has no field 'schema'")
     kept: Extras | None = [] if _is_newer(tree["schema"]) else None
-    stands = _meanwhile_as_written(raw, tree.get("facts_digest"))
     try:
         if not raw or _SURROGATE.search(raw):
             refuse_no_unicode(tree)
@@ -57,30 +55,10 @@ def decode(tree: object, raw: bytes = b"") -> Manifest:
         requires=parts.get("requires", {}), schema=tree["schema"],
         extras=tuple(kept or ()),
         edited=not (
-            stands()
+            stands_as_written(raw, tree.get("facts_digest"))
             or tree.get("facts_digest") == facts_digest(tree["sections"])
         ),
     )  # fmt: skip
-
-
-def _meanwhile_as_written(raw: bytes, digest: object) -> Callable[[], bool]:
-    """Whether the file is as it was written; of a large one found out while it is decoded.
-
-    OpenSSL lets go of the interpreter while it hashes.
-    """
-    if len(raw) < _LARGE:
-        return lambda: stands_as_written(raw, digest)
-    from threading import Thread
-
-    found: list[bool] = []
-    worker = Thread(target=lambda: found.append(stands_as_written(raw, digest)), daemon=True)
-    worker.start()
-
-    def answer() -> bool:
-        worker.join()
-        return found[0]
-
-    return answer
 
 
 def _is_newer(schema: object) -> bool:
@@ -141,137 +119,126 @@ def as_unknown(tree: object) -> Unknown | None:
         return Unknown(Reason.NEWER_SCHEMA, f"the manifest says {code!r}")
 
 
+class _Reader(NamedTuple):
+    """How JSON values become facts of one type, one by one or a column of them at once."""
+
+    one: Convert
+    all: Callable[[Sequence[Any]], Sequence[Any]]
+    """The facts of many values; a `FaultError` says that one is wrong, and not where it stands."""
+    ready: frozenset[type] = frozenset()
+    """The types of JSON whose values are the facts already."""
+
+
+def _one_by_one(one: Convert, ready: type | None = None) -> _Reader:
+    """Reads values that have nothing below them."""
+    as_they_are = frozenset({ready} if ready else ())
+
+    def all_of(trees: Sequence[Any]) -> Sequence[Any]:
+        if set(map(type, trees)) <= as_they_are:
+            return trees
+        return [one(each, None) for each in trees]
+
+    return _Reader(one, all_of, as_they_are)
+
+
 class _Plan:
-    """How to decode a shape: each field, what it is where the document lacks it, what is ready."""
+    """How to decode a shape: each field, and what it is where the document lacks it."""
 
     def __init__(self) -> None:
+        self.readers: dict[str, _Reader] = {}
         self.convert: dict[str, Convert] = {}
         self.defaults: dict[str, object] = {}
-        self.ready: dict[str, frozenset[type]] = {}
-        """The types of JSON whose values are the facts already."""
-        self._forms: dict[tuple[object, ...], tuple[str, ...]] = {}
-
-    def unready(self, tree: dict[str, object]) -> tuple[str, ...]:
-        """The fields of an object that have to be converted.
-
-        Of the same for every object with the same names and types, as most packages are.
-
-        Raises:
-            KeyError: The shape has no such field.
-        """
-        form = (*tree, *map(type, tree.values()))
-        known = self._forms.get(form)
-        if known is None:
-            known = tuple(name for name in tree if type(tree[name]) not in self.ready[name])
-            if len(self._forms) < _REMEMBERED:
-                self._forms[form] = known
-        return known
 
 
 @cache
-def _plan(shape: Hashable) -> _Plan:
-    hints = typing.get_type_hints(typing.cast("type[Any]", shape))
+def _plan(shape: Any) -> _Plan:  # noqa: ANN401 - a shape
     plan = _Plan()
     for field in fields(shape):
-        hint = hints[field.name]
-        plan.convert[field.name] = _converter(hint)
-        plan.ready[field.name] = _ready(hint)
+        plan.readers[field.name] = _reader(field.type)
+        plan.convert[field.name] = plan.readers[field.name].one
         if field.default is not REQUIRED:
             plan.defaults[field.name] = field.default
-        elif Unknown in typing.get_args(hint):
+        elif field.is_fact:
             missing = f"this manifest has no {field.name}"
             plan.defaults[field.name] = Unknown(Reason.NOT_RECORDED, missing)
     return plan
 
 
-def _ready(hint: Any) -> frozenset[type]:  # noqa: ANN401 - a type hint is what typing says it is
-    is_either = typing.get_origin(hint) in _EITHER
-    return _AS_THEY_ARE & {*(typing.get_args(hint) if is_either else (hint,))}
-
-
-def _converter(hint: Any) -> Convert:  # noqa: ANN401 - a type hint is what typing says it is
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - the type of a field
     if hint in _LEAVES:
         return _LEAVES[hint]
     if is_shape(hint):
-        return _shaped(typing.cast("type[Any]", hint))
-    if origin in _EITHER:
-        return _either(arguments)
-    if origin is tuple:
-        return _many(_converter(arguments[0]))
-    if origin is not None and issubclass(origin, Mapping):
-        return _mapping
+        return _shaped(hint)
+    if isinstance(hint, UnionType):
+        return _either(hint.__args__)
+    if hint.__origin__ is tuple:
+        return _many(_reader(hint.__args__[0]))
+    if issubclass(hint.__origin__, Mapping):
+        return _one_by_one(_mapping)
     message = f"no way to decode {hint}"
     raise TypeError(message)
 
 
-def _shaped(shape: type[Any]) -> Convert:
-    """Decodes a shape. A fact that is missing was not recorded; any other field must be there."""
+def _shaped(shape: Any) -> _Reader:  # noqa: ANN401 - a shape
+    """Reads a shape. A fact that is missing was not recorded; any other field must be there."""
 
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        plan = _plan(shape)  # type: ignore[arg-type]  # a class is hashable
-        values = {**plan.defaults, **_fields(plan, tree, kept)}
+        plan = _plan(shape)
+        values = {**plan.defaults, **_members(plan.convert, tree, kept)}
         if len(values) < len(plan.convert):
             missing = next(each for each in plan.convert if each not in values)
             raise FaultError("Missing field", (missing,))
-        return made(shape, values)
+        return all_made(shape, [values])[0]
 
-    return _once(read) if any(each.name == "name" for each in fields(shape)) else read
+    def read_all(trees: Sequence[Any]) -> Sequence[Any]:
+        """By the names that the objects have: most packages have the same ones."""
+        if not set(map(type, trees)) <= {dict}:
+            raise FaultError("Expected objects")
+        names = list(map(tuple, trees))
+        if len(set(names)) == 1:
+            return _alike(shape, names[0], trees)
+        alike: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+        for each, tree in zip(names, trees, strict=True):
+            alike[each].append(tree)
+        found = {each: iter(_alike(shape, each, rows)) for each, rows in alike.items()}
+        return [next(found[each]) for each in names]
 
-
-def _fields(plan: _Plan, tree: Any, kept: Extras | None) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """The fields of an object, decoded: at once where nothing is wrong with them."""
-    if kept is None and type(tree) is dict:
-        try:
-            rest = {name: plan.convert[name](tree[name], None) for name in plan.unready(tree)}
-        except (KeyError, FaultError):
-            pass  # once more, with an eye on where it is
-        else:
-            return {**tree, **rest}
-    return _members(plan.convert, tree, kept)
-
-
-def _once(read: Convert) -> Convert:
-    """Decodes what has a name, and what is just as the last one of that name was not again.
-
-    The manifests of one check, or of a fleet, hold mostly the same packages: an equal tree has
-    been decoded before, and the two manifests then share the value. Equal is not enough: to
-    Python, true equals 1 and 1.0, which a document alone may not have in its place.
-    """
-    seen: dict[str, tuple[object, tuple[type, ...], object]] = {}
-
-    def read_once(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        name = tree.get("name") if type(tree) is dict else None
-        if kept is not None or type(name) is not str:
-            return read(tree, kept)
-        before = seen.get(name)
-        types = (*map(type, tree.values()),)
-        if before is not None and before[1] == types and before[0] == tree:
-            return before[2]
-        value = read(tree, None)
-        copy = _copied(tree) if len(seen) < _REMEMBERED else None
-        if copy is not None:
-            seen[name] = (copy, types, value)
-        return value
-
-    return read_once
+    return _Reader(read, read_all)
 
 
-def _copied(tree: dict[str, Any]) -> dict[str, Any] | None:
-    """A copy that nobody changes; None where what is below are not texts, which equal no other."""
-    copy = dict(tree)
-    for name, each in tree.items():
-        if type(each) is dict or type(each) is list:
-            if not set(map(type, each.values() if type(each) is dict else each)) <= {str}:
-                return None
-            copy[name] = each.copy()
-    return copy
+def _alike(
+    shape: Any,  # noqa: ANN401 - a shape
+    names: tuple[str, ...],
+    rows: Sequence[dict[str, Any]],
+) -> list[object]:
+    """Shapes of objects with the same names, a field of all of them at a time."""
+    plan = _plan(shape)
+    if not names or not set(names) <= plan.convert.keys() <= {*names, *plan.defaults}:
+        raise FaultError("Other fields")
+    columns = list(zip(*map(dict.values, rows), strict=True))
+    converted = {
+        name: values
+        for name, column in zip(names, columns, strict=True)
+        if (values := plan.readers[name].all(column)) is not column
+    }
+    missing = {name: each for name, each in plan.defaults.items() if name not in names}
+    if not converted:  # texts alone: what is equal is the same
+        texts = list(zip(*columns, strict=True))
+        kinds = list(set(texts))
+        values = [{**missing, **dict(zip(names, each, strict=True))} for each in kinds]
+        known = dict(zip(kinds, all_made(shape, values), strict=True))
+        return [known[each] for each in texts]
+    found = [{**missing, **row} for row in rows]
+    for name, column in converted.items():
+        for each, fact in zip(found, column, strict=True):
+            each[name] = fact
+    return all_made(shape, found)
 
 
-def _either(arguments: tuple[Any, ...]) -> Convert:
-    inner = [_converter(each) for each in arguments if each not in {type(None), Unknown}]
+def _either(arguments: tuple[Any, ...]) -> _Reader:
+    inner = next(_reader(each) for each in arguments if each not in {type(None), Unknown})
     may_be_absent, may_be_unknown = type(None) in arguments, Unknown in arguments
-    convert = inner[0]
+    ready = inner.ready | ({type(None)} if may_be_absent else frozenset())
 
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
         if tree is None and may_be_absent:
@@ -280,29 +247,64 @@ def _either(arguments: tuple[Any, ...]) -> Convert:
             unknown = as_unknown(tree)
             if unknown is not None:
                 return unknown
-        return convert(tree, kept)
+        return inner.one(tree, kept)
 
-    return read
+    def read_all(trees: Sequence[Any]) -> Sequence[Any]:
+        types = set(map(type, trees))
+        if types <= ready:
+            return trees
+        if not types & {*ready, dict}:
+            return inner.all(trees)
+        found = [each if type(each) in ready else waiting(each) for each in trees]
+        left = [tree for tree, each in zip(trees, found, strict=True) if each is _WAITS]
+        rest = iter(inner.all(left))
+        return [next(rest) if each is _WAITS else each for each in found]
+
+    def waiting(tree: object) -> object:
+        return (as_unknown(tree) if may_be_unknown else None) or _WAITS
+
+    return _Reader(read, read_all, ready)
 
 
-def _many(convert: Convert) -> Convert:
+_WAITS = object()
+
+
+def _many(inner: _Reader) -> _Reader:
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
         if type(tree) is not list:
             raise wrong(tree, "a list")
-        if kept is None and convert is _text and set(map(type, tree)) <= {str}:
-            return tuple(tree)
-        found: list[object] = []
-        try:
-            for item in tree:
-                below: Extras | None = None if kept is None else []
-                found.append(convert(item, below))
-                if below and kept is not None:
-                    kept += [((len(found) - 1, *path), each) for path, each in below]
-        except FaultError as fault:
-            raise fault.within(len(found)) from None
-        return tuple(found)
+        if kept is None:
+            try:
+                return tuple(inner.all(tree))
+            except FaultError:
+                pass  # once more, with an eye on where it is
+        return _in_turn(inner.one, tree, kept)
 
-    return read
+    def read_all(trees: Sequence[Any]) -> Sequence[Any]:
+        if not set(map(type, trees)) <= {list}:
+            raise FaultError("Expected lists")
+        items = list(chain.from_iterable(trees))
+        values = inner.all(items)
+        if values is items:
+            return list(map(tuple, trees))
+        rest = iter(values)
+        return [tuple(islice(rest, len(each))) for each in trees]
+
+    return _Reader(read, read_all)
+
+
+def _in_turn(convert: Convert, items: list[Any], kept: Extras | None) -> tuple[object, ...]:
+    """The items of a list, decoded one after the other; a fault says which one it is in."""
+    found: list[object] = []
+    try:
+        for item in items:
+            below: Extras | None = None if kept is None else []
+            found.append(convert(item, below))
+            if below and kept is not None:
+                kept += [((len(found) - 1, *path), each) for path, each in below]
+    except FaultError as fault:
+        raise fault.within(len(found)) from None
+    return tuple(found)
 
 
 def _mapping(tree: Any, _: Extras | None) -> object:  # noqa: ANN401 - JSON
@@ -372,20 +374,22 @@ def _is_stated(each: object, path: Path, kept: Extras | None) -> None:
 
 
 _STATED = ("must", "may")
-_AS_THEY_ARE: frozenset[type] = frozenset({str, bool, type(None)})
-_EITHER = frozenset({typing.Union, types.UnionType})
-_LEAVES: dict[Any, Convert] = {str: _text, int: _whole, bool: _truth}
+_LEAVES: dict[Any, _Reader] = {
+    str: _one_by_one(_text, str),
+    int: _one_by_one(_whole),
+    bool: _one_by_one(_truth, bool),
+}
 _SECTIONS: dict[str, Convert] = {
-    name: _either((shape, Unknown)) for name, shape in SECTIONS.items()
+    name: _either((shape, Unknown)).one for name, shape in SECTIONS.items()
 }
 _TOP: dict[str, Convert] = {
     "about": _as_it_is,
     "schema": _as_it_is,
-    "captured": _shaped(Captured),
+    "captured": _shaped(Captured).one,
     "environment": _as_it_is,
     "machine": _as_it_is,
     "facts_digest": _as_it_is,
     "sections": lambda tree, kept: _members(_SECTIONS, tree, kept),
-    "lock": _either((Lock, type(None))),
+    "lock": _either((Lock, type(None))).one,
     "requires": _requires,
 }

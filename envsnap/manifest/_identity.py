@@ -15,6 +15,10 @@ from functools import lru_cache
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Python, Reason, Unknown
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import hashlib
+
 _LARGE = 1 << 20
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -40,7 +44,12 @@ def environment_id(manifest: Manifest) -> Fact[str]:
         _plain(value)
         for value in (python.soabi, python.free_threaded, python.debug, python.architecture)
     ]
-    active = sorted(_identity(package) for package in packages.installed if package.active)
+    active = sorted(
+        (canonical_name(each.name), each.version, f'"{proof}"' if proof else _other_proof(each))
+        for each in packages.installed
+        if each.active
+        for proof in (each.content if type(each.content) is str else "",)
+    )
     conda = () if isinstance(packages.conda_only, Unknown) else packages.conda_only
     others = sorted(f"{each.name} {each.version} {_plain(each.build)}" for each in conda)
     return _short([interpreter, active, others])
@@ -75,12 +84,9 @@ def _kind(device: Device) -> str:
     return " ".join(str(_plain(each)) for each in facts)
 
 
-def _identity(package: Package) -> list[object]:
-    proof = package.content
-    if isinstance(proof, Unknown) or proof is None:
-        proof = package.origin.commit if package.origin.kind == "vcs" else None
-    shown = f'"{proof}"' if type(proof) is str else _plain(proof)
-    return [canonical_name(package.name), package.version, shown]
+def _other_proof(package: Package) -> str:
+    """What tells a package without a digest from others of its version."""
+    return _plain(package.origin.commit if package.origin.kind == "vcs" else None)
 
 
 def _plain(value: object) -> str:
@@ -95,21 +101,28 @@ def _short(content: object) -> str:
     return sha256(text.encode())[:12]
 
 
-def sha256(raw: bytes) -> str:
+def sha256(*parts: bytes | memoryview) -> str:
     """SHA-256 in hex; of little, by Python's own code where it was built with it.
 
     To load OpenSSL, which is six times as fast, takes longer than a usual manifest's digests:
     that is left to the first large one.
     """
+    digest = _hasher(sum(map(len, parts)))
+    for each in parts:
+        digest.update(each)
+    return digest.hexdigest()
+
+
+def _hasher(size: int) -> hashlib._Hash:
     from importlib import import_module
 
-    is_little = len(raw) < _LARGE and "_hashlib" not in sys.modules
+    is_little = size < _LARGE and "_hashlib" not in sys.modules
     for name in ("_sha2", "_sha256") if is_little else ():  # since 3.12, and before
         try:
-            found: str = import_module(name).sha256(raw).hexdigest()
+            found: hashlib._Hash = import_module(name).sha256()
         except ImportError:
             continue
         return found
     import hashlib
 
-    return hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256()

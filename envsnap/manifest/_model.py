@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from envsnap._typing import TypeVar
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fact, replace, shape
+from envsnap.sections import SECTIONS, Captured, Lock, Reason, Unknown, fact, replace, shape
 
 S = TypeVar("S")
 
@@ -16,25 +16,6 @@ FILE_NAME = "envsnap.lock.json"
 
 _NAMES = {each: name for name, each in SECTIONS.items()}
 _NOTHING: Mapping[str, object] = MappingProxyType({})
-
-
-@shape
-class Captured:
-    """When and how the capture was made."""
-
-    time: str = fact(
-        "UTC, ISO 8601, to the second; SOURCE_DATE_EPOCH where that is set. Of what was imported "
-        "the time of the import: nobody says when it was recorded"
-    )
-    version: str = fact("The version of envsnap")
-    deep: bool = fact("Whether libraries were resolved, too", default=False)
-    verified: bool = fact("Whether every file was hashed against RECORD", default=False)
-    anonymous: bool = fact("Whether what names a person was left out", default=False)
-    imported: tuple[str, ...] = fact(
-        "What others recorded that it was made of, as 'pip freeze', sorted; empty where it was "
-        "captured",
-        default=(),
-    )
 
 
 @shape

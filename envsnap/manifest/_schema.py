@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from envsnap.manifest._encode import plain
-from envsnap.manifest._model import SCHEMA, Captured
-from envsnap.sections import SECTIONS, Lock, Reason, Unknown, fields, is_shape
+from envsnap.manifest._model import SCHEMA
+from envsnap.sections import SECTIONS, Captured, Lock, Reason, Unknown, fields, is_shape
 from envsnap.sections._shape import REQUIRED
 
 Schema = dict[str, Any]
@@ -71,10 +71,9 @@ def _unknown() -> Schema:
 
 
 def _shape(shape: type[Any]) -> Schema:
-    hints = typing.get_type_hints(shape)
     properties: dict[str, Schema] = {}
     for field in fields(shape):
-        schema = _of(hints[field.name])
+        schema = _of(field.type)
         unit = f" [{field.unit}]" if field.unit else ""
         properties[field.name] = {"description": f"{field.meaning}{unit}", **schema}
         if field.default is not REQUIRED:

@@ -19,7 +19,7 @@ _LONGEST = 600
 """What is longer than this many characters is cut in its middle."""
 _FEW = 8
 """Of a list with more members than this, those that are equal take a row each, not one a fact."""
-_PLAIN = Field("", "", None, (), None)
+_PLAIN = Field("", str, "", None, (), None)
 
 
 class FactRow(NamedTuple):

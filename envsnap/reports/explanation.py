@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import get_args, get_origin, get_type_hints
+from typing import get_args, get_origin
 
 from envsnap.errors import UsageError
 from envsnap.facts import Looked, Source, principles
@@ -202,7 +202,6 @@ def _section(name: str, width: int) -> Iterator[Line]:
 
 
 def _fields(shape: type, prefix: str, width: int) -> Iterator[Line]:
-    hints = get_type_hints(shape)
     for field in fields(shape):
         unit = f" [{field.unit}]" if field.unit else ""
         yield line("  ", Part(f"{prefix}{field.name}", "bold"), unit)
@@ -211,7 +210,7 @@ def _fields(shape: type, prefix: str, width: int) -> Iterator[Line]:
         if field.sources:
             for each in wrapped(f"witnesses: {', '.join(field.sources)}", width - 5):
                 yield line("    ", Part(each, "dim"))
-        inner, many = _inner(hints[field.name])
+        inner, many = _inner(field.type)
         if inner is not None:
             yield from _fields(inner, f"{prefix}{field.name}{'[]' if many else ''}.", width)
 

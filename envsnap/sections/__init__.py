@@ -16,6 +16,7 @@ from envsnap.sections._shape import (
     replace,
     shape,
 )
+from envsnap.sections.captured import Captured
 from envsnap.sections.deep import (
     Adapter,
     CodeFile,
@@ -115,6 +116,7 @@ __all__ = [
     "Adapter",
     "Artifact",
     "Broken",
+    "Captured",
     "Changes",
     "CodeFile",
     "CondaArtifact",

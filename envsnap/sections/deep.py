@@ -1,7 +1,5 @@
 """What `capture --deep` reads out of the libraries themselves, and what a run really used."""
 
-from __future__ import annotations
-
 from envsnap.sections._shape import Fact, fact, shape
 
 

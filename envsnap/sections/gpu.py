@@ -1,7 +1,5 @@
 """The accelerators, their driver, and the CUDA libraries."""
 
-from __future__ import annotations
-
 from envsnap.sections._shape import Fact, fact, shape
 
 

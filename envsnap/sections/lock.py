@@ -1,7 +1,5 @@
 """The artifacts that an environment was, or can be, installed from."""
 
-from __future__ import annotations
-
 from envsnap.sections._shape import Fact, fact, shape
 
 MADE_HERE = frozenset({"made", "built"})

@@ -1,7 +1,5 @@
 """The system, processor and memory under the environment."""
 
-from __future__ import annotations
-
 from envsnap.sections._shape import Fact, fact, shape
 
 

@@ -1,7 +1,5 @@
 """The Python distributions that are installed, each with the evidence of what it is."""
 
-from __future__ import annotations
-
 from envsnap.sections._shape import Fact, Reason, Unknown, fact, shape
 from envsnap.sections.surroundings import Git
 

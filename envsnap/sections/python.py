@@ -1,7 +1,5 @@
 """The interpreter of the captured environment."""
 
-from __future__ import annotations
-
 from envsnap.sections._shape import Fact, fact, shape
 
 

@@ -1,7 +1,5 @@
 """What surrounds the environment: tools, engines, container, variables, project, scheduler."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from envsnap.sections._shape import Fact, fact, shape

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from envsnap.errors import ManifestError
-from envsnap.manifest import Captured, Manifest, decode, document, encode, json_schema
-from envsnap.sections import Gpu, Memory, Packages, Reason, Unknown, replace
+from envsnap.manifest import Manifest, decode, document, encode, json_schema
+from envsnap.sections import Captured, Gpu, Memory, Packages, Reason, Unknown, replace
 from tests.made import package
 from tests.strategies import manifests
 

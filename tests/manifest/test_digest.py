@@ -8,7 +8,7 @@ import pytest
 
 from envsnap.manifest import encode, parse
 from envsnap.manifest._encode import stands_as_written
-from envsnap.sections import Moment, Packages, replace
+from envsnap.sections import Moment, replace
 from tests import made
 
 MANIFEST = made.manifest(made.PACKAGES)
@@ -51,13 +51,3 @@ def test_the_moment_is_never_the_same_and_counts_for_nothing() -> None:
     assert other != WRITTEN
     assert stands_as_written(other, DIGEST)
     assert not parse(in_another_form(other), "m.json").edited
-
-
-def test_two_manifests_share_the_packages_that_are_just_the_same() -> None:
-    one, other = (parse(raw, "m.json") for raw in (WRITTEN, in_another_form()))
-    theirs, ours = one.section(Packages), other.section(Packages)
-    assert isinstance(theirs, Packages)
-    assert isinstance(ours, Packages)
-    assert isinstance(theirs.installed, tuple)
-    assert isinstance(ours.installed, tuple)
-    assert all(a is b for a, b in zip(theirs.installed, ours.installed, strict=True))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envsnap.errors import FileError, ManifestError
-from envsnap.manifest import Captured, Manifest, find, load, parse, save, write_whole
+from envsnap.manifest import Manifest, find, load, parse, save, write_whole
 from envsnap.manifest._file import LIMIT_BYTES
+from envsnap.sections import Captured
 
 if TYPE_CHECKING:
     from pathlib import Path

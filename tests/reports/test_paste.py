@@ -8,9 +8,9 @@ from hypothesis import given
 
 from envsnap._import import imported, read
 from envsnap.imports import Text, listed, packages
-from envsnap.manifest import Captured, Manifest, canonical_name, document
+from envsnap.manifest import Manifest, canonical_name, document
 from envsnap.reports.paste import LIMIT, is_shown, leaves, paste
-from envsnap.sections import CondaRecord, Package, Packages, Reason, Unknown, replace
+from envsnap.sections import Captured, CondaRecord, Package, Packages, Reason, Unknown, replace
 from tests.strategies import manifests
 
 TIME = "2026-01-01T00:00:00Z"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from envsnap.manifest import Captured, Manifest
+from envsnap.manifest import Manifest
 from envsnap.rules import Report, rules
 from envsnap.rules._core import Side, judge
 from envsnap.sections import (
+    Captured,
     Consumer,
     Container,
     Cpu,

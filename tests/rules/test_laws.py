@@ -169,9 +169,7 @@ def blind_spots(draw: st.DrawFn) -> tuple[Manifest, Manifest, Manifest, Manifest
 def is_fact(section: object, path: tuple[str | int, ...]) -> bool:
     """Whether the shape allows the place to be unknown."""
     owner = at(section, path[:-1])
-    hints = type(owner).__annotations__ if is_shape(owner) else {}
-    hint = hints.get(path[-1], "") if isinstance(path[-1], str) else ""
-    return "Fact[" in str(hint)
+    return is_shape(owner) and any(each.name == path[-1] and each.is_fact for each in fields(owner))
 
 
 @given(blind_spots())

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from envsnap._check import check
 from envsnap.imports import blank, listed, packages
-from envsnap.manifest import Captured, Manifest
+from envsnap.manifest import Manifest
 from envsnap.rules import Report, Scope, compare
-from envsnap.sections import Package, Python, replace
+from envsnap.sections import Captured, Package, Python, replace
 from tests.rules.book.packages import record
 
 PYTHON = blank(Python, implementation="cpython", version="3.11.7")
