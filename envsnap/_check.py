@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import UsageError
@@ -16,11 +17,12 @@ from envsnap.rules import (
     Report,
     Rule,
     Scope,
-    compare,
+    compare_sides,
     rules,
 )
-from envsnap.rules._core import Side
+from envsnap.rules._core import Pair, Side
 from envsnap.rules._cuda import is_machine_alone
+from envsnap.rules._views import active
 from envsnap.sections import (
     MADE_HERE,
     SECTIONS,
@@ -50,13 +52,14 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
             is left.
     """
     asked = _asked(options)
-    is_here, why = _set_up(wanted, found)
+    pair = _pair(_as_rebuilt(wanted) if options.is_image else wanted, found)
+    is_here, why = _set_up(pair)
+    report = compare_sides(pair, asked)
     if options.is_image:
-        report = _of_an_image(compare(_as_rebuilt(wanted), found, codes=asked))
+        report = _of_an_image(report)
         usual = _Way(Scope.CONTAINER, "an image is the container")
     else:
-        report = compare(wanted, found, codes=asked)
-        usual = _Way(Scope.NATIVE, why) if is_here else _of_not_set_up(wanted, found, report, why)
+        usual = _Way(Scope.NATIVE, why) if is_here else _of_not_set_up(pair, report, why)
         report = report if is_here else _to_activate(report, wanted, found)
     scope = options.scope or usual.scope
     report, left = _excused(report, (wanted, found), options)
@@ -70,6 +73,10 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
     )
 
 
+def _pair(wanted: Manifest, found: Manifest) -> Pair:
+    return Pair(Side("wanted", wanted), Side("found", found))
+
+
 class _Way(NamedTuple):
     """The way of running that decides, and why that one."""
 
@@ -77,15 +84,15 @@ class _Way(NamedTuple):
     why: str
 
 
-def _of_not_set_up(wanted: Manifest, found: Manifest, report: Report, why: str) -> _Way:
+def _of_not_set_up(pair: Pair, report: Report, why: str) -> _Way:
     """Which way decides where the packages are not installed.
 
     A container, but for two: who stands at the machine of the manifest has the environment and
     looks at another one; and where no engine may be used, no container will run it.
     """
-    if isinstance(_names(found), Unknown):
+    if isinstance(_names(pair.found), Unknown):
         return _Way(Scope.CONTAINER, why)
-    if _is_its_machine(wanted, found):
+    if _is_its_machine(pair.wanted.manifest, pair.found.manifest):
         return _Way(Scope.NATIVE, f"{why}, and the manifest is of this machine")
     if any(each.code == _NO_ENGINE for each in report.findings):
         return _Way(Scope.NATIVE, f"{why}, and no container engine can be used there")
@@ -247,19 +254,19 @@ def in_a_line(found: Finding) -> str:
 
 def is_set_up(wanted: Manifest, found: Manifest) -> bool:
     """Whether half of the wanted packages are installed on the found side, or may be."""
-    return _set_up(wanted, found)[0]
+    return _set_up(_pair(wanted, found))[0]
 
 
-def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:
+def _set_up(pair: Pair) -> tuple[bool, str]:
     """Whether half of the wanted packages are installed on the found side, and that in words.
 
     What could not be seen there may well be there: only a side that is known to have no
     environment, or of which none was asked for, counts as not set up.
     """
-    if is_machine_alone(Side("wanted", wanted)):
+    if is_machine_alone(pair.wanted):
         return False, "the wanted side is a machine without an environment"
-    theirs, ours = _names(wanted), _names(found)
-    if isinstance(ours, Unknown) and (absent := _why_none_is_there(found, ours)) is not None:
+    theirs, ours = _names(pair.wanted), _names(pair.found)
+    if isinstance(ours, Unknown) and (absent := _why_none_is_there(pair.found, ours)) is not None:
         return False, absent
     if isinstance(theirs, Unknown):
         return True, "which packages are wanted is not known"
@@ -270,20 +277,20 @@ def _set_up(wanted: Manifest, found: Manifest) -> tuple[bool, str]:
     return is_there, f"{there} of {len(theirs)} packages are installed there"
 
 
-def _names(manifest: Manifest) -> Fact[set[str]]:
-    packages = manifest.section(Packages)
+def _names(side: Side) -> Fact[AbstractSet[str]]:
+    packages = side.manifest.section(Packages)
     if isinstance(packages, Unknown):
         return packages
     if isinstance(packages.installed, Unknown):
         return packages.installed
     if isinstance(packages.unlisted, Unknown):
         return packages.unlisted
-    return {canonical_name(each.name) for each in packages.installed if each.active}
+    return active(side).keys()
 
 
-def _why_none_is_there(found: Manifest, packages: Unknown) -> str | None:
+def _why_none_is_there(found: Side, packages: Unknown) -> str | None:
     """Why the found side is known to have no environment; None where it may have one."""
-    python = found.section(Python)
+    python = found.manifest.section(Python)
     if packages == NO_ENVIRONMENT:
         return packages.detail
     if packages.reason is Reason.NOT_ASKED:

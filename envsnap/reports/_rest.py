@@ -80,18 +80,20 @@ def well_words(checked: Checked, sides: Sides) -> str:
 
 def _soon_over(checked: Checked) -> Iterator[str]:
     """The acceptances that end within a week."""
-    from datetime import date  # start-up
-
-    try:
-        today = date.fromisoformat(checked.options.today)
-    except ValueError:
-        return
     ends = {
         (each.code, excuse.until)
         for each in accepted(checked)
         for excuse in each.excuses
         if excuse.by == "reader" and excuse.until
     }
+    if not ends:
+        return
+    from datetime import date  # start-up
+
+    try:
+        today = date.fromisoformat(checked.options.today)
+    except ValueError:
+        return
     for code, until in sorted(ends):
         left = (date.fromisoformat(until) - today).days
         if 0 <= left <= _SOON:

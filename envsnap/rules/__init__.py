@@ -9,7 +9,7 @@ from envsnap.manifest import Manifest
 from envsnap.rules._accepted import Acceptance
 from envsnap.rules._answer import Checked, CheckOptions
 from envsnap.rules._claim import BITS, Claim, claim
-from envsnap.rules._core import Rule, Side, judge, table
+from envsnap.rules._core import Pair, Rule, Side, judge, table
 from envsnap.rules._findings import (
     IN_CONTAINER,
     Condition,
@@ -113,9 +113,13 @@ def compare(wanted: Manifest, found: Manifest, *, codes: Collection[str] | None 
     Drift between the two, whether the one fits the other, and the health of the found machine.
     `codes` names the rules to judge; None is all of them.
     """
-    pair = Side("wanted", wanted), Side("found", found)
+    return compare_sides(Pair(Side("wanted", wanted), Side("found", found)), codes)
+
+
+def compare_sides(pair: Pair, codes: Collection[str] | None = None) -> Report:
+    """The same of two sides, which keep what the rules made of them."""
     report = _sum(
-        judge(each, pair[1]) if each.kind is Kind.HEALTH else judge(each, *pair)
+        judge(each, pair.found) if each.kind is Kind.HEALTH else judge(each, *pair)
         for each in rules()
         if codes is None or each.code in codes
     )
@@ -163,6 +167,7 @@ __all__ = [
     "Verdict",
     "claim",
     "compare",
+    "compare_sides",
     "health",
     "load_all",
     "rules",

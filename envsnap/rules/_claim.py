@@ -25,7 +25,7 @@ class Claim(NamedTuple):
     floor: Level
     """The same, if all that was not checked turned out as bad as it can."""
     lowered_by: tuple[Finding, ...]
-    """The findings that leave less than the same bits to expect, the worst first."""
+    """The findings that leave less than the same bits to expect, those that leave least first."""
     conditions: tuple[Condition, ...]
     """What lowers it, or must hold for it, without being a difference: what lowers most first."""
     left_open: tuple[NotChecked, ...]
@@ -78,7 +78,7 @@ def claim(report: Report, scope: Scope) -> Claim:
     return Claim(
         level=level,
         floor=floor,
-        lowered_by=tuple(sorted(lowered_by, key=lambda each: (-each.lowers.rank, each.id))),
+        lowered_by=tuple(sorted(lowered_by, key=lambda each: -each.lowers.rank)),
         conditions=() if level is Level.DOES_NOT_RUN else conditions,
         left_open=left_open,
     )

@@ -41,7 +41,9 @@ def missing(pair: Pair) -> Iterator[Said | Open]:
     if not wanted:
         return
     found = active(pair.found)
-    named = {name: each for name, each in wanted.items() if not _is_placeholder(pair, name)}
+    named = wanted
+    if any(side.manifest.captured.anonymous for side in pair):
+        named = {name: each for name, each in wanted.items() if not _is_placeholder(pair, name)}
     if len(named) < len(wanted):
         left_out = Unknown(
             Reason.NOT_ASKED, f"{len(wanted) - len(named)} of {len(wanted)} names left out"
@@ -214,8 +216,8 @@ def shadowed(side: Side) -> Iterator[Said]:
     installed = need(side.need(Packages).installed, side.path("packages.installed"))
     used = active(side)
     for each in installed:
-        first = used.get(canonical_name(each.name))
-        if not each.active and first is not None and first.version != each.version:
+        first = None if each.active else used.get(canonical_name(each.name))
+        if first is not None and first.version != each.version:
             yield Said(
                 each.name, Outcome.NOTE,
                 f"{each.name} {first.version} ({first.layer}) hides {each.version} ({each.layer})",
@@ -311,7 +313,7 @@ class _Both(NamedTuple):
 
 
 def _both(pair: Pair) -> Iterator[_Both]:
-    """The packages of both sides that may differ: the very same one, with its digest, does not."""
+    """The packages of both sides, without those that are known to be equal."""
     yield from pair.once(_not_the_same)
     for side in pair if active(pair.wanted) else ():
         all_are_listed(side)
@@ -324,9 +326,23 @@ def _not_the_same(pair: Pair) -> Sequence[_Both]:
         _Both(name, each, other)
         for name, each in wanted.items()
         if (other := found.get(name)) is not None
-        and not (other is each and isinstance(each.content, str))
+        and not _is_known_to_be_equal(each, other)
         and not _is_placeholder(pair, name)
     ]
+
+
+def _is_known_to_be_equal(wanted: Package, found: Package) -> bool:
+    """Whether all that PKG002 to PKG004 look at is known, and the same."""
+    return (
+        wanted.version == found.version
+        and wanted.content == found.content
+        and wanted.outside == found.outside
+        and wanted.tags == found.tags
+        and wanted.build == found.build
+        and wanted.origin.kind == found.origin.kind
+        and type(wanted.content) is str
+        and Unknown not in (type(wanted.outside), type(wanted.tags), type(wanted.build))
+    )
 
 
 def _is_of_distribution(both: _Both) -> bool:

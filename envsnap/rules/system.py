@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from envsnap.facts import Looked, manylinux
 from envsnap.rules._core import (
@@ -27,7 +28,7 @@ from envsnap.rules._sources import (
     WSL,
 )
 from envsnap.rules._views import active, asked_for, few, looked_into, shell_line
-from envsnap.sections import Libraries, Os, Packages, Scheduler, SystemLibraries, Unknown
+from envsnap.sections import Fact, Libraries, Os, Packages, Scheduler, SystemLibraries, Unknown
 
 _GLIBC = "GLIBC_"
 _GLIBCXX = "GLIBCXX_"
@@ -108,28 +109,37 @@ def c_library_floor(pair: Pair) -> Iterator[Said | Open]:
     A wheel's tag names the oldest glibc, or musl, that it runs on: manylinux_2_28 is glibc
     2.28. A wheel for glibc does not run on musl.
     """
-    floors: dict[str, Looked[manylinux.LibcFloor]] = {}
-    for name, floor in _floors(pair):
-        if isinstance(floor, Open):
-            yield floor
-        else:
-            floors[name] = floor
+    asking = _asking(pair)
+    yield from (
+        Open(pair.wanted.path(f"packages.installed.{name}.tags"), tags)
+        for tags, names in asking.items()
+        if isinstance(tags, Unknown)
+        for name in names
+    )
+    floors = [
+        (names, floor)
+        for tags, names in asking.items()
+        if tags
+        and not isinstance(tags, Unknown)
+        and (floor := _floor(tags, pair.wanted.path(f"packages.installed.{names[0]}.tags")))
+    ]
     if not floors:
         return
     system = pair.found.need(Os)
     if need(system.system, pair.found.path("os.system")) != "Linux":
         return  # SYS001 says it
     libc = need(system.libc, pair.found.path("os.libc"))
-    needed_libc = next(iter(floors.values())).value.libc
+    needed_libc = floors[0][1].value.libc
     if libc != needed_libc:
         yield Said(
             "C library", Outcome.BLOCKS,
-            f"{_need(len(floors))} {needed_libc}; here is {libc or 'neither'}",
+            f"{_need(sum(len(names) for names, _ in floors))} {needed_libc}; "
+            f"here is {libc or 'neither'}",
             remedy="run it in the container", wanted=needed_libc, found=libc or "none",
         )  # fmt: skip
         return
     version = need(system.libc_version, pair.found.path("os.libc_version")) or "0"
-    name, floor = max(floors.items(), key=lambda item: _numbers(item[1].value.version))
+    (name, *_), floor = max(floors, key=lambda each: _numbers(each[1].value.version))
     if _numbers(version) < _numbers(floor.value.version):
         yield Said(
             "C library", Outcome.BLOCKS,
@@ -335,22 +345,19 @@ def _both_or_none(pair: Pair, name: str, *, wanted: bool) -> tuple[str | None, s
     )
 
 
-def _floors(pair: Pair) -> Iterator[tuple[str, Looked[manylinux.LibcFloor] | Open]]:
-    """The C library that each compiled wheel asks for: of its tags, the one that asks least."""
-    known: dict[tuple[str, ...], Looked[manylinux.LibcFloor] | None] = {(): None}
+def _asking(pair: Pair) -> Mapping[Fact[tuple[str, ...] | None], list[str]]:
+    """The names of the wanted packages by their tags: many packages have few kinds of them."""
+    found: dict[Fact[tuple[str, ...] | None], list[str]] = defaultdict(list)
     for name, package in active(pair.wanted).items():
-        tags = () if package.tags is None else package.tags
-        if isinstance(tags, Unknown):
-            yield name, Open(pair.wanted.path(f"packages.installed.{name}.tags"), tags)
-            continue
-        if tags not in known:  # many packages, few kinds of tags
-            known[tags] = _floor(tags, pair.wanted.path(f"packages.installed.{name}.tags"))
-        floor = known[tags]
-        if floor is not None:
-            yield name, floor
+        found[package.tags].append(name)
+    return found
 
 
 def _floor(tags: tuple[str, ...], path: str) -> Looked[manylinux.LibcFloor] | None:
+    """The C library that a wheel of these tags asks for: of all of them, the one that asks least.
+
+    None for one that asks for none.
+    """
     asked = [
         look_up(manylinux.floor(each), path)
         for tag in tags
