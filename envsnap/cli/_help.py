@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -46,17 +45,19 @@ def _kind(line: str) -> str:
 
 def _rows(lines: Sequence[str], width: int) -> Iterator[str]:
     """Commands and their meanings in two columns, as argparse lays out options."""
+    from textwrap import wrap  # start-up
+
     found = [(row["said"], row["meaning"] or "") for row in map(_ROW.fullmatch, lines) if row]
     if len(found) != len(lines):  # they are no table
         for line in lines:
-            yield from textwrap.wrap(line, width, subsequent_indent=" " * 2 * _INDENT)
+            yield from wrap(line, width, subsequent_indent=" " * 2 * _INDENT)
         return
     longest = max((len(said) for said, meaning in found if meaning), default=0)
     column = min(longest + _INDENT + 3, _WIDEST_COLUMN, width // 2)
     for said, meaning in found:
         first = f"{'':{_INDENT}}{said}"
         beside = len(first) + _INDENT <= column
-        told = textwrap.wrap(
+        told = wrap(
             meaning, width, initial_indent=" " * column, subsequent_indent=" " * column,
             break_on_hyphens=False,
         )  # fmt: skip
@@ -70,6 +71,8 @@ def _rows(lines: Sequence[str], width: int) -> Iterator[str]:
 
 def _sentences(lines: Sequence[str], width: int) -> Iterator[str]:
     """Sentences, folded anew; a line after a full stop keeps its own beginning."""
+    from textwrap import wrap  # start-up
+
     whole: list[str] = []
     for line in lines:
         if whole and not whole[-1].endswith((".", ":")):
@@ -77,7 +80,7 @@ def _sentences(lines: Sequence[str], width: int) -> Iterator[str]:
         else:
             whole.append(line)
     for each in whole:
-        yield from textwrap.wrap(each, width, break_on_hyphens=False, break_long_words=False)
+        yield from wrap(each, width, break_on_hyphens=False, break_long_words=False)
 
 
 def name_long_choices(parser: argparse.ArgumentParser) -> None:

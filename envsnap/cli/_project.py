@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 
 from envsnap.errors import FileError, UsageError
 
 _NAME = "pyproject.toml"
+_MAY_SAY = re.compile(rb"""\btool\b["'\s]*(?:\.["'\s]*envsnap\b|[\]=])""")
+"""[tool.envsnap] and tool.envsnap.x = 1, however they are quoted, or all of [tool] at once."""
 
 
 def ignored_rules(folder: str) -> Mapping[str, str]:
@@ -42,7 +45,7 @@ def _settings(folder: str) -> Mapping[str, object]:
             raw = file.read()
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
-    if b"envsnap" not in raw:
+    if not _MAY_SAY.search(raw):
         return {}  # nearly every project's file, at a hundredth of what its parser costs
     from importlib import import_module
 
