@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from itertools import chain, islice
-from types import UnionType
 
-from envsnap._typing import Any, NamedTuple
+from envsnap._typing import Any
 from envsnap.errors import ManifestError
 from envsnap.manifest._encode import facts_digest, stands_as_written
-from envsnap.manifest._faults import (
-    FaultError,
-    Path,
-    check_text,
-    refuse_no_unicode,
-    spell,
-    wrong,
-)
+from envsnap.manifest._faults import FaultError, Path, check_text, refuse_no_unicode, spell, wrong
 from envsnap.manifest._model import SCHEMA_MAJOR, SCHEMA_MINOR, Manifest
-from envsnap.sections import SECTIONS, Captured, Lock, Reason, Unknown, fields, is_shape
-from envsnap.sections._shape import REQUIRED, all_made
+from envsnap.manifest._readers import Convert, Extras, either, members, shaped
+from envsnap.sections import SECTIONS, Captured, Lock, Unknown
 
-_LARGEST = 2**53  # every count and size; beyond it other JSON readers round
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _VERSION = r"(\d{1,6})\.(\d{1,6})"
 
 
-Extras = list[tuple[Path, object]]
-"""Fields that a newer schema added: where they stand, and their values."""
-Convert = Callable[[Any, "Extras | None"], object]
-"""From a JSON value to a fact. The list takes what a newer schema added; None refuses it."""
-
-
-def decode(tree: object, raw: bytes = b"") -> Manifest:
+def decode(tree: object, raw: bytes = b"", *, is_as_written: bool = False) -> Manifest:
     """The manifest that a parsed JSON document holds; `raw` is its text, where there is one.
+
+    Of what is known to stand as envsnap wrote it that is not found out.
 
     Raises:
         ManifestError: It is no manifest, too new, or a field has a wrong type.
@@ -45,9 +28,9 @@ def decode(tree: object, raw: bytes = b"") -> Manifest:
         raise ManifestError("Not an envsnap manifest: it has no field 'schema'")
     kept: Extras | None = [] if _is_newer(tree["schema"]) else None
     try:
-        if not raw or _SURROGATE.search(raw):
+        if not raw or (b"\\u" in raw and _SURROGATE.search(raw)):
             refuse_no_unicode(tree)
-        parts = _members(_TOP, {"captured": None, "sections": None, **tree}, kept)
+        parts = members(_TOP, {"captured": None, "sections": None, **tree}, kept)
     except FaultError as fault:
         raise ManifestError(fault.message, where=spell(fault.path)) from None
     return Manifest(
@@ -55,7 +38,8 @@ def decode(tree: object, raw: bytes = b"") -> Manifest:
         requires=parts.get("requires", {}), schema=tree["schema"],
         extras=tuple(kept or ()),
         edited=not (
-            stands_as_written(raw, tree.get("facts_digest"))
+            is_as_written
+            or stands_as_written(raw, tree.get("facts_digest"))
             or tree.get("facts_digest") == facts_digest(tree["sections"])
         ),
     )  # fmt: skip
@@ -73,265 +57,6 @@ def _is_newer(schema: object) -> bool:
             hint=f"This envsnap reads version {SCHEMA_MAJOR}; use one that reads {major}",
         )
     return int(minor) > SCHEMA_MINOR
-
-
-def _members(plan: Mapping[str, Convert], tree: Any, kept: Extras | None) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """The members of an object, each as the plan decodes it."""
-    if type(tree) is not dict:
-        raise wrong(tree, "an object")
-    values: dict[str, Any] = {}
-    name = ""
-    try:
-        for name, item in tree.items():
-            below: Extras | None = None if kept is None else []
-            value = plan.get(name, _newer)(item, below)
-            if value is not _NEWER:
-                values[name] = value
-            if below and kept is not None:
-                kept += [((name, *path), each) for path, each in below]
-    except FaultError as fault:
-        raise fault.within(name) from None
-    return values
-
-
-_NEWER = object()
-
-
-def _newer(item: object, kept: Extras | None) -> object:
-    """Keep what a newer schema added; refuse it otherwise."""
-    if kept is None:
-        raise FaultError("Unknown field")
-    check_text(item, ())
-    kept.append(((), item))
-    return _NEWER
-
-
-def as_unknown(tree: object) -> Unknown | None:
-    """The unknown that stands in a value's place, if one does."""
-    if not isinstance(tree, dict) or "unknown" not in tree or tree.keys() - {"unknown", "detail"}:
-        return None
-    code, detail = tree["unknown"], tree.get("detail")
-    if detail is not None and not isinstance(detail, str):
-        raise wrong(detail, "text", ("detail",))
-    try:
-        return Unknown(Reason(code), detail)
-    except ValueError:
-        return Unknown(Reason.NEWER_SCHEMA, f"the manifest says {code!r}")
-
-
-class _Reader(NamedTuple):
-    """How JSON values become facts of one type, one by one or a column of them at once."""
-
-    one: Convert
-    all: Callable[[Sequence[Any]], Sequence[Any]]
-    """The facts of many values; a `FaultError` says that one is wrong, and not where it stands."""
-    ready: frozenset[type] = frozenset()
-    """The types of JSON whose values are the facts already."""
-
-
-def _one_by_one(one: Convert, ready: type | None = None) -> _Reader:
-    """Reads values that have nothing below them."""
-    as_they_are = frozenset({ready} if ready else ())
-
-    def all_of(trees: Sequence[Any]) -> Sequence[Any]:
-        if set(map(type, trees)) <= as_they_are:
-            return trees
-        return [one(each, None) for each in trees]
-
-    return _Reader(one, all_of, as_they_are)
-
-
-class _Plan:
-    """How to decode a shape: each field, and what it is where the document lacks it."""
-
-    def __init__(self) -> None:
-        self.readers: dict[str, _Reader] = {}
-        self.convert: dict[str, Convert] = {}
-        self.defaults: dict[str, object] = {}
-
-
-@cache
-def _plan(shape: Any) -> _Plan:  # noqa: ANN401 - a shape
-    plan = _Plan()
-    for field in fields(shape):
-        plan.readers[field.name] = _reader(field.type)
-        plan.convert[field.name] = plan.readers[field.name].one
-        if field.default is not REQUIRED:
-            plan.defaults[field.name] = field.default
-        elif field.is_fact:
-            missing = f"this manifest has no {field.name}"
-            plan.defaults[field.name] = Unknown(Reason.NOT_RECORDED, missing)
-    return plan
-
-
-def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - the type of a field
-    if hint in _LEAVES:
-        return _LEAVES[hint]
-    if is_shape(hint):
-        return _shaped(hint)
-    if isinstance(hint, UnionType):
-        return _either(hint.__args__)
-    if hint.__origin__ is tuple:
-        return _many(_reader(hint.__args__[0]))
-    if issubclass(hint.__origin__, Mapping):
-        return _one_by_one(_mapping)
-    message = f"no way to decode {hint}"
-    raise TypeError(message)
-
-
-def _shaped(shape: Any) -> _Reader:  # noqa: ANN401 - a shape
-    """Reads a shape. A fact that is missing was not recorded; any other field must be there."""
-
-    def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        plan = _plan(shape)
-        values = {**plan.defaults, **_members(plan.convert, tree, kept)}
-        if len(values) < len(plan.convert):
-            missing = next(each for each in plan.convert if each not in values)
-            raise FaultError("Missing field", (missing,))
-        return all_made(shape, [values])[0]
-
-    def read_all(trees: Sequence[Any]) -> Sequence[Any]:
-        """By the names that the objects have: most packages have the same ones."""
-        if not set(map(type, trees)) <= {dict}:
-            raise FaultError("Expected objects")
-        names = list(map(tuple, trees))
-        if len(set(names)) == 1:
-            return _alike(shape, names[0], trees)
-        alike: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-        for each, tree in zip(names, trees, strict=True):
-            alike[each].append(tree)
-        found = {each: iter(_alike(shape, each, rows)) for each, rows in alike.items()}
-        return [next(found[each]) for each in names]
-
-    return _Reader(read, read_all)
-
-
-def _alike(
-    shape: Any,  # noqa: ANN401 - a shape
-    names: tuple[str, ...],
-    rows: Sequence[dict[str, Any]],
-) -> list[object]:
-    """Shapes of objects with the same names, a field of all of them at a time."""
-    plan = _plan(shape)
-    if not names or not set(names) <= plan.convert.keys() <= {*names, *plan.defaults}:
-        raise FaultError("Other fields")
-    columns = list(zip(*map(dict.values, rows), strict=True))
-    converted = {
-        name: values
-        for name, column in zip(names, columns, strict=True)
-        if (values := plan.readers[name].all(column)) is not column
-    }
-    missing = {name: each for name, each in plan.defaults.items() if name not in names}
-    if not converted:  # texts alone: what is equal is the same
-        texts = list(zip(*columns, strict=True))
-        kinds = list(set(texts))
-        values = [{**missing, **dict(zip(names, each, strict=True))} for each in kinds]
-        known = dict(zip(kinds, all_made(shape, values), strict=True))
-        return [known[each] for each in texts]
-    found = [{**missing, **row} for row in rows]
-    for name, column in converted.items():
-        for each, fact in zip(found, column, strict=True):
-            each[name] = fact
-    return all_made(shape, found)
-
-
-def _either(arguments: tuple[Any, ...]) -> _Reader:
-    inner = next(_reader(each) for each in arguments if each not in {type(None), Unknown})
-    may_be_absent, may_be_unknown = type(None) in arguments, Unknown in arguments
-    ready = inner.ready | ({type(None)} if may_be_absent else frozenset())
-
-    def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        if tree is None and may_be_absent:
-            return None
-        if type(tree) is dict and may_be_unknown:
-            unknown = as_unknown(tree)
-            if unknown is not None:
-                return unknown
-        return inner.one(tree, kept)
-
-    def read_all(trees: Sequence[Any]) -> Sequence[Any]:
-        types = set(map(type, trees))
-        if types <= ready:
-            return trees
-        if not types & {*ready, dict}:
-            return inner.all(trees)
-        found = [each if type(each) in ready else waiting(each) for each in trees]
-        left = [tree for tree, each in zip(trees, found, strict=True) if each is _WAITS]
-        rest = iter(inner.all(left))
-        return [next(rest) if each is _WAITS else each for each in found]
-
-    def waiting(tree: object) -> object:
-        return (as_unknown(tree) if may_be_unknown else None) or _WAITS
-
-    return _Reader(read, read_all, ready)
-
-
-_WAITS = object()
-
-
-def _many(inner: _Reader) -> _Reader:
-    def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        if type(tree) is not list:
-            raise wrong(tree, "a list")
-        if kept is None:
-            try:
-                return tuple(inner.all(tree))
-            except FaultError:
-                pass  # once more, with an eye on where it is
-        return _in_turn(inner.one, tree, kept)
-
-    def read_all(trees: Sequence[Any]) -> Sequence[Any]:
-        if not set(map(type, trees)) <= {list}:
-            raise FaultError("Expected lists")
-        items = list(chain.from_iterable(trees))
-        values = inner.all(items)
-        if values is items:
-            return list(map(tuple, trees))
-        rest = iter(values)
-        return [tuple(islice(rest, len(each))) for each in trees]
-
-    return _Reader(read, read_all)
-
-
-def _in_turn(convert: Convert, items: list[Any], kept: Extras | None) -> tuple[object, ...]:
-    """The items of a list, decoded one after the other; a fault says which one it is in."""
-    found: list[object] = []
-    try:
-        for item in items:
-            below: Extras | None = None if kept is None else []
-            found.append(convert(item, below))
-            if below and kept is not None:
-                kept += [((len(found) - 1, *path), each) for path, each in below]
-    except FaultError as fault:
-        raise fault.within(len(found)) from None
-    return tuple(found)
-
-
-def _mapping(tree: Any, _: Extras | None) -> object:  # noqa: ANN401 - JSON
-    if type(tree) is not dict:
-        raise wrong(tree, "an object")
-    for key, value in tree.items():
-        if type(value) is not str:
-            raise wrong(value, "text", (key,))
-    return dict(tree)
-
-
-def _text(tree: object, _: Extras | None) -> object:
-    if type(tree) is not str:
-        raise wrong(tree, "text")
-    return tree
-
-
-def _whole(tree: object, _: Extras | None) -> object:
-    if type(tree) is not int or not 0 <= tree <= _LARGEST:  # a bool is an int to isinstance
-        raise wrong(tree, "a whole number")
-    return tree
-
-
-def _truth(tree: object, _: Extras | None) -> object:
-    if type(tree) is not bool:
-        raise wrong(tree, "true or false")
-    return tree
 
 
 def _object(tree: object, _: Extras | None) -> object:
@@ -374,22 +99,17 @@ def _is_stated(each: object, path: Path, kept: Extras | None) -> None:
 
 
 _STATED = ("must", "may")
-_LEAVES: dict[Any, _Reader] = {
-    str: _one_by_one(_text, str),
-    int: _one_by_one(_whole),
-    bool: _one_by_one(_truth, bool),
-}
 _SECTIONS: dict[str, Convert] = {
-    name: _either((shape, Unknown)).one for name, shape in SECTIONS.items()
+    name: either((shape, Unknown)).one for name, shape in SECTIONS.items()
 }
 _TOP: dict[str, Convert] = {
     "about": _as_it_is,
     "schema": _as_it_is,
-    "captured": _shaped(Captured).one,
+    "captured": shaped(Captured).one,
     "environment": _as_it_is,
     "machine": _as_it_is,
     "facts_digest": _as_it_is,
-    "sections": lambda tree, kept: _members(_SECTIONS, tree, kept),
-    "lock": _either((Lock, type(None))).one,
+    "sections": lambda tree, kept: members(_SECTIONS, tree, kept),
+    "lock": either((Lock, type(None))).one,
     "requires": _requires,
 }

@@ -28,13 +28,19 @@ def load(path: str) -> Manifest:
 def parse(raw: bytes, path: str) -> Manifest:
     """The manifest in these bytes; `path` is for messages alone."""
     from envsnap.manifest._decode import decode
+    from envsnap.manifest._rows import rows_of
 
     try:
-        return decode(parse_json(raw), raw)
+        rows = rows_of(raw, _decoder())
+        if rows is None:
+            return decode(parse_json(raw), raw)
+        found = decode(rows.tree, raw, is_as_written=True)
     except ManifestError as error:
         error.args = (f"{_name(path)}: {error.message}",)
         error.message = error.args[0]
         raise
+    rows.remember(found)
+    return found
 
 
 def read_bytes(path: str) -> bytes:
@@ -45,8 +51,10 @@ def read_bytes(path: str) -> bytes:
             raw = from_standard_input(LIMIT_BYTES + 1)
         else:
             with open(path, "rb") as file:
-                too_large = os.fstat(file.fileno()).st_size > LIMIT_BYTES
-                raw = b"" if too_large else file.read(LIMIT_BYTES + 1)
+                size = os.fstat(file.fileno()).st_size
+                too_large = size > LIMIT_BYTES
+                # To make room for the largest takes longer than to read a usual one.
+                raw = b"" if too_large else file.read(size) + file.read(LIMIT_BYTES + 1 - size)
     except FileNotFoundError:
         raise ManifestError(f"No manifest at {path}", hint=_where_to_look(path)) from None
     except OSError as error:
@@ -82,9 +90,7 @@ def parse_json(raw: bytes) -> object:
         ManifestError: It is no JSON; the message has line and column.
     """
     try:
-        return json.loads(
-            raw.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_no_doubles
-        )
+        return _decoder().decode(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ManifestError(f"Not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -96,6 +102,10 @@ def parse_json(raw: bytes) -> object:
         raise ManifestError("Nested too deep") from None
     except ValueError as error:  # a number of thousands of digits
         raise ManifestError(f"Not usable JSON: {error}") from None
+
+
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_doubles)
 
 
 def _no_constant(name: str) -> object:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from functools import lru_cache
+from functools import cache
 
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Python, Reason, Unknown
@@ -23,7 +23,7 @@ _LARGE = 1 << 20
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-@lru_cache(maxsize=8192)  # the rules ask for the same names again and again
+@cache  # the rules ask for the same names again and again
 def canonical_name(name: str) -> str:
     """A distribution's name as indexes compare it (PEP 503)."""
     plain = name.lower()
