@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 from envsnap import __version__
 from envsnap.errors import EnvsnapError, ExitCode, UsageError
@@ -68,12 +67,16 @@ class _Unfailing:
 
     def write(self, text: str) -> int:
         """The length of the text, written or not."""
+        from contextlib import suppress  # start-up
+
         with suppress(OSError):
             self._below.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Write what waits, if that can be."""
+        from contextlib import suppress  # start-up
+
         with suppress(OSError):
             self._below.flush()
 

@@ -9,13 +9,15 @@ from envsnap._typing import Literal
 from envsnap.facts._table import Row, table
 
 
-def is_gpu_only(name: str) -> bool:
-    """Whether a distribution does nothing, or not what it is for, without a GPU.
+@functools.cache
+def gpu_only() -> frozenset[str]:
+    """The distributions that do nothing, or not what they are for, without a GPU.
 
-    >>> is_gpu_only("flash-attn"), is_gpu_only("torch")
+    >>> "flash-attn" in gpu_only(), "torch" in gpu_only()
     (True, False)
     """
-    return name in _gpu_only()
+    rows = table("gpu_packages").rows("gpu_package")
+    return frozenset(row["name"] for row in rows if row["gpu_only"])
 
 
 def code(name: str) -> Literal["main", "part", "optional"]:
@@ -37,12 +39,6 @@ def roots(name: str) -> tuple[str, ...]:
     """
     row = _row(name)
     return () if row is None else tuple(row["roots"])
-
-
-@functools.cache
-def _gpu_only() -> frozenset[str]:
-    rows = table("gpu_packages").rows("gpu_package")
-    return frozenset(row["name"] for row in rows if row["gpu_only"])
 
 
 def _row(name: str) -> Row | None:

@@ -88,7 +88,7 @@ def _compiler_need(
     used = _used_compilers(manifest)
     if used:
         return Why(decision, f"the recorded run used {_few(used)}", "sections.run.programs")
-    gpu_sources = [each.name for each in sources if gpu_packages.is_gpu_only(each.name)]
+    gpu_sources = [each.name for each in sources if each.name in gpu_packages.gpu_only()]
     if gpu_sources:
         return Why(decision, f"only the source of {_few(gpu_sources)} is published, and nvcc "
                    "compiles it", "lock.artifacts")  # fmt: skip

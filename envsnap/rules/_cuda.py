@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from envsnap._typing import NamedTuple, NoReturn
 from envsnap.facts import Looked, torch_cuda
 from envsnap.facts.cuda_names import cuda_of
-from envsnap.facts.gpu_packages import is_gpu_only
+from envsnap.facts.gpu_packages import gpu_only
 from envsnap.rules._core import Side, look_up, need, not_decidable
 from envsnap.rules._views import active, all_are_listed
 from envsnap.sections import Fact, Os, Package, Packages, Python, Reason, Unknown
@@ -40,18 +40,30 @@ def needs(side: Side) -> tuple[Need, ...]:
 def _needs(side: Side) -> tuple[Need, ...]:
     if is_machine_alone(side):
         return ()
-    packages = active(side)
     found = [
         Need(package.name, cuda)
-        for name, package in packages.items()
+        for name, package in side.once(_hinting).items()
         if (cuda := cuda_of(name, package.version)) is not None
     ]
-    found += _of_torch(side, packages)
+    found += _of_torch(side, active(side))
     for record in need(side.need(Packages).conda_only, side.path("packages.conda_only")):
         if record.name in _CONDA:
             found.append(Need(record.name, _two(record.version)))
     # The names that people know come first, and are told where several would do.
     return tuple(sorted(found, key=lambda each: each.package.startswith("nvidia-")))
+
+
+def _hinting(side: Side) -> Mapping[str, Package]:
+    """The packages whose name or version may be about a GPU: most are not looked at again."""
+    return {
+        name: package
+        for name, package in active(side).items()
+        if "cu" in name
+        or "gpu" in name
+        or "rocm" in name
+        or "nvidia" in name
+        or "+" in package.version
+    }
 
 
 def gpu_packages(side: Side) -> list[str]:
@@ -60,12 +72,13 @@ def gpu_packages(side: Side) -> list[str]:
 
 
 def _gpu_packages(side: Side) -> list[str]:
+    packages = active(side)
     named = {each.package for each in needs(side)}
+    named.update(packages[name].name for name in packages.keys() & gpu_only())
     named.update(
         package.name
-        for name, package in active(side).items()
-        if is_gpu_only(name)
-        or name.endswith("-gpu")
+        for name, package in side.once(_hinting).items()
+        if name.endswith("-gpu")
         or is_for_amd(name, package)
         or (name.startswith("nvidia-") and name not in _TOOLS)
     )

@@ -333,15 +333,22 @@ def _not_the_same(pair: Pair) -> Sequence[_Both]:
 
 def _is_known_to_be_equal(wanted: Package, found: Package) -> bool:
     """Whether all that PKG002 to PKG004 look at is known, and the same."""
-    return (
-        wanted.version == found.version
-        and wanted.content == found.content
-        and wanted.outside == found.outside
-        and wanted.tags == found.tags
-        and wanted.build == found.build
-        and wanted.origin.kind == found.origin.kind
-        and type(wanted.content) is str
-        and Unknown not in (type(wanted.outside), type(wanted.tags), type(wanted.build))
+    is_known = (
+        type(wanted.content) is str
+        and type(wanted.outside) is not Unknown
+        and type(wanted.tags) is not Unknown
+        and type(wanted.build) is not Unknown
+    )
+    return is_known and (
+        wanted is found
+        or (
+            wanted.version == found.version
+            and wanted.content == found.content
+            and wanted.outside == found.outside
+            and wanted.tags == found.tags
+            and wanted.build == found.build
+            and wanted.origin.kind == found.origin.kind
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator
 
 from envsnap.facts import Looked, manylinux
 from envsnap.rules._core import (
@@ -109,20 +109,7 @@ def c_library_floor(pair: Pair) -> Iterator[Said | Open]:
     A wheel's tag names the oldest glibc, or musl, that it runs on: manylinux_2_28 is glibc
     2.28. A wheel for glibc does not run on musl.
     """
-    asking = _asking(pair)
-    yield from (
-        Open(pair.wanted.path(f"packages.installed.{name}.tags"), tags)
-        for tags, names in asking.items()
-        if isinstance(tags, Unknown)
-        for name in names
-    )
-    floors = [
-        (names, floor)
-        for tags, names in asking.items()
-        if tags
-        and not isinstance(tags, Unknown)
-        and (floor := _floor(tags, pair.wanted.path(f"packages.installed.{names[0]}.tags")))
-    ]
+    floors = yield from _floors(pair.wanted)
     if not floors:
         return
     system = pair.found.need(Os)
@@ -345,15 +332,28 @@ def _both_or_none(pair: Pair, name: str, *, wanted: bool) -> tuple[str | None, s
     )
 
 
-def _asking(pair: Pair) -> Mapping[Fact[tuple[str, ...] | None], list[str]]:
-    """The names of the wanted packages by their tags: many packages have few kinds of them."""
-    found: dict[Fact[tuple[str, ...] | None], list[str]] = defaultdict(list)
-    for name, package in active(pair.wanted).items():
-        found[package.tags].append(name)
+Floor = Looked[manylinux.LibcFloor]
+
+
+def _floors(side: Side) -> Generator[Open, None, list[tuple[list[str], Floor]]]:
+    """The packages that ask for a C library, by what they ask: many have few kinds of tags."""
+    kinds: dict[Fact[tuple[str, ...] | None], list[str]] = defaultdict(list)
+    for name, package in active(side).items():
+        kinds[package.tags].append(name)
+    found: list[tuple[list[str], Floor]] = []
+    for tags, names in kinds.items():
+        if isinstance(tags, Unknown):
+            yield from (Open(_tags_of(side, name), tags) for name in names)
+        elif tags and (floor := _floor(tags, _tags_of(side, names[0]))):
+            found.append((names, floor))
     return found
 
 
-def _floor(tags: tuple[str, ...], path: str) -> Looked[manylinux.LibcFloor] | None:
+def _tags_of(side: Side, name: str) -> str:
+    return side.path(f"packages.installed.{name}.tags")
+
+
+def _floor(tags: tuple[str, ...], path: str) -> Floor | None:
     """The C library that a wheel of these tags asks for: of all of them, the one that asks least.
 
     None for one that asks for none.
