@@ -9,7 +9,7 @@ from envsnap.errors import ManifestError
 from envsnap.manifest._encode import facts_digest, stands_as_written
 from envsnap.manifest._faults import FaultError, Path, check_text, refuse_no_unicode, spell, wrong
 from envsnap.manifest._model import SCHEMA_MAJOR, SCHEMA_MINOR, Manifest
-from envsnap.manifest._readers import Convert, Extras, either, members, shaped
+from envsnap.manifest._readers import Extras, Reader, either, members, one_by_one, shaped
 from envsnap.sections import SECTIONS, Captured, Lock, Unknown
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -17,9 +17,10 @@ _VERSION = r"(\d{1,6})\.(\d{1,6})"
 
 
 def decode(tree: object, raw: bytes = b"", *, is_as_written: bool = False) -> Manifest:
-    """The manifest that a parsed JSON document holds; `raw` is its text, where there is one.
+    """The manifest that a parsed JSON document holds; packages in it may be decoded already.
 
-    Of what is known to stand as envsnap wrote it that is not found out.
+    `raw` is its text, where there is one; `is_as_written` spares the question whether that is what
+    envsnap wrote.
 
     Raises:
         ManifestError: It is no manifest, too new, or a field has a wrong type.
@@ -66,10 +67,6 @@ def _object(tree: object, _: Extras | None) -> object:
     return tree
 
 
-def _as_it_is(tree: object, _: Extras | None) -> object:
-    return tree
-
-
 def _requires(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
     """What the author states: lists of texts, or of texts with a reason. Rules read the texts.
 
@@ -99,17 +96,16 @@ def _is_stated(each: object, path: Path, kept: Extras | None) -> None:
 
 
 _STATED = ("must", "may")
-_SECTIONS: dict[str, Convert] = {
-    name: either((shape, Unknown)).one for name, shape in SECTIONS.items()
-}
-_TOP: dict[str, Convert] = {
-    "about": _as_it_is,
-    "schema": _as_it_is,
-    "captured": shaped(Captured).one,
-    "environment": _as_it_is,
-    "machine": _as_it_is,
-    "facts_digest": _as_it_is,
-    "sections": lambda tree, kept: members(_SECTIONS, tree, kept),
-    "lock": either((Lock, type(None))).one,
-    "requires": _requires,
+_ANY = one_by_one(lambda tree, _: tree)
+_SECTIONS: dict[str, Reader] = {name: either((shape, Unknown)) for name, shape in SECTIONS.items()}
+_TOP: dict[str, Reader] = {
+    "about": _ANY,
+    "schema": _ANY,
+    "captured": shaped(Captured),
+    "environment": _ANY,
+    "machine": _ANY,
+    "facts_digest": _ANY,
+    "sections": one_by_one(lambda tree, kept: members(_SECTIONS, tree, kept)),
+    "lock": either((Lock, type(None))),
+    "requires": one_by_one(_requires),
 }

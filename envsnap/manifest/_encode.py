@@ -144,14 +144,19 @@ def stands_as_written(raw: bytes, digest: object) -> bool:
     A file in another form may hold the same facts: then `facts_digest` tells. This one costs a
     fiftieth of it.
     """
-    start = raw.find(b'\n  "sections": {') + len('\n  "sections": ')
-    end = raw.rfind(b'\n  },\n  "lock": ') + len("\n  }")
+    starts, ends = b'\n  "sections": {', b'\n  },\n  "lock": '
+    start, end = raw.find(starts), raw.rfind(ends)
+    if not 0 <= start < end:
+        return False
+    start, end = start + len(starts) - 1, end + len("\n  }")
     whole = memoryview(raw)  # slices of bytes would be copies, of megabytes
     moment = raw.find(b'\n    "moment": {', start, end)
     if moment < 0:
         return sha256(whole[start:end]) == digest
-    rest = raw.find(b"\n    },", moment, end) + len("\n    },")
-    return sha256(whole[start:moment], whole[rest:end]) == digest
+    rest = raw.find(b"\n    },", moment, end)
+    if rest < 0:
+        return False
+    return sha256(whole[start:moment], whole[rest + len("\n    },") : end]) == digest
 
 
 def encode(manifest: Manifest) -> str:

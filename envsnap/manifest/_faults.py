@@ -61,6 +61,9 @@ def spell(path: Path) -> str:
 
 
 def wrong(value: object, wanted: str, path: Path = ()) -> FaultError:
-    said = "null" if value is None else ascii(value)
+    try:
+        said = "null" if value is None else ascii(value)
+    except RecursionError:
+        said = "what is nested too deep"
     said = said if len(said) <= _LONGEST_QUOTE else said[: _LONGEST_QUOTE - 3] + "..."
     return FaultError(f"Expected {wanted}, not {said},", path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 
 from envsnap.errors import FileError, ManifestError
@@ -31,7 +32,7 @@ def parse(raw: bytes, path: str) -> Manifest:
     from envsnap.manifest._rows import rows_of
 
     try:
-        rows = rows_of(raw, _decoder())
+        rows = rows_of(raw, _Decoder())
         if rows is None:
             return decode(parse_json(raw), raw)
         found = decode(rows.tree, raw, is_as_written=True)
@@ -90,7 +91,7 @@ def parse_json(raw: bytes) -> object:
         ManifestError: It is no JSON; the message has line and column.
     """
     try:
-        return _decoder().decode(raw.decode("utf-8-sig"))
+        return json.loads(raw.decode("utf-8-sig"), cls=_Decoder)
     except UnicodeDecodeError as error:
         raise ManifestError(f"Not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -104,8 +105,9 @@ def parse_json(raw: bytes) -> object:
         raise ManifestError(f"Not usable JSON: {error}") from None
 
 
-def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_doubles)
+class _Decoder(json.JSONDecoder):
+    def __init__(self) -> None:
+        super().__init__(parse_constant=_no_constant, object_pairs_hook=_no_doubles)
 
 
 def _no_constant(name: str) -> object:
@@ -115,8 +117,8 @@ def _no_constant(name: str) -> object:
 def _no_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [key for key, _ in pairs]
-        double = next(key for key in names if names.count(key) > 1)
+        number = Counter(key for key, _ in pairs)
+        double = next(key for key, times in number.items() if times > 1)
         raise ManifestError(f"The key {double!a} stands twice in one object")
     return found
 

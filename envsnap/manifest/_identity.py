@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from functools import cache
+from functools import lru_cache
 
 from envsnap.manifest._model import Manifest
 from envsnap.sections import Cpu, Device, Fact, Gpu, Os, Package, Packages, Python, Reason, Unknown
@@ -23,7 +23,7 @@ _LARGE = 1 << 20
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-@cache  # the rules ask for the same names again and again
+@lru_cache(maxsize=8192)  # the rules ask for the same names again and again
 def canonical_name(name: str) -> str:
     """A distribution's name as indexes compare it (PEP 503)."""
     plain = name.lower()
@@ -45,10 +45,9 @@ def environment_id(manifest: Manifest) -> Fact[str]:
         for value in (python.soabi, python.free_threaded, python.debug, python.architecture)
     ]
     active = sorted(
-        (canonical_name(each.name), each.version, f'"{proof}"' if proof else _other_proof(each))
+        (canonical_name(each.name), each.version, _proof(each))
         for each in packages.installed
         if each.active
-        for proof in (each.content if type(each.content) is str else "",)
     )
     conda = () if isinstance(packages.conda_only, Unknown) else packages.conda_only
     others = sorted(f"{each.name} {each.version} {_plain(each.build)}" for each in conda)
@@ -84,9 +83,12 @@ def _kind(device: Device) -> str:
     return " ".join(str(_plain(each)) for each in facts)
 
 
-def _other_proof(package: Package) -> str:
-    """What tells a package without a digest from others of its version."""
-    return _plain(package.origin.commit if package.origin.kind == "vcs" else None)
+def _proof(package: Package) -> str:
+    """What tells a package from others of its version: its digest, or the commit."""
+    proof = package.content
+    if type(proof) is not str:
+        proof = package.origin.commit if package.origin.kind == "vcs" else None
+    return f'"{proof}"' if type(proof) is str else _plain(proof)
 
 
 def _plain(value: object) -> str:

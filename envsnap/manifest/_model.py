@@ -1,7 +1,5 @@
 """The manifest: everything that was captured, as one frozen value."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -34,7 +32,7 @@ class Manifest:
     )
     edited: bool = fact("Whether the sections differ from the digest beside them", default=False)
 
-    def section(self, of: type[S]) -> S | Unknown:
+    def section(self, of: "type[S]") -> "S | Unknown":
         """The section of that shape, or why there is none."""
         name = _NAMES[of]
         found = self.sections.get(name)
@@ -42,6 +40,6 @@ class Manifest:
             return found
         return Unknown(Reason.NOT_RECORDED, f"the manifest has no section {name}")
 
-    def with_lock(self, lock: Lock | None) -> Manifest:
+    def with_lock(self, lock: Lock | None) -> "Manifest":
         """The same manifest with another lock."""
         return replace(self, lock=lock)

@@ -21,7 +21,7 @@ Convert = Callable[[Any, "Extras | None"], object]
 """From a JSON value to a fact. The list takes what a newer schema added; None refuses it."""
 
 
-def members(plan: Mapping[str, Convert], tree: Any, kept: Extras | None) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def members(plan: Mapping[str, Reader], tree: Any, kept: Extras | None) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """The members of an object, each as the plan decodes it."""
     if type(tree) is not dict:
         raise wrong(tree, "an object")
@@ -30,7 +30,7 @@ def members(plan: Mapping[str, Convert], tree: Any, kept: Extras | None) -> dict
     try:
         for name, item in tree.items():
             below: Extras | None = None if kept is None else []
-            value = plan.get(name, _newer)(item, below)
+            value = (plan[name].one if name in plan else _newer)(item, below)
             if value is not _NEWER:
                 values[name] = value
             if below and kept is not None:
@@ -57,6 +57,8 @@ def as_unknown(tree: object) -> Unknown | None:
     if not isinstance(tree, dict) or "unknown" not in tree or tree.keys() - {"unknown", "detail"}:
         return None
     code, detail = tree["unknown"], tree.get("detail")
+    if not isinstance(code, str):
+        raise wrong(code, "text", ("unknown",))
     if detail is not None and not isinstance(detail, str):
         raise wrong(detail, "text", ("detail",))
     try:
@@ -78,7 +80,7 @@ class Reader(NamedTuple):
     """The types of JSON whose values are the facts already."""
 
 
-def _one_by_one(one: Convert, ready: type | None = None) -> Reader:
+def one_by_one(one: Convert, ready: type | None = None) -> Reader:
     """Reads values that have nothing below them."""
     as_they_are = frozenset({ready} if ready else ())
 
@@ -95,7 +97,6 @@ class _Plan:
 
     def __init__(self) -> None:
         self.readers: dict[str, Reader] = {}
-        self.convert: dict[str, Convert] = {}
         self.defaults: dict[str, object] = {}
 
 
@@ -104,7 +105,6 @@ def _plan(shape: Any) -> _Plan:  # noqa: ANN401 - a shape
     plan = _Plan()
     for field in fields(shape):
         plan.readers[field.name] = _reader(field.type)
-        plan.convert[field.name] = plan.readers[field.name].one
         if field.default is not REQUIRED:
             plan.defaults[field.name] = field.default
         elif field.is_fact:
@@ -123,7 +123,7 @@ def _reader(hint: Any) -> Reader:  # noqa: ANN401 - the type of a field
     if hint.__origin__ is tuple:
         return _many(_reader(hint.__args__[0]))
     if issubclass(hint.__origin__, Mapping):
-        return _one_by_one(_mapping)
+        return one_by_one(_mapping)
     message = f"no way to decode {hint}"
     raise TypeError(message)
 
@@ -132,12 +132,12 @@ def shaped(shape: Any) -> Reader:  # noqa: ANN401 - a shape
     """Reads a shape. A fact that is missing was not recorded; any other field must be there."""
 
     def read(tree: Any, kept: Extras | None) -> object:  # noqa: ANN401 - JSON
-        if type(tree) is shape:
+        if type(tree) is shape:  # it was read before, in another document
             return tree
         plan = _plan(shape)
-        values = {**plan.defaults, **members(plan.convert, tree, kept)}
-        if len(values) < len(plan.convert):
-            missing = next(each for each in plan.convert if each not in values)
+        values = {**plan.defaults, **members(plan.readers, tree, kept)}
+        if len(values) < len(plan.readers):
+            missing = next(each for each in plan.readers if each not in values)
             raise FaultError("Missing field", (missing,))
         return all_made(shape, [values])[0]
 
@@ -169,7 +169,7 @@ def _alike(
 ) -> list[object]:
     """Shapes of objects with the same names, a field of all of them at a time."""
     plan = _plan(shape)
-    if not names or not set(names) <= plan.convert.keys() <= {*names, *plan.defaults}:
+    if not names or not set(names) <= plan.readers.keys() <= {*names, *plan.defaults}:
         raise FaultError("Other fields")
     columns = list(zip(*map(dict.values, rows), strict=True))
     converted = {
@@ -178,12 +178,8 @@ def _alike(
         if (values := plan.readers[name].all(column)) is not column
     }
     missing = {name: each for name, each in plan.defaults.items() if name not in names}
-    if not converted:  # texts alone: what is equal is the same
-        texts = list(zip(*columns, strict=True))
-        kinds = list(set(texts))
-        values = [{**missing, **dict(zip(names, each, strict=True))} for each in kinds]
-        known = dict(zip(kinds, all_made(shape, values), strict=True))
-        return [known[each] for each in texts]
+    if not converted:
+        return _of_texts(shape, names, list(zip(*columns, strict=True)), missing)
     found = [{**missing, **row} for row in rows]
     for name, column in converted.items():
         for each, fact in zip(found, column, strict=True):
@@ -191,7 +187,21 @@ def _alike(
     return all_made(shape, found)
 
 
+def _of_texts(
+    shape: Any,  # noqa: ANN401 - a shape
+    names: tuple[str, ...],
+    rows: list[tuple[Any, ...]],
+    missing: dict[str, object],
+) -> list[object]:
+    """Shapes of rows of texts alone, of which the equal ones are one value."""
+    kinds = list(set(rows))
+    values = [{**missing, **dict(zip(names, each, strict=True))} for each in kinds]
+    known = dict(zip(kinds, all_made(shape, values), strict=True))
+    return [known[each] for each in rows]
+
+
 def either(arguments: tuple[Any, ...]) -> Reader:
+    """Reads what has one type, and may be absent or unknown."""
     inner = next(_reader(each) for each in arguments if each not in {type(None), Unknown})
     may_be_absent, may_be_unknown = type(None) in arguments, Unknown in arguments
     ready = inner.ready | ({type(None)} if may_be_absent else frozenset())
@@ -296,7 +306,7 @@ def _truth(tree: object, _: Extras | None) -> object:
 
 
 _LEAVES: dict[Any, Reader] = {
-    str: _one_by_one(_text, str),
-    int: _one_by_one(_whole),
-    bool: _one_by_one(_truth, bool),
+    str: one_by_one(_text, str),
+    int: one_by_one(_whole),
+    bool: one_by_one(_truth, bool),
 }

@@ -8,6 +8,7 @@ of one that was decoded is that one.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from envsnap._typing import Any, NamedTuple
 from envsnap.errors import ManifestError
@@ -21,9 +22,43 @@ if TYPE_CHECKING:
 
 _STARTS, _ENDS = '\n      "installed": [\n        ', "\n        }\n      ]"
 _CLOSES, _NEXT = "\n        }", ",\n        "
-_REMEMBERED = 20_000  # packages
+_LONGEST = 1 << 12  # characters of a text that is kept
+_ROOM = 1 << 23  # characters of all of them: some 16,000 packages
 
-_known: dict[str, Package] = {}
+
+class _Known:
+    """Packages by their texts, as many as there is room for."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, Package] = {}
+        self._size = 0
+
+    def among(self, texts: Sequence[str]) -> list[Package | None]:
+        """The package of each text, where it is known."""
+        return list(map(self._by_text.get, texts)) if self._by_text else [None] * len(texts)
+
+    def add(self, texts: Sequence[str], packages: Sequence[Package]) -> None:
+        """Know these, and forget the others where there is no more room."""
+        new = {
+            text: each
+            for text, each in zip(texts, packages, strict=True)
+            if len(text) <= _LONGEST and text not in self._by_text
+        }
+        size = sum(map(len, new))
+        if self._size + size > _ROOM:
+            self.forget()
+        if size <= _ROOM:
+            self._by_text.update(new)
+            self._size += size
+
+    def forget(self) -> None:
+        """Know none."""
+        self._by_text.clear()
+        self._size = 0
+
+
+KNOWN = _Known()
+"""What this process has read. Whoever reads a manifest gets the same of it, whatever is in here."""
 
 
 class Rows(NamedTuple):
@@ -38,10 +73,8 @@ class Rows(NamedTuple):
         packages = manifest.section(Packages)
         if manifest.schema != SCHEMA or isinstance(packages, Unknown):
             return
-        if len(_known) + len(self.texts) > _REMEMBERED:
-            _known.clear()
         if isinstance(packages.installed, tuple):
-            _known.update(zip(self.texts, packages.installed, strict=True))
+            KNOWN.add(self.texts, packages.installed)
 
 
 def rows_of(raw: bytes, decoder: json.JSONDecoder) -> Rows | None:
@@ -70,7 +103,7 @@ def _packages(texts: list[str], mark: str, decoder: json.JSONDecoder) -> list[An
     Raises:
         ValueError: A text holds another number of values than one.
     """
-    found: list[Any] = list(map(_known.get, texts)) if _known else [None] * len(texts)
+    found: list[Any] = KNOWN.among(texts)
     new = [text for text, each in zip(texts, found, strict=True) if each is None]
     if not new:
         return found

@@ -86,6 +86,9 @@ def shape(cls: type[T]) -> type[T]:
     took longer than a third of a whole capture.
     """
     own, types = vars(cls), cls.__annotations__
+    if str in map(type, types.values()):
+        message = f"{cls.__name__}: its module must not postpone annotations, which are read here"
+        raise TypeError(message)
     found = {name: _field(name, of, own.get(name, REQUIRED)) for name, of in types.items()}
     for name in found.keys() & vars(cls).keys():
         delattr(cls, name)
@@ -158,7 +161,8 @@ def _equal(self: object, other: object) -> bool:
 
 
 def _hashed(self: object) -> int:
-    return hash((type(self), *vars(self).values()))
+    known = vars(self)  # which a document may have in another order
+    return hash((type(self), *(known[name] for name in getattr(self, _FIELDS))))
 
 
 def _shown(self: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -51,3 +52,10 @@ def test_the_moment_is_never_the_same_and_counts_for_nothing() -> None:
     assert other != WRITTEN
     assert stands_as_written(other, DIGEST)
     assert not parse(in_another_form(other), "m.json").edited
+
+
+def test_the_digest_of_nothing_vouches_for_nothing() -> None:
+    nothing = hashlib.sha256(b"").hexdigest()
+    assert not stands_as_written(b"{}", nothing)
+    assert not stands_as_written(WRITTEN.replace(b'  "lock": ', b'  "lokc": '), nothing)
+    assert not stands_as_written(WRITTEN[: WRITTEN.index(b'"moment": {') + 20], nothing)
