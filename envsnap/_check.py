@@ -54,7 +54,7 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
     asked = _asked(options)
     pair = _pair(_as_rebuilt(wanted) if options.is_image else wanted, found)
     is_here, why = _set_up(pair)
-    report = compare_sides(pair, asked)
+    report = compare_sides(pair, codes=asked)
     if options.is_image:
         report = _of_an_image(report)
         usual = _Way(Scope.CONTAINER, "an image is the container")

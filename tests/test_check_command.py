@@ -9,7 +9,8 @@ import pytest
 
 from envsnap._check import check
 from envsnap.cli import main
-from envsnap.errors import ExitCode
+from envsnap.cli._project import ignored_rules
+from envsnap.errors import ExitCode, UsageError
 from envsnap.manifest import Manifest, load, save
 from envsnap.sections import replace
 from tests import made
@@ -211,3 +212,29 @@ def test_diff_answers_0_or_1(files: Files, capsys: pytest.CaptureFixture[str]) -
 def test_what_a_manifest_says_after_it_was_written_is_what_is_checked(files: Files) -> None:
     changed = replace(machine(), sections={**machine().sections, "engines": engines(engine())})
     assert check(load(files("a.json", changed)), changed).exit_code is ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ('["tool"."envsnap"]\nignore = {CPU001 = "x"}\n', ""),
+        ("[ tool . 'envsnap' ]\nignore = {CPU001 = \"x\"}\n", ""),
+        ('[tool]\nenvsnap = {ignore = {CPU001 = "x"}}\n', ""),
+        ('tool = {envsnap = {ignore = {CPU001 = "x"}}}\n', ""),
+        ('tool.envsnap.ignore.CPU001 = "x"\n', ""),
+        ('["t\\u006fol".envsnap]\nignore = {CPU001 = "x"}\n', ""),
+        ("[tool envsnap]\nignore = {}\n", "is no TOML"),
+        ("[tool:envsnap]\nignore = {}\n", "is no TOML"),
+        ("[project]\nname = 'envsnap'\nbroken = [\n", None),
+    ],
+)
+def test_the_settings_are_found_however_they_are_written(
+    text: str, outcome: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    if outcome:
+        with pytest.raises(UsageError, match=outcome):
+            ignored_rules(str(tmp_path))
+    else:
+        expected = {} if outcome is None else {"CPU001": "x"}
+        assert ignored_rules(str(tmp_path)) == expected

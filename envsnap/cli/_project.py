@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 
 from envsnap.errors import FileError, UsageError
 
 _NAME = "pyproject.toml"
-_MAY_SAY = re.compile(rb"""\btool\b["'\s]*(?:\.["'\s]*envsnap\b|[\]=])""")
-"""[tool.envsnap] and tool.envsnap.x = 1, however they are quoted, or all of [tool] at once."""
 
 
 def ignored_rules(folder: str) -> Mapping[str, str]:
@@ -45,7 +42,7 @@ def _settings(folder: str) -> Mapping[str, object]:
             raw = file.read()
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
-    if not _MAY_SAY.search(raw):
+    if b"envsnap" not in raw or not any(map(_may_be_ours, raw.splitlines())):
         return {}  # nearly every project's file, at a hundredth of what its parser costs
     from importlib import import_module
 
@@ -57,3 +54,14 @@ def _settings(folder: str) -> Mapping[str, object]:
     tool = document.get("tool", {})
     found = tool.get("envsnap", {}) if isinstance(tool, dict) else {}
     return found if isinstance(found, dict) else {}
+
+
+def _may_be_ours(line: bytes) -> bool:
+    """Whether a line could begin envsnap's table, mistyped or not, or all of [tool] at once."""
+    if b"tool" in line and (b"envsnap" in line or _key(line) == b"tool"):
+        return True
+    return b"\\" in line and line.lstrip().startswith((b"[", b'"'))  # a name in escapes
+
+
+def _key(line: bytes) -> bytes:
+    return line.partition(b"=")[0].strip(b" \t[]\"'")

@@ -113,10 +113,10 @@ def compare(wanted: Manifest, found: Manifest, *, codes: Collection[str] | None 
     Drift between the two, whether the one fits the other, and the health of the found machine.
     `codes` names the rules to judge; None is all of them.
     """
-    return compare_sides(Pair(Side("wanted", wanted), Side("found", found)), codes)
+    return compare_sides(Pair(Side("wanted", wanted), Side("found", found)), codes=codes)
 
 
-def compare_sides(pair: Pair, codes: Collection[str] | None = None) -> Report:
+def compare_sides(pair: Pair, *, codes: Collection[str] | None = None) -> Report:
     """The same of two sides, which keep what the rules made of them."""
     report = _sum(
         judge(each, pair.found) if each.kind is Kind.HEALTH else judge(each, *pair)

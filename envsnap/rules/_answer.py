@@ -64,15 +64,16 @@ class Checked(NamedTuple):
     @property
     def reached(self) -> tuple[Finding, ...]:
         """The findings that make the answer no."""
-        least = self.options.fail_on.rank
         return tuple(
             each
             for each in self.report.findings_of(self.scope)
-            if each.outcome.rank <= least and not (each.excuses and self.is_excused(each))
+            if each.outcome.reaches(self.options.fail_on) and not self.is_excused(each)
         )
 
     def is_excused(self, each: Finding) -> bool:
         """Whether somebody whose word counts here has allowed the difference."""
+        if not each.excuses:
+            return False
         whose = {"reader", "author"} if self.options.accept_waivers else {"reader"}
         return any(excuse.by in whose for excuse in each.excuses)
 

@@ -58,12 +58,13 @@ def _hinting(side: Side) -> Mapping[str, Package]:
     return {
         name: package
         for name, package in active(side).items()
-        if "cu" in name
-        or "gpu" in name
-        or "rocm" in name
-        or "nvidia" in name
-        or "+" in package.version
+        if may_be_about_gpus(name, package.version)
     }
+
+
+def may_be_about_gpus(name: str, version: str) -> bool:
+    """Whether anything here could find CUDA or ROCm in a name or version; a test holds it to."""
+    return "cu" in name or "gpu" in name or "rocm" in name or "nvidia" in name or "+" in version
 
 
 def gpu_packages(side: Side) -> list[str]:
@@ -74,7 +75,8 @@ def gpu_packages(side: Side) -> list[str]:
 def _gpu_packages(side: Side) -> list[str]:
     packages = active(side)
     named = {each.package for each in needs(side)}
-    named.update(packages[name].name for name in packages.keys() & gpu_only())
+    there = packages.keys() & gpu_only()  # which asks a list that names not all for none
+    named.update(packages[name].name for name in there)
     named.update(
         package.name
         for name, package in side.once(_hinting).items()

@@ -41,9 +41,7 @@ def missing(pair: Pair) -> Iterator[Said | Open]:
     if not wanted:
         return
     found = active(pair.found)
-    named = wanted
-    if any(side.manifest.captured.anonymous for side in pair):
-        named = {name: each for name, each in wanted.items() if not _is_placeholder(pair, name)}
+    named = _named(pair)
     if len(named) < len(wanted):
         left_out = Unknown(
             Reason.NOT_ASKED, f"{len(wanted) - len(named)} of {len(wanted)} names left out"
@@ -324,10 +322,8 @@ def _not_the_same(pair: Pair) -> Sequence[_Both]:
     found = dict(active(pair.found)) if wanted else {}  # which answers for other names, too
     return [
         _Both(name, each, other)
-        for name, each in wanted.items()
-        if (other := found.get(name)) is not None
-        and not _is_known_to_be_equal(each, other)
-        and not _is_placeholder(pair, name)
+        for name, each in _named(pair).items()
+        if (other := found.get(name)) is not None and not _is_known_to_be_equal(each, other)
     ]
 
 
@@ -357,10 +353,12 @@ def _is_of_distribution(both: _Both) -> bool:
     return both.wanted.origin.kind == both.found.origin.kind == "distribution"
 
 
-def _is_placeholder(pair: Pair, name: str) -> bool:
-    """Whether --anonymous put the name in the place of a package's own."""
-    sides = (pair.wanted, pair.found)
-    return name.startswith(_PLACEHOLDER) and any(side.manifest.captured.anonymous for side in sides)
+def _named(pair: Pair) -> Mapping[str, Package]:
+    """The wanted packages, less those whose own names --anonymous took away."""
+    wanted = active(pair.wanted)
+    if not any(side.manifest.captured.anonymous for side in pair):
+        return wanted
+    return {name: each for name, each in wanted.items() if not name.startswith(_PLACEHOLDER)}
 
 
 def _not_installed(absent: list[str], verb: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 from envsnap.facts import Looked, manylinux
 from envsnap.rules._core import (
@@ -28,7 +28,7 @@ from envsnap.rules._sources import (
     WSL,
 )
 from envsnap.rules._views import active, asked_for, few, looked_into, shell_line
-from envsnap.sections import Fact, Libraries, Os, Packages, Scheduler, SystemLibraries, Unknown
+from envsnap.sections import Libraries, Os, Packages, Scheduler, SystemLibraries, Unknown
 
 _GLIBC = "GLIBC_"
 _GLIBCXX = "GLIBCXX_"
@@ -109,7 +109,10 @@ def c_library_floor(pair: Pair) -> Iterator[Said | Open]:
     A wheel's tag names the oldest glibc, or musl, that it runs on: manylinux_2_28 is glibc
     2.28. A wheel for glibc does not run on musl.
     """
-    floors = yield from _floors(pair.wanted)
+    for name, package in active(pair.wanted).items():
+        if isinstance(package.tags, Unknown):
+            yield Open(_tags_of(pair.wanted, name), package.tags)
+    floors = _floors(pair.wanted)
     if not floors:
         return
     system = pair.found.need(Os)
@@ -335,18 +338,14 @@ def _both_or_none(pair: Pair, name: str, *, wanted: bool) -> tuple[str | None, s
 Floor = Looked[manylinux.LibcFloor]
 
 
-def _floors(side: Side) -> Generator[Open, None, list[tuple[list[str], Floor]]]:
+def _floors(side: Side) -> list[tuple[list[str], Floor]]:
     """The packages that ask for a C library, by what they ask: many have few kinds of tags."""
-    kinds: dict[Fact[tuple[str, ...] | None], list[str]] = defaultdict(list)
+    kinds: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, package in active(side).items():
-        kinds[package.tags].append(name)
-    found: list[tuple[list[str], Floor]] = []
-    for tags, names in kinds.items():
-        if isinstance(tags, Unknown):
-            yield from (Open(_tags_of(side, name), tags) for name in names)
-        elif tags and (floor := _floor(tags, _tags_of(side, names[0]))):
-            found.append((names, floor))
-    return found
+        if isinstance(package.tags, tuple):
+            kinds[package.tags].append(name)
+    asked = ((names, _floor(tags, _tags_of(side, names[0]))) for tags, names in kinds.items())
+    return [(names, floor) for names, floor in asked if floor is not None]
 
 
 def _tags_of(side: Side, name: str) -> str:
