@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from envsnap._typing import Any, NamedTuple, TypeVar
 from envsnap.manifest import canonical_name
@@ -84,11 +85,16 @@ def _compiled(side: Side) -> list[str]:
     for name, package in active(side).items():
         if isinstance(package.tags, Unknown):
             unknown = (name, package.tags)
-        elif any(not tag.endswith("-any") for tag in package.tags or ()):
+        elif package.tags and _is_for_a_platform(package.tags):
             found.append(package.name)
     if unknown is not None and not found:
         need(unknown[1], side.path(f"packages.installed.{unknown[0]}.tags"))
     return found
+
+
+@lru_cache(maxsize=1024)  # many packages have few kinds of tags
+def _is_for_a_platform(tags: tuple[str, ...]) -> bool:
+    return any(not tag.endswith("-any") for tag in tags)
 
 
 class GpuKind(NamedTuple):

@@ -285,10 +285,10 @@ def edited(side: Side) -> Iterator[Said | Open]:
     """
     installed = need(side.need(Packages).installed, side.path("packages.installed"))
     for each in installed:
-        if isinstance(each.changes, Unknown) and each.changes.reason not in _NOT_LOOKED_AT:
-            yield Open(side.path(f"packages.installed.{each.name}.changes"), each.changes)
-        words = _differing(each.changes)
-        if words:
+        if isinstance(each.changes, Unknown):
+            if each.changes.reason not in _NOT_LOOKED_AT:
+                yield Open(side.path(f"packages.installed.{each.name}.changes"), each.changes)
+        elif words := _differing(each.changes):
             yield Said(
                 f"{each.name} {each.location}", Outcome.NOTE, f"{each.name} {each.version}{words}",
                 remedy="reinstall it, or keep the change as a release of its own",

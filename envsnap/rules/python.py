@@ -165,8 +165,9 @@ def outside(side: Side) -> Iterator[Said]:
     layers = {"pythonpath": "PYTHONPATH"}
     if kind != "installation":
         layers["user"] = "the user's folder"
+    beyond = [each for each in active(side).values() if each.layer in layers]
     for layer, place in layers.items():
-        names = [each.name for each in active(side).values() if each.layer == layer]
+        names = [each.name for each in beyond if each.layer == layer]
         if names:
             verb = "comes" if len(names) == 1 else "come"
             number, _, which = listed(names, "package").partition(": ")
