@@ -26,9 +26,9 @@ def role_of(name: str) -> Answer[Role]:
 @functools.lru_cache(maxsize=4096)  # several rules ask for each package that differs
 def _role(facts: Table, name: str) -> Answer[Role]:
     known, beginnings = _rows(facts)
-    row = known.get(name) or next(
-        (row for start, row in beginnings.items() if name.startswith(start)), None
-    )
+    row = known.get(name)
+    if row is None and name.startswith(tuple(beginnings)):
+        row = next(row for start, row in beginnings.items() if name.startswith(start))
     return facts.missing(f"What {name} computes") if row is None else facts.looked(row["role"], row)
 
 

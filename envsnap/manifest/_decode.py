@@ -29,7 +29,7 @@ def decode(tree: object, raw: bytes = b"", *, is_as_written: bool = False) -> Ma
         raise ManifestError("Not an envsnap manifest: it has no field 'schema'")
     kept: Extras | None = [] if _is_newer(tree["schema"]) else None
     try:
-        if not raw or (b"\\u" in raw and _SURROGATE.search(raw)):
+        if not raw or (b"\\" in raw and _SURROGATE.search(raw)):
             refuse_no_unicode(tree)
         parts = members(_TOP, {"captured": None, "sections": None, **tree}, kept)
     except FaultError as fault:
