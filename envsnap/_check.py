@@ -52,7 +52,7 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
             is left.
     """
     asked = _asked(options)
-    pair = _pair(_as_rebuilt(wanted) if options.is_image else wanted, found)
+    pair = Pair.of(_as_rebuilt(wanted) if options.is_image else wanted, found)
     is_here, why = _set_up(pair)
     report = compare_sides(pair, codes=asked)
     if options.is_image:
@@ -71,10 +71,6 @@ def check(wanted: Manifest, found: Manifest, options: CheckOptions = _DEFAULTS) 
         is_set_up=is_here,
         accepted_left=left,
     )
-
-
-def _pair(wanted: Manifest, found: Manifest) -> Pair:
-    return Pair(Side("wanted", wanted), Side("found", found))
 
 
 class _Way(NamedTuple):
@@ -254,7 +250,7 @@ def in_a_line(found: Finding) -> str:
 
 def is_set_up(wanted: Manifest, found: Manifest) -> bool:
     """Whether half of the wanted packages are installed on the found side, or may be."""
-    return _set_up(_pair(wanted, found))[0]
+    return _set_up(Pair.of(wanted, found))[0]
 
 
 def _set_up(pair: Pair) -> tuple[bool, str]:

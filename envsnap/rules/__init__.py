@@ -113,7 +113,7 @@ def compare(wanted: Manifest, found: Manifest, *, codes: Collection[str] | None 
     Drift between the two, whether the one fits the other, and the health of the found machine.
     `codes` names the rules to judge; None is all of them.
     """
-    return compare_sides(Pair(Side("wanted", wanted), Side("found", found)), codes=codes)
+    return compare_sides(Pair.of(wanted, found), codes=codes)
 
 
 def compare_sides(pair: Pair, *, codes: Collection[str] | None = None) -> Report:

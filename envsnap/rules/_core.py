@@ -109,6 +109,11 @@ class Pair(NamedTuple):
     wanted: Side
     found: Side
 
+    @classmethod
+    def of(cls, wanted: Manifest, found: Manifest) -> Pair:
+        """The sides of these two manifests."""
+        return cls(Side("wanted", wanted), Side("found", found))
+
     def once(self, view: Callable[[Pair], T]) -> T:
         """What a view makes of the two: made once, as a side's own are."""
         return self.wanted.remembered((view, self.found), lambda: view(self))
