@@ -193,7 +193,7 @@ def _written(
     standing.refuse_others(folder, force=options.force)
     written = {path: digest for path, digest in wanted.items() if path not in standing.own}
     begin_context(folder, record, written, standing.written)
-    remove(folder, standing.stale)
+    remove(folder, (*standing.stale, *standing.unfinished))
     write_context(folder, files, carried, own=standing.own)
     write_record(folder, record, written)
     return written, standing.notes

@@ -41,7 +41,7 @@ from envsnap._room import judge_room, room_of
 from envsnap._typing import NamedTuple
 from envsnap.errors import FileError, PlanError, ToolError
 from envsnap.formats import named
-from envsnap.formats._context import KEPT, RECORD, SUMS, claim, digests, write_record
+from envsnap.formats._context import KEPT, RECORD, SUMS, claim, digests, is_mark, write_record
 from envsnap.formats._files import DEBS, DEBS_PYTHON, PROJECT, conda_place
 from envsnap.formats._halves import BUILD, README
 from envsnap.formats._standing import Standing, look
@@ -52,15 +52,13 @@ from envsnap.plan import BaseImage, BuildPlan, Resolve, plan
 from envsnap.plan._model import WHEELS, ProjectCode
 from envsnap.plan._safe import is_wheel
 from envsnap.sections import Artifact, Unknown, replace
-from envsnap.wheelhouse._claim import LOCK_NAME, claimed
+from envsnap.wheelhouse._claim import claimed
 from envsnap.wheelhouse._fill import Filled, carry_out
 from envsnap.wheelhouse._prepare import FillOptions, Prepared, place_of, prepare
 from envsnap.wheelhouse._stand_in import stand_ins
 from envsnap.wheelhouse._store import Stored, is_plain, open_wheelhouse
 
 _SHOWN = 5
-_MARKS = frozenset({RECORD, LOCK_NAME, ".gitignore"})
-"""What lies among what has come and has not come itself."""
 
 Listener = Callable[[str], None]
 """Gets one line of what is going on."""
@@ -135,7 +133,7 @@ def left_of(folder: str) -> tuple[int, int]:
     count = size = 0
     for place, _, names in os.walk(os.path.join(folder, KEPT)):
         for name in names:
-            if name not in _MARKS:
+            if not is_mark(name):
                 with suppress(OSError):
                     size += os.path.getsize(os.path.join(place, name))
                     count += 1

@@ -19,6 +19,7 @@ from envsnap.formats import formats
 from envsnap.formats._context import is_executable
 from envsnap.lock._trust import host_counts, host_of, is_inside
 from envsnap.manifest import FILE_NAME, Manifest, canonical_name, encode
+from envsnap.manifest._file import part_of
 from envsnap.plan import PlanOptions, Resolve, plan
 from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Lock, Packages, Unknown, replace
@@ -310,7 +311,7 @@ def write_pack(pack: Pack, output: str) -> None:
     Raises:
         FileError: A wheel has other bytes than its list says, or the file cannot be written.
     """
-    part = f"{output}.{os.urandom(4).hex()}.tmp"
+    part = part_of(output)
     try:
         with zipfile.ZipFile(part, "x") as target:
             target.comment = _comment(pack.environment)

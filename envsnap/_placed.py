@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from envsnap._build import BuildOptions
@@ -27,7 +25,7 @@ from envsnap.formats._context import (
 )
 from envsnap.formats._files import PROJECT, conda_place
 from envsnap.formats._halves import Contents, build_script, readme
-from envsnap.formats._standing import Standing, is_same, look
+from envsnap.formats._standing import Standing, look
 from envsnap.manifest import write_whole
 from envsnap.plan import BuildPlan
 from envsnap.plan._model import WHEELS
@@ -81,7 +79,7 @@ def place_all(planned: BuildPlan, parts: Parts, options: BuildOptions, begun: St
     standing = look(folder, wanted, options.manifest)
     standing.refuse_others(folder, force=options.force)
     write_record(os.path.join(folder, KEPT), UNFINISHED, wanted, standing.written)
-    remove(folder, standing.stale)
+    remove(folder, (*standing.stale, *standing.unfinished))
     for path, each in sources.items():
         if path not in standing.own:
             move(each.source, _path(folder, path))
@@ -93,7 +91,6 @@ def place_all(planned: BuildPlan, parts: Parts, options: BuildOptions, begun: St
     done = {**record(told, formats, None), "fetched": True}
     write_record(folder, done, {**written, **digests({SUMS: sums})})
     files = tuple(sorted(wanted))
-    _sweep(folder, {*files, RECORD}, options.manifest)
     write_whole(os.path.join(folder, SUMS), sums.encode())
     replaced = {*begun.others} & {*files, RECORD, SUMS}
     said = standing._replace(others=tuple(sorted({*standing.others, *replaced}))).notes
@@ -156,26 +153,6 @@ def move(source: str, target: str) -> None:
         raise FileError(f"Cannot write {target}: {error.strerror}") from error
 
 
-def names_in(folder: str) -> list[str]:
-    """The files that a folder of ours has; a link is none of ours."""
-    with suppress(OSError):
-        return sorted(
-            each.name for each in os.scandir(folder) if each.is_file(follow_symlinks=False)
-        )
-    return []
-
-
 def _notes(planned: BuildPlan, parts: Parts) -> tuple[str, ...]:
     notes = [f"{each.name} {each.version} is not in it: {each.why}" for each in planned.left_out]
     return (*notes, *parts.project.notes)
-
-
-def _sweep(folder: str, files: set[str], manifest: str | None) -> None:
-    """Remove what a run that was killed while it wrote one of these files has left of it."""
-    for path in files:
-        place, name = os.path.split(_path(folder, path))
-        for each in names_in(place):
-            left = os.path.join(place, each)
-            is_left = re.fullmatch(re.escape(name) + r"\.[0-9a-f]{8}\.tmp", each)
-            if is_left and not is_same(left, manifest):
-                os.unlink(left)

@@ -14,6 +14,7 @@ from envsnap.engines._commit import Contents, Entry, NoGitError, committed, cont
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import heeds
 from envsnap.manifest import Manifest
+from envsnap.manifest._file import part_of
 from envsnap.plan._model import ProjectCode
 from envsnap.sections import Git, Project, Unknown
 
@@ -136,7 +137,7 @@ def _named(what: str, paths: Sequence[str]) -> list[str]:
 
 def _write(folder: str, listed: Sequence[Entry], time: int, target: str) -> list[str]:
     """Write the archive; the paths of the files whose content is elsewhere."""
-    part = f"{target}.{os.urandom(4).hex()}.tmp"
+    part = part_of(target)
     try:
         with (
             contents(folder) as blobs,

@@ -107,14 +107,17 @@ def summed(folder: str = "ctx") -> dict[str, str]:
     return {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
 
 
-def is_whole(folder: str = "ctx") -> None:
-    """Every file is there with the hash that the list says, and no other."""
-    found = {
+def hashed(folder: str = "ctx") -> dict[str, str]:
+    return {
         str(each.relative_to(folder)): hashlib.sha256(each.read_bytes()).hexdigest()
         for each in Path(folder).rglob("*")
         if each.is_file() and each.name not in {"SHA256SUMS", RECORD}
     }
-    assert found == summed(folder)
+
+
+def is_whole(folder: str = "ctx") -> None:
+    """Every file is there with the hash that the list says, and no other."""
+    assert hashed(folder) == summed(folder)
 
 
 def archives(kind: str) -> str:

@@ -171,3 +171,51 @@ def test_a_folder_that_was_fetched_is_not_taken_apart_unless_somebody_insists(
     is_whole()
     build(MANIFEST, with_fields(asked.build, formats=("slurm",), force=True))
     assert not {"SHA256SUMS", "base.tar", "Dockerfile"} & {*os.listdir("ctx")}
+
+
+MOMENTS = {
+    "the folder": (),
+    "its own folder": (".fetch",),
+    "the lock": (".fetch/.lock",),
+    "a record that is not whole": (
+        ".fetch/.lock",
+        ".fetch/.gitignore",
+        f".fetch/{RECORD}.0a1b2c3d.tmp",
+    ),
+    "a build's record": (f"{RECORD}.0a1b2c3d.tmp",),
+}
+
+
+@pytest.mark.parametrize("left", MOMENTS.values(), ids=MOMENTS)
+def test_a_run_that_was_killed_before_it_had_a_record_goes_on(
+    served: Served, left: tuple[str, ...]
+) -> None:
+    leave(left)
+    run(options("apptainer", base=served.base))
+    is_whole()
+    assert not [each for each in os.listdir("ctx") if each.endswith((".tmp", ".fetch"))]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        (".fetch/.lock", ".fetch/thesis.tex"),
+        (".fetch/.lock", "thesis.tex"),
+        (f".fetch/{RECORD}",),
+        (".lock",),
+        (f"{RECORD}.tmp",),
+        (f"{RECORD}.0a1b2c3.tmp",),
+        (f"{RECORD}.0A1B2C3D.tmp",),
+    ],
+)
+def test_what_is_beside_the_marks_of_such_a_run_is_somebodys_own(left: tuple[str, ...]) -> None:
+    leave(left)
+    with pytest.raises(FileError, match=r"^ctx holds files that envsnap did not write$"):
+        run(options("apptainer"), resolve=lambda _: pytest.fail("asked"))
+
+
+def leave(paths: tuple[str, ...]) -> None:
+    Path("ctx").mkdir()
+    for each in paths:
+        Path("ctx", each).parent.mkdir(exist_ok=True)
+        Path("ctx", each).mkdir() if each == ".fetch" else Path("ctx", each).touch()

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from envsnap.errors import FileError
 from envsnap.inside.content import read_file
 from envsnap.manifest import write_whole
+from envsnap.manifest._file import part_of, whole_of
+from envsnap.wheelhouse._store import IGNORE_NAME, LOCK_NAME
 
 RECORD = "build.json"
 """What was built, and the mark of a folder that we wrote."""
@@ -52,11 +54,33 @@ def claim(folder: str, *, force: bool) -> None:
         return
     if not os.path.isdir(folder):
         raise FileError(f"{folder} is no folder", hint="Name another with -o")
-    if os.listdir(folder) and record_of(folder) is None:
+    if record_of(folder) is None and _of_others(folder):
         raise FileError(
             f"{folder} holds files that envsnap did not write",
             hint="Name another folder with -o, or give --force",
         )
+
+
+def is_mark(name: str) -> bool:
+    """Whether a file of `KEPT` lies there before anything has come, by its name alone."""
+    return name in {RECORD, LOCK_NAME, IGNORE_NAME} or whole_of(name) == RECORD
+
+
+def _of_others(folder: str) -> list[str]:
+    """What is in a folder without a record and is not of a run that was killed before it had one.
+
+    Raises:
+        FileError: It cannot be listed.
+    """
+    kept = os.path.join(folder, KEPT)
+    try:
+        found = [name for name in os.listdir(folder) if whole_of(name) != RECORD]
+        is_folder = os.path.isdir(kept) and not os.path.islink(kept)
+        if is_folder and all(is_mark(name) and name != RECORD for name in os.listdir(kept)):
+            found.remove(KEPT)
+    except OSError as error:
+        raise FileError(f"Cannot read {error.filename}: {error.strerror}") from error
+    return found
 
 
 def begin_context(
@@ -156,7 +180,7 @@ def way_to(folder: str, path: str) -> str:
 
 def _copy(carried: Carried, target: str) -> None:
     """Copy a file whole, hashed as it goes: what has other bytes does not stay."""
-    part = f"{target}.{os.urandom(4).hex()}.tmp"
+    part = part_of(target)
     digest = hashlib.sha256()
     try:
         with open(carried.source, "rb") as source, open(part, "xb") as file:

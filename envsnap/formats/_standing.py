@@ -5,6 +5,7 @@ Nothing else decides what a build replaces or removes.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import posixpath
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from envsnap.engines._archives import file_hash
 from envsnap.errors import FileError
 from envsnap.formats._context import KEPT, LOG, RECORD, SUMS, read_record, record_of, way_to
+from envsnap.manifest._file import whole_of
 
 _SHOWN = 10
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -35,6 +37,8 @@ class Standing(NamedTuple):
     """Somebody's own, where something else is to be written."""
     edited: tuple[str, ...] = ()
     """No longer wanted, and not known to be as an earlier build wrote it: it stays."""
+    unfinished: tuple[str, ...] = ()
+    """What a run that was killed has left of files that it was writing."""
     is_older: bool = False
     """Whether the record is of a version that kept no hashes."""
 
@@ -82,11 +86,7 @@ def look(folder: str, wanted: Mapping[str, str], manifest: str | None = None) ->
     for path in wanted:
         way_to(folder, path)
     known = _recorded(folder)
-    here = {
-        path: digest
-        for path in sorted({*known, *wanted})
-        if (digest := _digest(os.path.join(folder, *path.split("/")))) is not None
-    }
+    here = _digests(folder, {*known, *wanted})
     paths = (*here, RECORD)
     read = {each for each in paths if is_same(os.path.join(folder, *each.split("/")), manifest)}
     alike = {path for path, digest in here.items() if digest and digest == wanted.get(path)}
@@ -108,8 +108,23 @@ def look(folder: str, wanted: Mapping[str, str], manifest: str | None = None) ->
         others=(*([RECORD] if is_foreign else []),
                 *(each for each in left if each in wanted and each not in alike)),
         edited=tuple(each for each in left if each not in wanted),
+        unfinished=_unfinished(folder, {*known, *wanted, RECORD, SUMS}, manifest),
         is_older=isinstance((record_of(folder) or {}).get("files"), list),
     )  # fmt: skip
+
+
+def _unfinished(folder: str, paths: Collection[str], manifest: str | None) -> tuple[str, ...]:
+    """What is left of these files where a run was killed that wrote them."""
+    found = []
+    for place in sorted({posixpath.dirname(path) for path in paths}):
+        with contextlib.suppress(OSError), os.scandir(os.path.join(folder, place)) as entries:
+            parts = [each.name for each in entries if each.is_file(follow_symlinks=False)]
+            found += [posixpath.join(place, each) for each in sorted(parts)]
+    return tuple(
+        path
+        for path in found
+        if whole_of(path) in paths and not is_same(os.path.join(folder, path), manifest)
+    )
 
 
 def _recorded(folder: str) -> Mapping[str, frozenset[str]]:
@@ -157,6 +172,12 @@ def _is_inside(folder: str, path: str) -> bool:
     except (FileError, UnicodeEncodeError):
         return False
     return True
+
+
+def _digests(folder: str, paths: Collection[str]) -> dict[str, str]:
+    """As `_digest`, by path, of those that are there."""
+    found = {path: _digest(os.path.join(folder, *path.split("/"))) for path in sorted(paths)}
+    return {path: digest for path, digest in found.items() if digest is not None}
 
 
 def _digest(path: str) -> str | None:

@@ -15,6 +15,10 @@ from envsnap.manifest._model import FILE_NAME, Manifest
 LIMIT_BYTES = 64 * 1024 * 1024
 """A larger file is refused before it is parsed; a real one with 5,000 packages has 4 MiB."""
 
+_PART_BYTES = 4
+_PART_END = ".tmp"
+_HEX = frozenset("0123456789abcdef")
+
 
 def load(path: str) -> Manifest:
     """The manifest in a file; `-` is standard input.
@@ -163,7 +167,7 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         target = os.path.realpath(path)  # a link stays a link
-        temporary = f"{target}.{os.urandom(4).hex()}.tmp"
+        temporary = part_of(target)
         if os.path.isdir(target):
             raise FileError(f"Cannot write {path}: it is a folder", hint="Name a file with -o")
         if os.path.exists(target) and not os.path.isfile(target):
@@ -182,6 +186,18 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
         if isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder):
             hint = f"Make its folder: mkdir -p {shlex.quote(folder)}"
         raise FileError(f"Cannot write {path}: {error.strerror}", hint=hint) from error
+
+
+def part_of(target: str) -> str:
+    """A new path beside a file for what is not yet whole: it takes the file's place at once."""
+    return f"{target}.{os.urandom(_PART_BYTES).hex()}{_PART_END}"
+
+
+def whole_of(part: str) -> str | None:
+    """What a file would have become whose path is as `part_of` gives it; None for any other."""
+    target, dot, middle = part.removesuffix(_PART_END).rpartition(".")
+    is_ours = part.endswith(_PART_END) and dot and len(middle) == 2 * _PART_BYTES
+    return target if is_ours and set(middle) <= _HEX else None
 
 
 def _write_through(target: str, raw: bytes) -> None:

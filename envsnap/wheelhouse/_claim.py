@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from envsnap.errors import FileError
-from envsnap.wheelhouse._store import LIST_NAME
-
-LOCK_NAME = ".lock"
-_IGNORE_NAME = ".gitignore"
+from envsnap.wheelhouse._store import IGNORE_NAME, LIST_NAME, LOCK_NAME
 
 
 @contextmanager
@@ -23,7 +20,8 @@ def claimed(folder: str) -> Iterator[None]:
     """
     try:
         os.makedirs(folder, exist_ok=True)
-        is_ours = not os.listdir(folder) or os.path.exists(os.path.join(folder, LIST_NAME))
+        held = set(os.listdir(folder))
+        is_ours = LIST_NAME in held or held <= {LOCK_NAME}  # alone, of a run that was killed early
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(os.path.join(folder, LOCK_NAME), flags, 0o644)
     except OSError as error:
@@ -49,5 +47,5 @@ def _lock(handle: int, folder: str) -> None:
 
 def _leave_out_of_git(folder: str) -> None:
     """Have git ignore the folder, so that filling it changes no project."""
-    with suppress(FileExistsError), open(os.path.join(folder, _IGNORE_NAME), "x") as file:
+    with suppress(FileExistsError), open(os.path.join(folder, IGNORE_NAME), "x") as file:
         file.write("*\n")

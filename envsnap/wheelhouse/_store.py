@@ -19,6 +19,8 @@ from envsnap.inside.content import read_file
 from envsnap.manifest import write_whole
 
 LIST_NAME = "wheelhouse.json"
+LOCK_NAME = ".lock"
+IGNORE_NAME = ".gitignore"
 VERSION = "1"
 SOURCES = "sources"
 CONDA = "conda"
