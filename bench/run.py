@@ -117,11 +117,14 @@ def commands_for(environment: str, folder: str) -> list[Command]:
     envsnap = os.path.join(beside, "envsnap")
     manifest = os.path.join(folder, "m.json")
     capture = (envsnap, "capture", "--python", python, "-o")
-    subprocess.run([*capture, manifest, "-q"], check=True)
+    recording = os.path.join(folder, "recording")
+    subprocess.run([*capture, manifest, "-q", "--record", recording], check=True)
+    asked = (sys.executable, "-I", os.path.join(HERE, "asked.py"), recording)
     found = [
         Command("python -I -c pass", (python, "-I", "-c", "pass")),
         Command("envsnap's python -I -c pass", (sys.executable, "-I", "-c", "pass")),
         Command("envsnap --version", (envsnap, "--version")),
+        Command("the programs a capture asks", asked),
         Command(CAPTURE, (*capture, "-")),
         Command("envsnap capture --no-digests", (*capture, "-", "--no-digests")),
         Command(CHECK, (envsnap, "check", manifest, "--python", python, "-q")),

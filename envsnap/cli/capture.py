@@ -322,10 +322,7 @@ class _Done(NamedTuple):
 
 def _tell(asked: Asked, done: _Done) -> None:
     """Say what was captured, to standard error: standard output is for `-o -`."""
-    from envsnap.reports import summary
-
     manifest, before, path, size, seconds, costs = done
-    style, width = Style(sys.stderr, asked.color), columns(sys.stderr)
     if path == "-":
         wrote = "Wrote the manifest to standard output"
     elif size:
@@ -336,6 +333,9 @@ def _tell(asked: Asked, done: _Done) -> None:
         if path != "-":
             say(clean(wrote))
         return
+    from envsnap.reports import summary
+
+    style, width = Style(sys.stderr, asked.color), columns(sys.stderr)
     text = [*summary.reading(manifest), "", *summary.summary(manifest, width), ""]
     text += _health_lines(manifest, width)
     if before is not None and size:
