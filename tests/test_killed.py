@@ -1,49 +1,61 @@
-"""A build or a fetch that is killed before any one of its steps on disk: the next one ends it."""
+"""A job that is killed before any one of its steps on disk: the next one ends it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
-import warnings
 from dataclasses import replace as with_fields
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap._build import build
+from envsnap.cli import main
+from envsnap.engines._folder import begin, claim, finish
+from tests.cli import restoring
+from tests.cli.processes import BASE
+from tests.killing import each_step_killed, killed_at
 from tests.test_fetch import MANIFEST, Served, hashed, is_whole, options, place, run, served, summed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
 __all__ = ["served"]
 
-CHANGES = frozenset({"os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"})
-"""Audit events of what changes a folder; `open` is one where it may write."""
+RESTORE = ["restore", "env", "--wheelhouse", "wh", "--python", BASE.path]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place(tmp_path, monkeypatch)
 
 
-def test_a_build_that_is_killed_before_any_step_goes_on() -> None:
-    given = options("apptainer", "dockerfile", "repo2docker", "slurm").build
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def without(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_build_goes_on() -> None:
+    given = options("apptainer", "repo2docker").build
     given = with_fields(given, plan=with_fields(given.plan, offline=False))
     build(MANIFEST, given)
     whole = hashed()
-    for _ in each_step_killed(lambda: build(MANIFEST, given)):
+    for _ in each_step_killed(lambda: build(MANIFEST, given), lambda: without("ctx"), "ctx"):
         build(MANIFEST, given)
         assert hashed() == whole
 
 
-def test_a_fetch_that_is_killed_before_any_step_goes_on(served: Served) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_fetch_goes_on(served: Served) -> None:
     given = options("apptainer", "dockerfile", base=served.base)
-    for _ in each_step_killed(lambda: run(given)):
+    for _ in each_step_killed(lambda: run(given), lambda: without("ctx"), "ctx"):
         if os.path.exists("ctx/SHA256SUMS"):  # which is written last
             assert summed().items() <= hashed().items()
         run(given)
@@ -51,57 +63,45 @@ def test_a_fetch_that_is_killed_before_any_step_goes_on(served: Served) -> None:
         assert not os.path.exists("ctx/.fetch")
 
 
+@pytest.mark.usefixtures("project")
 def test_a_fetch_that_is_killed_again_and_again_gets_further(served: Served) -> None:
     for steps in range(0, 60, 3):
-        killed_at(steps, lambda: run(options("apptainer", base=served.base)))
+        killed_at(steps, lambda: run(options("apptainer", base=served.base)), "ctx")
     run(options("apptainer", base=served.base))
     is_whole()
     assert not os.path.exists("ctx/.fetch")
 
 
-def each_step_killed(job: Callable[[], object]) -> Iterator[None]:
-    """Kill the job before its first step in an empty place, then before its second, ..."""
-    shutil.rmtree("ctx", ignore_errors=True)
-    steps = 0
-    while killed_at(steps, job):
-        yield
-        shutil.rmtree("ctx")
-        steps += 1
-    assert steps > 20, "the job was hardly ever killed"
+def test_a_restored_environment_is_made_anew(empty: Path) -> None:
+    """The old one is at its place or aside until the new one is whole, and then it is gone."""
+
+    def make(text: str = "new") -> None:
+        claim("env", force=True)
+        begin("env")
+        (empty / "env" / "pyvenv.cfg").write_text(text)
+        finish("env", "0123456789ab")
+
+    def prepare() -> None:
+        for name in os.listdir():
+            without(name)
+        make("old")
+
+    for _ in each_step_killed(make, prepare):
+        places = [empty / "env", empty / "env.envsnap-old"]
+        assert {"old", "new"} & {
+            each.read_text() for place in places for each in place.glob("pyvenv.cfg")
+        }
+        make()
+        assert os.listdir() == ["env"]
+        assert sorted(os.listdir("env")) == [".gitignore", "envsnap-restore.json", "pyvenv.cfg"]
+        assert (empty / "env" / "pyvenv.cfg").read_text() == "new"
 
 
-def killed_at(step: int, job: Callable[[], object]) -> bool:
-    """Whether a process that does a job was killed after so many steps; else it came to its end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the registry's thread does not go on
-        child = os.fork()
-    if child == 0:
-        kill_before(step)
-        try:
-            job()
-        except BaseException:  # noqa: BLE001 - the test's process alone may go on from here
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0
-    return False
-
-
-def kill_before(step: int) -> None:
-    """Have the kernel end this process before so many of its changes to the folder."""
-    left = step
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal left
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (
-            os.O_WRONLY | os.O_RDWR
-        )  # fmt: skip
-        if (event in CHANGES or writes) and "ctx" in str(arguments[0]).split("/"):
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left -= 1
-
-    sys.addaudithook(hook)
+def test_a_restore_goes_on(empty: Path) -> None:
+    restoring.place(empty)
+    assert main(RESTORE) == 0
+    whole = sorted(os.listdir("env"))
+    for _ in each_step_killed(lambda: main(RESTORE), lambda: without("env"), every=4):
+        assert main([*RESTORE, "--force"]) == 0
+        assert sorted(os.listdir("env")) == whole
+        assert sorted(os.listdir()) == ["env", "envsnap.lock.json", "wh"]

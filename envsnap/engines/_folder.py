@@ -6,6 +6,7 @@ clone, a copy or an archive says nothing of the folder that it lies in.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -17,6 +18,7 @@ from envsnap.errors import FileError, UsageError
 MARK = "envsnap-restore.json"
 """Says that the folder is ours, and whether it was finished."""
 _ABOUT = "restored by envsnap; the folder can be deleted and made again"
+_UNFINISHED = f"{MARK}.tmp"
 _WORK = ".envsnap-work"
 _IGNORE = ".gitignore"
 _LONGEST = 1 << 20
@@ -37,7 +39,7 @@ def claim(folder: str, *, force: bool) -> bool:
     if not os.path.isdir(folder):
         raise FileError(f"{folder} is no folder", hint="Name another one")
     try:
-        is_empty = not os.listdir(folder)
+        is_empty = set(os.listdir(folder)) <= {_UNFINISHED}  # of a run that was killed early
     except OSError as error:
         raise FileError(f"Cannot look into {folder}: {error.strerror}") from error
     if is_empty:
@@ -50,6 +52,7 @@ def claim(folder: str, *, force: bool) -> bool:
         )
     if mark["state"] == "made":
         _refuse_made(folder, mark, force=force)
+        _refuse_in_the_way(_aside(folder))
     _refuse_running(folder, mark)
     _refuse_standing_in(folder)
     return mark["state"] != "made"
@@ -88,6 +91,14 @@ def _refuse_made(folder: str, mark: Mapping[str, object], *, force: bool) -> Non
         )
 
 
+def _refuse_in_the_way(aside: str) -> None:
+    if os.path.lexists(aside) and not _is_put_aside(aside):
+        raise FileError(
+            f"{aside} is in the way: the environment waits there while it is made anew",
+            hint="Move it away",
+        )
+
+
 def _refuse_running(folder: str, mark: Mapping[str, object]) -> None:
     number = mark.get("process")
     if type(number) is int and number > 0 and os.path.exists(f"/proc/{number}/stat"):
@@ -108,7 +119,8 @@ def _refuse_standing_in(folder: str) -> None:
 def begin(folder: str) -> str:
     """Mark the folder as ours, empty otherwise; the folder in it for what passes by.
 
-    An environment that was made is put aside, and comes back where the new one fails.
+    An environment that was made is put aside, and comes back where the new one fails, be it in
+    the next run: this one may be killed.
 
     Raises:
         FileError: It cannot be made or emptied.
@@ -116,6 +128,7 @@ def begin(folder: str) -> str:
     try:
         mark = _mark_of(folder)
         if mark is not None and mark["state"] == "made":
+            _remove_aside(folder)  # of a run that was killed when it had made this one
             os.rename(folder, _aside(folder))
         elif mark is not None:
             _empty(folder)
@@ -135,21 +148,25 @@ def finish(folder: str, environment: str) -> None:
     try:
         shutil.rmtree(os.path.join(folder, _WORK))
         _write_mark(folder, "made", environment=environment, entries=sorted(os.listdir(folder)))
-        shutil.rmtree(_aside(folder), ignore_errors=True)
+        with contextlib.suppress(OSError):  # the next run removes it
+            _remove_aside(folder)
     except OSError as error:
         raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
 
 
 def undo(folder: str, *, existed: bool) -> None:
     """Leave nothing of a half-made environment; what was there before is there again."""
-    before = _aside(folder)
-    if _mark_of(folder) is None and not os.path.isdir(before):
+    before, mark = _aside(folder), _mark_of(folder)
+    is_aside = _is_put_aside(before)
+    if mark is None and not is_aside:
+        return
+    if mark is not None and mark["state"] == "made":  # it could not be put aside: it stands
         return
     try:
-        if _mark_of(folder) is not None:
+        if mark is not None:
             _empty(folder)
             os.unlink(os.path.join(folder, MARK))  # last: as long as it is there, it is ours
-        if os.path.isdir(before):
+        if is_aside:
             os.rename(before, folder)  # over the empty folder, or into its place
         elif not existed:
             os.rmdir(folder)
@@ -159,7 +176,23 @@ def undo(folder: str, *, existed: bool) -> None:
 
 def _aside(folder: str) -> str:
     """Where the environment waits that a new one may replace."""
-    return f"{folder.rstrip(os.sep)}.envsnap-old-{os.getpid()}"
+    return f"{folder.rstrip(os.sep)}.envsnap-old"
+
+
+def _is_put_aside(aside: str) -> bool:
+    """Whether an environment of ours lies there, or what is left of one that was being removed."""
+    if os.path.islink(aside) or not os.path.isdir(aside):
+        return False
+    return _mark_of(aside) is not None or not os.listdir(aside)
+
+
+def _remove_aside(folder: str) -> None:
+    aside = _aside(folder)
+    if _is_put_aside(aside):
+        _empty(aside)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(aside, MARK))  # last: as long as it is there, it is ours
+        os.rmdir(aside)
 
 
 def _empty(folder: str) -> None:
@@ -175,9 +208,10 @@ def _empty(folder: str) -> None:
 def _write_mark(folder: str, state: str, **more: object) -> None:
     text = json.dumps({"about": _ABOUT, "state": state, "folder": _identity(folder), **more})
     path = os.path.join(folder, MARK)
-    with open(f"{path}.tmp", "w", encoding="utf-8") as file:
+    part = os.path.join(folder, _UNFINISHED)
+    with open(part, "w", encoding="utf-8") as file:
         file.write(f"{text}\n")
-    os.replace(f"{path}.tmp", path)
+    os.replace(part, path)
 
 
 def _identity(folder: str) -> str:

@@ -110,3 +110,46 @@ def test_nothing_is_left_of_a_first_one_that_failed(tmp_path: Path) -> None:
     begin(str(tmp_path / "env"))
     undo(str(tmp_path / "env"), existed=False)
     assert os.listdir(tmp_path) == []
+
+
+def test_what_lies_in_the_way_is_somebodys_own(tmp_path: Path) -> None:
+    folder = made(tmp_path / "env")
+    aside = tmp_path / "env.envsnap-old"
+    aside.mkdir()
+    (aside / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileError, match=r"env\.envsnap-old is in the way"):
+        claim(str(folder), force=True)
+    shutil.rmtree(folder)
+    assert claim(str(folder), force=False) is False
+    begin(str(folder))
+    undo(str(folder), existed=False)
+    assert os.listdir(tmp_path) == ["env.envsnap-old"]
+    assert os.listdir(aside) == ["thesis.tex"]
+
+
+def test_what_a_killed_run_had_put_aside_comes_back_where_the_next_one_fails(
+    tmp_path: Path,
+) -> None:
+    folder = made(tmp_path / "env")
+    begin(str(folder))
+    shutil.rmtree(folder)  # killed before there was a folder
+    begin(str(folder))
+    undo(str(folder), existed=False)
+    assert (folder / "pyvenv.cfg").read_text() == "old"
+    assert os.listdir(tmp_path) == ["env"]
+
+
+def test_an_environment_that_cannot_be_put_aside_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made(tmp_path / "env")
+
+    def refuse(source: str, target: str) -> None:
+        raise PermissionError(13, "Permission denied", source, None, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(FileError, match="Cannot write into"):
+        begin(str(folder))
+    undo(str(folder), existed=True)
+    assert (folder / "pyvenv.cfg").read_text() == "old"
+    assert claim(str(folder), force=True) is False
