@@ -34,6 +34,9 @@ def why_not_over(now: Manifest, before: Manifest, *, anonymous: bool) -> tuple[s
     from envsnap.cli._manifest import is_newer
     from envsnap.manifest import machine_id
 
+    names_author = anonymous and not before.captured.anonymous
+    if is_same(now, before) and not (names_author and (before.lock or before.requires)):
+        return None
     if is_newer(before):
         what = (
             f"was written by a newer envsnap (schema {before.schema}), whose fields would be lost"
@@ -44,7 +47,7 @@ def why_not_over(now: Manifest, before: Manifest, *, anonymous: bool) -> tuple[s
     if not _is_of_the_same(now, before):
         ids = f"{machine_id(before)}, here is {machine_id(now)}"
         return f"names another machine: {ids}", _COMPARE
-    if anonymous and not before.captured.anonymous:
+    if names_author:
         return "names its author, and --anonymous would replace it", "Keep both"
     lost = [each for each in _known(before) if each not in _known(now)]
     if lost:

@@ -274,19 +274,17 @@ def continued(
     Raises:
         FileError: The old file says what the new one would not.
     """
-    from envsnap.cli._replaced import is_same, why_not_over
+    from envsnap.cli._replaced import why_not_over
     from envsnap.manifest import environment_id
     from envsnap.reports._lines import path_word
     from envsnap.sections import replace
 
-    why_not = (
-        None if is_same(manifest, before) else why_not_over(manifest, before, anonymous=anonymous)
-    )
+    why_not = why_not_over(manifest, before, anonymous=anonymous)
     if why_not and not force:
         what, first = why_not
         hint = f"{first}; write elsewhere with -o; or give --force"
         raise FileError(f"{path} {what}", hint=hint.replace("PATH", path_word(path), 1))
-    if anonymous:
+    if anonymous and not before.captured.anonymous:
         return manifest  # a lock's addresses, and what is required, may name the author
     same = environment_id(manifest) == environment_id(before)
     return replace(manifest, requires=before.requires, lock=before.lock if same else None)

@@ -312,6 +312,30 @@ def test_an_anonymous_capture_keeps_no_lock_and_replaces_no_manifest_that_names(
     assert (found["lock"], found["requires"]) == (None, {})
 
 
+@pytest.mark.parametrize("again", [(), ("--anonymous",)])
+def test_what_was_added_to_an_anonymous_manifest_outlives_the_next_capture(
+    said: Said, again: tuple[str, ...]
+) -> None:
+    assert said(*CAPTURE, "--skip", "tools", "--anonymous", "-q")[0] == 0
+    rewrite("envsnap.lock.json", locked_and_required)
+    before = tree("envsnap.lock.json")
+    assert said(*CAPTURE, *again, "-q")[0] == 0
+    after = tree("envsnap.lock.json")
+    assert after["facts_digest"] != before["facts_digest"]
+    assert (after["lock"], after["requires"]) == (before["lock"], before["requires"])
+
+
+def test_the_same_facts_are_no_reason_to_drop_what_stands_beside_them(said: Said) -> None:
+    bare = ("capture", "--from", ELSEWHERE, "--only", "cpu", "-q")
+    assert said(*bare)[0] == 0
+    rewrite("envsnap.lock.json", lambda found: found.update(requires={"may": ["gpu may differ"]}))
+    before = Path("envsnap.lock.json").read_bytes()
+    code, _, err = said(*bare, "--anonymous")
+    assert code == 7
+    assert "names its author, and --anonymous would replace it" in err
+    assert Path("envsnap.lock.json").read_bytes() == before
+
+
 def test_two_machines_that_are_not_known_are_not_the_same(said: Said) -> None:
     assert said(*CAPTURE, "--only", "tools", "-q")[0] == 0
     before = Path("envsnap.lock.json").read_bytes()
