@@ -50,9 +50,8 @@ def why_not_over(now: Manifest, before: Manifest, *, anonymous: bool) -> tuple[s
     if names_author:
         return "names its author, and --anonymous would replace it", "Keep both"
     lost = [each for each in _known(before) if each not in _known(now)]
-    if lost:
-        return f"knows what this capture does not: {', '.join(lost)}", "Capture them too"
-    return None
+    what = f"knows what this capture does not: {', '.join(lost)}"
+    return (what, "Capture them too") if lost else None
 
 
 def _is_of_the_same(now: Manifest, before: Manifest) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +13,10 @@ from collections.abc import Callable
 from envsnap.errors import FileError, ManifestError
 from envsnap.manifest._encode import encode
 from envsnap.manifest._model import FILE_NAME, Manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 LIMIT_BYTES = 64 * 1024 * 1024
 """A larger file is refused before it is parsed; a real one with 5,000 packages has 4 MiB."""
@@ -160,24 +166,34 @@ def to_standard_output(raw: bytes) -> None:
 
 
 def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
-    """Put bytes into a file by way of a temporary one beside it: whole or not at all.
+    """Put bytes into a file as `fill_whole` does: whole or not at all.
 
     Raises:
-        FileError: The folder or file cannot be written, or the disk is full.
+        FileError: The file cannot be written.
+    """
+    fill_whole(path, lambda file: file.write(raw), mode=mode)
+
+
+def fill_whole(path: str, fill: Callable[[BinaryIO], object], *, mode: int = 0o644) -> None:
+    """Have a file written by way of a temporary one beside it: whole or not at all.
+
+    A link stays a link. The new file has the owner, group and mode of the one that it replaces,
+    as far as this user may give them; no group gets the rights that another had.
+
+    Raises:
+        FileError: The folder or file cannot be written, the disk is full, or the file is another
+            user's, who could not read the new one.
     """
     try:
-        target = os.path.realpath(path)  # a link stays a link
-        temporary = part_of(target)
-        if os.path.isdir(target):
-            raise FileError(f"Cannot write {path}: it is a folder", hint="Name a file with -o")
-        if os.path.exists(target) and not os.path.isfile(target):
-            _write_through(target, raw)  # /dev/stdout, a pipe: there is nothing to replace
+        target = os.path.realpath(path)
+        before = _stat(target)
+        if before is None or stat.S_ISREG(before.st_mode):
+            _replace(target, before, fill, mode)
             return
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        _guarded(lambda: _write_and_sync(handle, raw), temporary)
-        if os.path.exists(target):  # a file that others may not read stays one
-            _guarded(lambda: os.chmod(temporary, os.stat(target).st_mode & 0o7777), temporary)
-        _guarded(lambda: os.replace(temporary, target), temporary)
+        if stat.S_ISDIR(before.st_mode):
+            raise FileError(f"Cannot write {path}: it is a folder", hint="Name a file with -o")
+        with open(target, "wb") as file:  # /dev/stdout, a pipe: there is nothing to replace
+            fill(file)
     except OSError as error:
         import shlex
 
@@ -186,6 +202,72 @@ def write_whole(path: str, raw: bytes, *, mode: int = 0o644) -> None:
         if isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder):
             hint = f"Make its folder: mkdir -p {shlex.quote(folder)}"
         raise FileError(f"Cannot write {path}: {error.strerror}", hint=hint) from error
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _replace(
+    target: str, before: os.stat_result | None, fill: Callable[[BinaryIO], object], mode: int
+) -> None:
+    """Write the temporary file and put it in place; whatever ends that early, it does not stay."""
+    part = part_of(target)
+    # What others may not read they may not read meanwhile either.
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if before else mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(handle)
+        if before:
+            _hand_on(before, part)
+        os.replace(part, target)
+    except BaseException:
+        from contextlib import suppress
+
+        with suppress(FileNotFoundError):  # Ctrl-C while it was put in place
+            os.unlink(part)
+        raise
+
+
+def _hand_on(before: os.stat_result, part: str) -> None:
+    """Give a new file the owner, group and mode of the one that it will replace.
+
+    Only root gives a file to another, and a member alone gives it to a group. With another group
+    it is open to that and to everybody as far as it was open to both.
+
+    Raises:
+        PermissionError: The owner could not read it any more.
+    """
+    mode = stat.S_IMODE(before.st_mode)
+    now = os.stat(part)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        now = _given(part, before)
+        if now.st_gid != before.st_gid:
+            common = mode >> 3 & mode & stat.S_IRWXO
+            mode = mode & ~(stat.S_IRWXG | stat.S_IRWXO) | common << 3 | common
+        if now.st_uid != before.st_uid:
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)  # they would act as somebody else
+            if not mode & (stat.S_IRGRP | stat.S_IROTH):
+                raise PermissionError(
+                    errno.EACCES, "it is another user's, who could not read it any more"
+                )
+    os.chmod(part, mode)
+
+
+def _given(part: str, before: os.stat_result) -> os.stat_result:
+    """The new file once it has that owner and group, or that group, where one may give them."""
+    for owner in (before.st_uid, -1):
+        try:
+            os.chown(part, owner, before.st_gid)
+            break
+        except OSError:  # not allowed, or not on this disk
+            continue
+    return os.stat(part)
 
 
 def part_of(target: str) -> str:
@@ -198,27 +280,6 @@ def whole_of(part: str) -> str | None:
     target, dot, middle = part.removesuffix(_PART_END).rpartition(".")
     is_ours = part.endswith(_PART_END) and dot and len(middle) == 2 * _PART_BYTES
     return target if is_ours and set(middle) <= _HEX else None
-
-
-def _write_through(target: str, raw: bytes) -> None:
-    with open(target, "wb") as file:
-        file.write(raw)
-
-
-def _write_and_sync(handle: int, raw: bytes) -> None:
-    with os.fdopen(handle, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(handle)
-
-
-def _guarded(step: Callable[[], None], temporary: str) -> None:
-    """Do a step; whatever ends it early, the temporary file does not stay."""
-    try:
-        step()
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def find(start: str = ".") -> str:

@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from envsnap.errors import FileError, ManifestError
 from envsnap.manifest import Manifest, find, load, parse, save, write_whole
-from envsnap.manifest._file import LIMIT_BYTES
+from envsnap.manifest._file import LIMIT_BYTES, fill_whole
 from envsnap.sections import Captured
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 EMPTY = Manifest(captured=Captured(time="2026-11-21T00:00:00Z", version="0.1.0"), sections={})
+OWNER, COLLEAGUE, SHARED = 61_000, 61_001, 61_234
+"""Two users and a group that no machine has."""
 
 
 def test_a_manifest_that_was_saved_is_loaded_the_same(tmp_path: Path) -> None:
@@ -112,6 +115,112 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     write_whole(str(tmp_path / "link.json"), b"new")
     assert (tmp_path / "link.json").is_symlink()
     assert (tmp_path / "real.json").read_bytes() == b"new"
+
+
+def test_ctrl_c_once_the_file_is_in_place_is_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def interrupted(one: str, other: str) -> None:
+        replace(one, other)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(str(tmp_path / "m.json"), b"new")
+    assert os.listdir(tmp_path) == ["m.json"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "groups", "expected"),
+    [
+        (0o660, [SHARED], (0, (COLLEAGUE, SHARED, 0o660))),
+        (0o644, [], (0, (COLLEAGUE, COLLEAGUE, 0o644))),
+        (0o664, [], (0, (COLLEAGUE, COLLEAGUE, 0o644))),
+        (0o660, [], (7, (OWNER, SHARED, 0o660))),
+        (0o600, [SHARED], (7, (OWNER, SHARED, 0o600))),
+    ],
+)
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes other users")
+def test_a_colleague_s_write_leaves_the_file_to_whoever_could_read_it(
+    mode: int, groups: list[int], expected: tuple[int, tuple[int, int, int]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        os.chmod(folder, 0o777)  # noqa: S103 - for both of them
+        path = os.path.join(folder, "m.json")
+        write_whole(path, b"old")
+        os.chown(path, OWNER, SHARED)
+        os.chmod(path, mode)
+        code = written_by(COLLEAGUE, groups, path)
+        found = os.stat(path)
+        assert (code, (found.st_uid, found.st_gid, found.st_mode & 0o7777)) == expected
+        assert os.listdir(folder) == ["m.json"]
+
+
+def written_by(user: int, groups: list[int], path: str) -> int:
+    """The exit code of a user's process that writes a file."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups(groups)
+            os.setgid(user)
+            os.setuid(user)
+            write_whole(path, b"new")
+            code = 0
+        except FileError as error:
+            says = f"Cannot write {path}: it is another user's, who could not read it any more"
+            code = 7 if error.message == says else 1
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")
+def test_a_file_that_root_writes_stays_its_owner_s(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b"old")
+    os.chown(path, OWNER, SHARED)
+    path.chmod(0o640)
+    write_whole(str(path), b"new")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (OWNER, SHARED, 0o640)
+    assert path.read_bytes() == b"new"
+
+
+def test_a_group_that_cannot_be_kept_leaves_its_rights_to_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b"old")
+    path.chmod(0o660)
+    real = os.stat
+
+    def of_another_group(place: str, **how: bool) -> os.stat_result:
+        found = real(place, **how)
+        if place != str(path):
+            return found
+        return os.stat_result([*found[:5], found.st_gid + 1, *found[6:]])
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "stat", of_another_group)
+    monkeypatch.setattr(os, "chown", refused)
+    write_whole(str(path), b"new")
+    assert real(path).st_mode & 0o7777 == 0o600
+
+
+def test_what_others_may_not_read_they_may_not_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    seen = []
+    fill_whole(
+        str(path), lambda _: seen.extend(each.stat().st_mode & 0o77 for each in tmp_path.iterdir())
+    )
+    assert seen == [0, 0]
 
 
 def test_the_nearest_manifest_upward_is_found_within_the_repository(tmp_path: Path) -> None:
