@@ -11,7 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from envsnap import __version__
 from envsnap.errors import FileError, PlanError
@@ -19,7 +19,7 @@ from envsnap.formats import formats
 from envsnap.formats._context import is_executable
 from envsnap.lock._trust import host_counts, host_of, is_inside
 from envsnap.manifest import FILE_NAME, Manifest, canonical_name, encode
-from envsnap.manifest._file import part_of
+from envsnap.manifest._file import fill_whole
 from envsnap.plan import PlanOptions, Resolve, plan
 from envsnap.plan._native import NativePlan, native_plan
 from envsnap.sections import Artifact, CondaArtifact, Lock, Packages, Unknown, replace
@@ -289,7 +289,7 @@ def refuse_foreign(output: str, environment: str, *, force: bool) -> None:
     Raises:
         FileError: It is somebody else's file.
     """
-    if force or not os.path.lexists(output):
+    if force or not os.path.exists(output):
         return
     ours = _comment(environment)
     try:
@@ -311,22 +311,16 @@ def write_pack(pack: Pack, output: str) -> None:
     Raises:
         FileError: A wheel has other bytes than its list says, or the file cannot be written.
     """
-    part = part_of(output)
-    try:
-        with zipfile.ZipFile(part, "x") as target:
+
+    def fill(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w") as target:
             target.comment = _comment(pack.environment)
             for name, raw in pack.texts.items():
                 target.writestr(_member(name, len(raw)), raw)
             for each in pack.wheels:
                 _add(target, each)
-        os.replace(part, output)
-    except OSError as error:
-        raise FileError(
-            f"Cannot write {output}: {error.strerror}", hint="Name another place with -o"
-        ) from error
-    finally:
-        if os.path.lexists(part):
-            os.unlink(part)
+
+    fill_whole(output, fill)
 
 
 def _comment(environment: str) -> bytes:

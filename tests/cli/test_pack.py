@@ -83,6 +83,19 @@ def test_its_size_is_known_to_the_byte(project: Path) -> None:
     assert made_now.size == (project / "x.zip").stat().st_size
 
 
+def test_a_pack_behind_a_link_is_replaced_there_and_stays_closed_to_others(project: Path) -> None:
+    (project / "data").mkdir()
+    Path("environment.zip").symlink_to("data/all.zip")
+    assert pack(project).code == 0
+    first = Path("data/all.zip").read_bytes()
+    Path("data/all.zip").chmod(0o600)
+    assert pack(project).code == 0
+    assert os.readlink("environment.zip") == "data/all.zip"
+    assert Path("data/all.zip").read_bytes() == first
+    assert Path("data/all.zip").stat().st_mode & 0o777 == 0o600
+    assert os.listdir("data") == ["all.zip"]
+
+
 def test_what_is_too_large_is_not_written_and_the_largest_are_named(project: Path) -> None:
     ended = pack(project, "--max-size", "1")
     assert (ended.code, ended.out) == (1, "")

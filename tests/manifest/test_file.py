@@ -216,7 +216,7 @@ def test_what_others_may_not_read_they_may_not_read_while_it_is_written(tmp_path
     path = tmp_path / "m.json"
     path.write_bytes(b"old")
     path.chmod(0o600)
-    seen = []
+    seen: list[int] = []
     fill_whole(
         str(path), lambda _: seen.extend(each.stat().st_mode & 0o77 for each in tmp_path.iterdir())
     )
