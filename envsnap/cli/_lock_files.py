@@ -140,16 +140,29 @@ def _beside(path: str, files: Mapping[str, str]) -> dict[str, str]:
 def _refuse_foreign(path: str, mark: str, *, force: bool) -> None:
     if path == "-" or force or not os.path.exists(path):
         return
-    try:
-        with open(path, "rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {error.strerror}") from error
-    if mark.encode() not in head:
+    if mark.encode() not in _head(path):
         raise FileError(
             f"{path} is there already, and envsnap did not write it",
             hint="Name another file, or replace it with --force",
         )
+
+
+def is_lock(path: str) -> bool:
+    """Whether envsnap wrote a file for other installers.
+
+    Raises:
+        FileError: It cannot be read.
+    """
+    head = _head(path)
+    return any(form.mark.encode() in head for form in _FORMS)
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_HEAD)
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}") from error
 
 
 def _pylock(manifest: Manifest, paths: Mapping[str, str]) -> Exported:

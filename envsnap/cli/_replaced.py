@@ -1,10 +1,13 @@
-"""What stands in the way of a capture: the manifest that is at its place already.
+"""What stands in the way of a file that is to be written: what is at its place already.
 
 `capture` never destroys somebody's manifest: what the old one knows and the new one would not is
-told, and nothing is written.
+told, and nothing is written. A recording replaces a recording alone, and a report whatever is
+none of the records that envsnap makes.
 """
 
 from __future__ import annotations
+
+import os
 
 from envsnap.errors import FileError, ManifestError
 from envsnap.manifest import Manifest
@@ -85,3 +88,53 @@ def is_same(manifest: Manifest, before: Manifest) -> bool:
     """Whether both have the same facts, whenever they were captured."""
     now, then = ({**each.sections, "moment": None} for each in (manifest, before))
     return now == then and manifest.schema == before.schema
+
+
+def refuse_recording_over(path: str) -> None:
+    """Refuse to put a recording where anything else is.
+
+    Raises:
+        FileError: Something is there that is neither empty nor a recording.
+    """
+    from envsnap.host._recording_file import is_recording
+
+    if not os.path.exists(path):
+        return
+    try:
+        is_empty = not (os.listdir(path) if os.path.isdir(path) else os.path.getsize(path))
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror}") from error
+    if not is_empty and not is_recording(path):
+        raise FileError(
+            f"{path} is there already, and is no recording",
+            hint="Name another place with --record, or write into it with --force",
+        )
+
+
+def record_at(path: str) -> str | None:
+    """What envsnap recorded in a file, in words; None for anything else, as an older report.
+
+    Raises:
+        FileError: It cannot be read.
+    """
+    from envsnap.cli._lock_files import is_lock
+    from envsnap.host._recording_file import is_of_recording
+
+    if not os.path.isfile(path):
+        return None
+    if _is_manifest(path):
+        return "a manifest"
+    if is_of_recording(path):
+        return "a recording"
+    return "a lock" if is_lock(path) else None
+
+
+def _is_manifest(path: str) -> bool:
+    """Whether a file is a manifest of any version, usable or not."""
+    from envsnap.manifest._file import parse_json, read_bytes
+
+    try:
+        found = parse_json(read_bytes(path))
+    except ManifestError:
+        return False
+    return isinstance(found, dict) and {"schema", "sections"} <= found.keys()

@@ -9,7 +9,7 @@ import sys
 from envsnap._typing import NamedTuple
 from envsnap.cli._lines import painted
 from envsnap.cli._terminal import Style, clean, columns, payload
-from envsnap.errors import UsageError
+from envsnap.errors import FileError, UsageError
 from envsnap.manifest import FILE_NAME
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def report(args: argparse.Namespace, done: Done, matrix: Matrix | None = None) -
 
     Raises:
         UsageError: A file's name says no form, or it is one of the manifests.
-        FileError: A file cannot be written.
+        FileError: A file cannot be written, or it is a manifest, recording or lock.
     """
     taken = {name for _, sides in done for name in (sides.wanted_name, sides.found_name)}
     taken.update(name for row in (matrix.rows if matrix else ()) for name in row.names)
@@ -112,6 +112,12 @@ def _form_of(path: str, asked: str, taken: Iterable[str]) -> str:
     if os.path.basename(path) == FILE_NAME or any(_is_same_file(path, name) for name in taken):
         raise UsageError(
             f"-o {path} would replace a manifest", hint="Name another file: -o report.json"
+        )
+    from envsnap.cli._replaced import record_at
+
+    if record := record_at(path):
+        raise FileError(
+            f"-o {path} would replace {record}", hint="Name another file: -o report.json"
         )
     return asked if fitting is None or asked in fitting else fitting[0]
 

@@ -80,8 +80,9 @@ def _add_where(where: argparse._ArgumentGroup) -> None:
         "--from", metavar="RECORDING", dest="recording", help="capture from a recording"
     )
     where.add_argument(
-        "--record", metavar="DIR|FILE.tar", help="also record every question and answer"
-    )
+        "--record", metavar="DIR|FILE.tar",
+        help="also record every question and answer; over other files with --force alone",
+    )  # fmt: skip
 
 
 class Asked(NamedTuple):
@@ -225,8 +226,11 @@ def _captured(asked: Asked, host: Host) -> Manifest:
     if asked.record is None:
         manifest = capture(host, asked.options, sections=asked.sections)
     else:
+        from envsnap.cli._replaced import refuse_recording_over
         from envsnap.host import RecordingHost
 
+        if not asked.force:
+            refuse_recording_over(asked.record)
         recording = RecordingHost(host)
         manifest = capture(recording, asked.options, sections=asked.sections)
         say(clean(recording.save(asked.record)), quiet=asked.quiet)

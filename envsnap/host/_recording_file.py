@@ -72,6 +72,29 @@ def load(path: str) -> Answers:
     return answers
 
 
+def is_recording(path: str) -> bool:
+    """Whether a folder or a .tar file is a recording that can be read.
+
+    Raises:
+        FileError: It cannot be read at all.
+    """
+    try:
+        load(path)
+    except ManifestError:
+        return False
+    return True
+
+
+def is_of_recording(path: str) -> bool:
+    """Whether a file is a recording, or one of the two that are one together.
+
+    Raises:
+        FileError: It cannot be read at all.
+    """
+    folder, name = os.path.split(path)
+    return is_recording((folder or os.curdir) if name in _NAMES else path)
+
+
 def _parsed(raw: bytes, where: str) -> object:
     from envsnap.manifest._file import parse_json
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 
 from envsnap.cli import main
 from envsnap.sections import DEEP, OF_A_RUN, SECTIONS
-from tests.cli.processes import environment, names_in
+from tests.cli.processes import HOSTS, environment, names_in
 
 SECTION_LIST = ", ".join(SECTIONS)
+RECORD = ("capture", "--from", str(HOSTS / "rocky-v100-driver-515"), "-q", "-o", "-", "--record")
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -163,3 +165,33 @@ def test_anonymous_and_identify_contradict_each_other(said: Said) -> None:
 
 def test_a_folder_that_is_not_there_is_no_root(said: Said) -> None:
     assert said("capture", "--root", "no") == (7, "", "error: No folder at no\n")
+
+
+@pytest.mark.parametrize("place", ["data", "mine.tar", "half"])
+def test_a_recording_replaces_nothing_that_is_no_recording(said: Said, place: str) -> None:
+    for folder, names in (("data", ("files.json", "notes")), ("half", ("notes",))):
+        Path(folder).mkdir()
+        for name in names:
+            Path(folder, name).write_text("years of work\n")
+    Path("mine.tar").write_bytes(b"years of work\n")
+    code, _, err = said(*RECORD, place)
+    assert (code, err) == (
+        7,
+        (
+            f"error: {place} is there already, and is no recording\n"
+            "hint: Name another place with --record, or write into it with --force\n"
+        ),
+    )
+    assert Path("data/files.json").read_text() == "years of work\n"
+    assert sorted(os.listdir()) == ["data", "half", "mine.tar"]
+    assert said(*RECORD, place, "--force")[0] == 0
+
+
+@pytest.mark.parametrize("place", ["new", "empty", "new.tar", "empty.tar"])
+def test_a_recording_is_made_anew_in_its_own_place(said: Said, place: str) -> None:
+    Path("empty").mkdir()
+    Path("empty.tar").touch()
+    assert said(*RECORD, place)[0] == 0
+    if os.path.isdir(place):
+        Path(place, "expect.json").write_text("{}\n")
+    assert said(*RECORD, place)[0] == 0

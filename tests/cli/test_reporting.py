@@ -11,6 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from envsnap.cli import main
+from envsnap.host import LocalHost, RecordingHost
+from envsnap.lock._export import REQUIREMENTS_MARK
 from envsnap.manifest import save
 from tests.checks import answer
 from tests.rules.machines import T4, gpu, machine
@@ -129,6 +131,42 @@ def test_a_file_that_cannot_be_is_one_message_and_nothing_is_printed(
     assert told.out == ""
     assert (code, told.err) == (expected[0], f"error: {expected[1]}\n")
     assert Path("a.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "record"),
+    [
+        (["-o", "paper.json"], "a manifest"),
+        (["-o", "newer.json"], "a manifest"),
+        (["-o", "rec/host.json"], "a recording"),
+        (["--format", "json", "-o", "rec.tar"], "a recording"),
+        (["-o", "requirements.txt"], "a lock"),
+    ],
+)
+def test_a_report_replaces_no_record_that_is_not_compared_either(
+    capsys: pytest.CaptureFixture[str], words: list[str], record: str
+) -> None:
+    save(machine(), "paper.json")
+    Path("newer.json").write_text('{"schema": "9.0", "sections": {}}')
+    for name in ("rec", "rec.tar"):
+        RecordingHost(LocalHost()).save(name)
+    Path("requirements.txt").write_text(f"{REQUIREMENTS_MARK} from environment 0123456789ab.\n")
+    path = words[-1]
+    before = Path(path).read_bytes()
+    code = answer("a.json", "--against", "t4.json", "-o", "r.md", *words)
+    told = capsys.readouterr()
+    says = f"error: -o {path} would replace {record}\nhint: Name another file: -o report.json\n"
+    assert (code, told.out, told.err) == (7, "", says)
+    assert Path(path).read_bytes() == before
+    assert not Path("r.md").exists()
+
+
+def test_a_report_replaces_any_other_file_that_is_named() -> None:
+    Path("README.md").write_text("mine\n")
+    Path("data.json").write_text('{"schema": "of something else"}')
+    assert answer("a.json", "--against", "t4.json", "-o", "README.md", "-o", "data.json") == 1
+    assert Path("README.md").read_text(encoding="utf-8").startswith("## ")
+    assert json.loads(Path("data.json").read_text())["report"] == "1.1"
 
 
 def test_a_report_is_replaced_whole_and_nothing_is_left_beside_it() -> None:
