@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import FileError, ManifestError
@@ -25,7 +28,8 @@ class Taken(NamedTuple):
 def extract(tree: ImageTree, manifest: Manifest, folder: str) -> Taken:
     """The manifest as a file, and beside it a wheelhouse of what the image carries.
 
-    Every file is what the manifest's lock names by its SHA-256; another one is not written.
+    Every file is what the manifest's lock names by its SHA-256; another one is not written. Where
+    that cannot be done whole, nothing of it stays.
 
     Raises:
         FileError: The folder is not empty, or cannot be written.
@@ -33,15 +37,38 @@ def extract(tree: ImageTree, manifest: Manifest, folder: str) -> Taken:
     """
     if manifest.lock is None:
         raise ManifestError("The manifest has no lock, so no file inside is known to be right")
-    wheels = os.path.join(folder, WHEELS)
-    if os.path.isdir(folder) and os.listdir(folder):
-        raise FileError(f"{folder} is not empty", hint="Name another folder: --extract DIR")
     try:
-        os.makedirs(wheels, exist_ok=True)
+        if os.path.isdir(folder) and os.listdir(folder):
+            raise FileError(f"{folder} is not empty", hint="Name another folder: --extract DIR")
+        with _whole_or_none(folder):
+            taken = _wheels(tree, manifest, os.path.join(folder, WHEELS))
+            save(manifest, os.path.join(folder, FILE_NAME))
     except OSError as error:
-        raise FileError(f"Cannot make {wheels}: {error.strerror}") from error
+        raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
+    return taken
+
+
+@contextmanager
+def _whole_or_none(folder: str) -> Iterator[None]:
+    """Whatever ends the block early, an empty or absent folder is again what it was."""
+    was_there = os.path.isdir(folder)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+            if not was_there:
+                os.rmdir(folder)
+        raise
+
+
+def _wheels(tree: ImageTree, manifest: Manifest, wheels: str) -> Taken:
+    """The wheelhouse of what the image carries of the manifest's lock."""
+    os.makedirs(wheels, exist_ok=True)
     stored, left = [], []
-    for each in manifest.lock.artifacts:
+    for each in manifest.lock.artifacts if manifest.lock is not None else ():
         if each.url is not None or not is_plain(each.filename):
             continue
         raw = tree.content(f"{HOME}/{WHEELS}/{each.filename}")
@@ -56,7 +83,6 @@ def extract(tree: ImageTree, manifest: Manifest, folder: str) -> Taken:
     environment = environment_id(manifest)
     named = "unknown" if isinstance(environment, Unknown) else environment
     write_list(Wheelhouse(wheels, named, tuple(stored)))
-    save(manifest, os.path.join(folder, FILE_NAME))
     return Taken(len(stored), tuple(left))
 
 

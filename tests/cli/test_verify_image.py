@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from typing import TYPE_CHECKING
 
+import pytest
+
+from envsnap.cli import main
 from envsnap.images import open_image
 from envsnap.manifest import encode, environment_id, save
 from envsnap.sections import replace
@@ -160,6 +164,29 @@ def test_the_manifest_and_the_wheels_come_out_of_an_image_again(tmp_path: Path) 
     assert (row["name"], row["filename"], row["how"]) == ("idna", NAME, "made")
     again = envsnap("verify", reference, "--extract", "kit", cwd=tmp_path)
     assert (again.code, again.err.splitlines()[0]) == (7, "error: kit is not empty")
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_of_an_extraction_that_fails_nothing_stays_and_the_next_one_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, was_there: bool
+) -> None:
+    reference, wanted = carrying(WHEEL, tmp_path)
+    kit = tmp_path / "kit"
+    if was_there:
+        kit.mkdir()
+    words = ["verify", reference]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(encode(wanted)) - 1, limits[1]))
+    try:
+        code = main([*words, "--extract", str(kit)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 7
+    assert capsys.readouterr().err.startswith(f"error: Cannot write {kit}/envsnap.lock.json: ")
+    assert list(tmp_path.glob("kit*")) == ([kit] if was_there else [])
+    assert list(tmp_path.glob("kit/*")) == []
+    assert main([*words, "--extract", str(kit)]) == 0
+    assert (kit / "wheels" / NAME).read_bytes() == WHEEL
 
 
 def test_a_wheel_with_other_bytes_than_the_lock_says_does_not_come_out(tmp_path: Path) -> None:
