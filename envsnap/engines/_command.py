@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from envsnap._typing import NamedTuple
 from envsnap.errors import ToolError
@@ -54,13 +54,10 @@ def run(
     """
     child = _start(argv, subprocess.PIPE, variables, None)
     try:
-        out, err = child.communicate(timeout=timeout_s)
+        with _guarded(child, NO_MESS):
+            out, err = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        _end(child)
         raise ToolError(f"{_name(argv)} did not answer within {timeout_s:g} s") from None
-    except BaseException:
-        _end(child)
-        raise
     return Done(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
@@ -77,21 +74,31 @@ def stream(
     What it leaves where it does not come to its end goes after it: also where we are killed.
     """
     child = _start(argv, subprocess.STDOUT, variables, cwd)
-    guard = _guard(child.pid, mess)
-    try:
+    with _guarded(child, mess):
         _hear(child, listen)
         status = child.wait()
+        if status:
+            _tidy(mess.argv)
+    if child.stdout is not None:
+        child.stdout.close()
+    return status
+
+
+@contextlib.contextmanager
+def _guarded(child: subprocess.Popen[bytes], mess: Mess) -> Iterator[None]:
+    """End a program, and take its mess away, where the block does not come to its end.
+
+    The guard goes last: where the ending is interrupted once more, it does what is left to do.
+    """
+    guard = _guard(child.pid, mess)
+    try:
+        yield
     except BaseException:
         _end(child)
         _tidy(mess.argv)
-        raise
-    finally:
         _dismiss(guard)
-        if child.stdout is not None:
-            child.stdout.close()
-    if status:
-        _tidy(mess.argv)
-    return status
+        raise
+    _dismiss(guard)
 
 
 def _hear(child: subprocess.Popen[bytes], listen: Listener) -> None:
@@ -174,14 +181,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     The first lets it clean up; the second reaches what ignores interrupts, as a shell's
     background jobs do.
     """
-    _signal(child, signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE_S)
-    _signal(child, signal.SIGKILL)
-    child.wait()
-    for pipe in (child.stdout, child.stderr):
-        if pipe is not None:
-            pipe.close()
+    try:
+        _signal(child, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_GRACE_S)
+    finally:  # also where a second Ctrl-C ends the waiting
+        _signal(child, signal.SIGKILL)
+        child.wait()
+        for pipe in (child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
