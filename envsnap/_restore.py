@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from envsnap._check import as_rebuilt, check, in_a_line, is_exact, rebuilt_contents
 from envsnap.engines import conda, native
-from envsnap.engines._folder import begin, claim, finish, undo
+from envsnap.engines._folder import claim, making
 from envsnap.engines.native import Base, File, Installed, Schemes, Wanted
 from envsnap.errors import PlanError
 from envsnap.lock import LockOptions
@@ -189,26 +189,19 @@ def restore(prepared: Prepared, listen: Listener) -> Restored:
         FileError: A file of the wheelhouse has other bytes, or the folder cannot be written.
     """
     folder, options = os.path.abspath(prepared.options.folder), prepared.options
-    existed = os.path.lexists(folder)
     if prepared.to_fetch:
         listen("Asking the package index ...")
     places = places_of(
         prepared.manifest, prepared.to_fetch, prepared.conda_to_fetch,
         options=options.lock, allow_host=options.allow_host,
     )  # fmt: skip
-    try:
-        work = begin(folder)
+    with making(folder, prepared.plan.environment, force=options.force) as work:
         files = _files(prepared, places, os.path.join(work, "wheelhouse"), listen)
         into, base, notes = _environment(prepared, places, work, listen)
         listen(f"Installing {len(files)} files ...")
         installed = native.install(files, base, into, work)
         listen("Comparing it with the manifest ...")
-        restored = _compared(prepared, installed, notes)
-        finish(folder, prepared.plan.environment)
-    except BaseException:
-        undo(folder, existed=existed)
-        raise
-    return restored
+        return _compared(prepared, installed, notes)
 
 
 def _environment(

@@ -11,7 +11,8 @@ import pytest
 
 from envsnap._build import build
 from envsnap.cli import main
-from envsnap.engines._folder import begin, claim, finish
+from envsnap.engines._folder import claim, making
+from envsnap.errors import FileError
 from tests.cli import restoring
 from tests.cli.processes import BASE
 from tests.killing import each_step_killed, killed_at
@@ -72,29 +73,44 @@ def test_a_fetch_that_is_killed_again_and_again_gets_further(served: Served) -> 
     assert not os.path.exists("ctx/.fetch")
 
 
-def test_a_restored_environment_is_made_anew(empty: Path) -> None:
-    """The old one is at its place or aside until the new one is whole, and then it is gone."""
+@pytest.mark.parametrize("following", ["a plain run", "one that fails", "one that ends well"])
+def test_a_restored_environment_is_made_anew(following: str, empty: Path) -> None:
+    """The old one is whole, at its place or found by the next run, until the new one is."""
+    folder = empty / "env"
 
-    def make(text: str = "new") -> None:
-        claim("env", force=True)
-        begin("env")
-        (empty / "env" / "pyvenv.cfg").write_text(text)
-        finish("env", "0123456789ab")
+    def make(text: str = "new", *, fails: bool = False) -> None:
+        with making("env", "0123456789ab", force=True):
+            (folder / "pyvenv.cfg").write_text(text)
+            (folder / "bin").mkdir()
+            (folder / "bin" / "python").write_text(text)
+            if fails:
+                raise ZeroDivisionError
 
     def prepare() -> None:
-        for name in os.listdir():
-            without(name)
+        without("env")
         make("old")
 
+    def held() -> set[str]:
+        found = {(folder / name).read_text() for name in ("pyvenv.cfg", "bin/python")}
+        assert len(found) == 1
+        return found
+
+    names = [".gitignore", "bin", "envsnap-restore.json", "pyvenv.cfg"]
+    seen = set()
     for _ in each_step_killed(make, prepare):
-        places = [empty / "env", empty / "env.envsnap-old"]
-        assert {"old", "new"} & {
-            each.read_text() for place in places for each in place.glob("pyvenv.cfg")
-        }
+        if following == "a plain run":
+            with pytest.raises(FileError, match="holds an environment that was restored before"):
+                claim("env", force=False)
+            seen |= held()
+        elif following == "one that fails":
+            with pytest.raises(ZeroDivisionError):
+                make("failed", fails=True)
+            seen |= held()
         make()
+        assert held() == {"new"}
+        assert sorted(os.listdir("env")) == names
         assert os.listdir() == ["env"]
-        assert sorted(os.listdir("env")) == [".gitignore", "envsnap-restore.json", "pyvenv.cfg"]
-        assert (empty / "env" / "pyvenv.cfg").read_text() == "new"
+    assert seen == (set() if following == "one that ends well" else {"old", "new"})
 
 
 def test_a_restore_goes_on(empty: Path) -> None:
