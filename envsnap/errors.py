@@ -30,6 +30,8 @@ class ExitCode(IntEnum):
     """A local file could not be read or written."""
     INTERNAL = 70
     """A fault of envsnap itself."""
+    HUNG_UP = 129
+    """SIGHUP: the terminal was closed."""
     INTERRUPTED = 130
     """Ctrl-C."""
     TERMINATED = 143

@@ -87,7 +87,8 @@ class _Unfailing:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code.
 
-    A fault of our own is 70, Ctrl-C 130 and SIGTERM 143, whatever the command was doing.
+    A fault of our own is 70, SIGHUP 129, Ctrl-C 130 and SIGTERM 143, whatever the command was
+    doing.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if sys.stderr is None:  # closed: print would write to standard output instead
@@ -106,9 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _leave_standard_output()  # the reader (head, less) has seen enough
         return int(ExitCode.OK)
-    except TerminatedError:
+    except TerminatedError as error:
         print("\nterminated: nothing was left half-written", file=sys.stderr)
-        return int(ExitCode.TERMINATED)
+        return int(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last net: our own fault, said as such
         return int(_own_fault(error))
 
@@ -298,8 +299,10 @@ def _own_fault(error: Exception) -> ExitCode:
 
 
 def _listen() -> None:
-    """Turn Ctrl-C and SIGTERM into exceptions; a background job goes on ignoring Ctrl-C."""
+    """Turn signals into exceptions; a background job goes on ignoring Ctrl-C, nohup SIGHUP."""
     signal.signal(signal.SIGTERM, _terminated)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _hung_up)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
 
@@ -317,8 +320,17 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
 
 
 class TerminatedError(BaseException):
-    """SIGTERM, as an exception: so that temporary files go and children end."""
+    """SIGTERM or SIGHUP, as an exception: so that temporary files go and children end."""
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__()
+        self.exit_code = exit_code
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise TerminatedError
+    raise TerminatedError(ExitCode.TERMINATED)
+
+
+def _hung_up(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # shell and kernel both send it: one is enough
+    raise TerminatedError(ExitCode.HUNG_UP)

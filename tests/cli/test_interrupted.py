@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, a full disk, a reader that leaves, a fault of our own: nothing half done."""
+"""Signals, a full disk, a reader that leaves, a fault of our own: nothing half done."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def is_running(number: str) -> bool:
     [
         (signal.SIGINT, 130, "\ninterrupted: nothing was left half-written\n"),
         (signal.SIGTERM, 143, "\nterminated: nothing was left half-written\n"),
+        (signal.SIGHUP, 129, "\nterminated: nothing was left half-written\n"),
     ],
 )
 @pytest.mark.parametrize("old", [None, b"old"], ids=["nothing there", "a file there"])
@@ -94,6 +95,40 @@ def test_a_signal_ends_a_capture_with_its_children_and_no_file(
     here = hanging.parent / "here"
     assert names_in(here) == ([] if old is None else ["m.json"])
     assert old is None or (here / "m.json").read_bytes() == old
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="this system has no /proc")
+def test_a_terminal_that_is_closed_ends_a_capture_with_its_children(hanging: Path) -> None:
+    import pty  # Windows has none
+
+    here = hanging.parent / "here"
+    words = command("capture", "--python", str(hanging), "-o", "m.json")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(here)
+        os.execve(words[0], words, variables())  # noqa: S606 - no shell is wanted
+    numbers = hanging.parent / "numbers"
+    until(lambda: numbers.exists() and numbers.read_text().endswith("\n"))
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 129
+    until(lambda: not any(map(is_running, numbers.read_text().split())), 5)
+    assert names_in(here) == []
+
+
+def test_below_nohup_a_closed_terminal_ends_nothing(hanging: Path) -> None:
+    words = command("capture", "--python", str(hanging), "-o", "m.json")
+    child = subprocess.Popen(
+        ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *words], cwd=hanging.parent / "here",
+        env=variables(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    numbers = hanging.parent / "numbers"
+    until(lambda: numbers.exists() and numbers.read_text().endswith("\n"))
+    child.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.5)
+    child.terminate()
+    child.communicate(timeout=20)
+    assert child.returncode == 143
 
 
 def manifest_of_this_machine(hanging: Path) -> bytes:
