@@ -211,10 +211,11 @@ def _environment(
     folder = os.path.abspath(prepared.options.folder)
     if prepared.base is not None:
         return native.make_environment(prepared.base, folder), prepared.base, ()
-    archives, packages = os.path.join(work, "conda"), prepared.plan.conda
+    archives, cache = os.path.join(work, "conda"), os.path.join(work, "conda-cache")
+    packages = prepared.plan.conda
     wheelhouses = prepared.options.wheelhouses
     bring_archives(packages, places, archives, listen, wheelhouses=wheelhouses)
-    notes = conda.install(packages, archives, folder, listen)
+    notes = conda.install(packages, archives, folder, listen, cache=cache)
     into, wanted = native.schemes_of(folder, site=False), _wanted_python(prepared.plan)
     return into, Base(into.python, *wanted), notes
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from envsnap.engines._archives import file_hash, leads_out
+from envsnap.engines._workdir import remove_tree
 from envsnap.errors import FileError, ManifestError, MissingExtraError, ToolError
 from envsnap.inside.conda import CondaError, settle
 from envsnap.sections import CondaArtifact
@@ -89,9 +88,17 @@ def is_right(path: str, artifact: CondaArtifact) -> bool:
 
 
 def install(
-    artifacts: Sequence[CondaArtifact], wheelhouse: str, prefix: str, listen: Listener
+    artifacts: Sequence[CondaArtifact],
+    wheelhouse: str,
+    prefix: str,
+    listen: Listener,
+    *,
+    cache: str,
 ) -> tuple[str, ...]:
     """Make the environment from a wheelhouse's archives; what there is to know of it, in lines.
+
+    `cache` is a folder that is not there yet and goes again: on the environment's own disk, so
+    that files are linked and not copied out of it.
 
     Raises:
         MissingExtraError: py-rattler is not installed.
@@ -104,9 +111,7 @@ def install(
     prefix = os.path.abspath(prefix)
     _refuse_platform(artifacts, str(rattler.Subdir.current()))
     archives = [_archive(each, wheelhouse) for each in artifacts]
-    os.makedirs(os.path.dirname(prefix), exist_ok=True)
-    # Beside the environment, so that files are linked and not copied out of it.
-    cache = tempfile.mkdtemp(prefix=".envsnap-conda-", dir=os.path.dirname(prefix))
+    os.makedirs(cache)
     try:
         asyncio.run(_install(archives, prefix, cache, listen))
     except BaseException as error:
@@ -114,7 +119,7 @@ def install(
             raise ToolError(f"py-rattler could not install the conda packages: {error}") from error
         raise
     finally:
-        shutil.rmtree(cache, ignore_errors=True)
+        remove_tree(cache)
     try:
         return tuple(settle([dict(row_of(each)) for each in artifacts], prefix))
     except CondaError as error:

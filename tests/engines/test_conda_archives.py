@@ -41,17 +41,22 @@ def stored(made: Made, wheelhouse: Path) -> CondaArtifact:
     )  # fmt: skip
 
 
+def made_of(artifacts: list[CondaArtifact], folder: Path) -> tuple[str, ...]:
+    prefix, cache = str(folder / "env"), str(folder / "cache")
+    return install(artifacts, str(folder), prefix, SAID.append, cache=cache)
+
+
 def refused(artifacts: list[CondaArtifact], tmp_path: Path) -> str:
     with pytest.raises(FileError) as caught:
-        install(artifacts, str(tmp_path), str(tmp_path / "env"), SAID.append)
+        made_of(artifacts, tmp_path)
     assert not (tmp_path / "env").exists()
-    assert [name for name in os.listdir(tmp_path) if name.startswith(".envsnap")] == []
+    assert not (tmp_path / "cache").exists()
     return caught.value.message.replace(str(tmp_path), "DIR")
 
 
 def test_conda_meta_names_the_channel_and_no_folder_of_this_machine(tmp_path: Path) -> None:
     artifact = stored(package(), tmp_path)
-    assert install([artifact], str(tmp_path), str(tmp_path / "env"), SAID.append) == ()
+    assert made_of([artifact], tmp_path) == ()
     text = (tmp_path / "env" / "conda-meta" / "toy-1.0-0.json").read_text()
     assert '"url": "https://conda.example/lab/noarch/toy-1.0-0.conda"' in text
     assert '"channel": "https://conda.example/lab"' in text
@@ -59,12 +64,23 @@ def test_conda_meta_names_the_channel_and_no_folder_of_this_machine(tmp_path: Pa
     assert SAID[-1] == "conda package 1 of 1: toy"
 
 
+def test_while_it_is_installed_nothing_lies_beside_the_environment(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    archives, cache = [stored(package(), tmp_path)], tmp_path / "env" / "work" / "cache"
+    install(
+        archives, str(tmp_path), str(tmp_path / "env"),
+        lambda _: seen.update(os.listdir(tmp_path)), cache=str(cache),
+    )  # fmt: skip
+    assert seen == {"conda", "env"}
+    assert os.listdir(cache.parent) == []
+
+
 def test_scripts_of_a_package_are_not_run_and_said(tmp_path: Path) -> None:
     script = b"#!/bin/sh\ntouch $PREFIX/ran\n"
     made = package(
         files={"bin/.toy-post-link.sh": script}, executable=frozenset({"bin/.toy-post-link.sh"})
     )
-    found = install([stored(made, tmp_path)], str(tmp_path), str(tmp_path / "env"), SAID.append)
+    found = made_of([stored(made, tmp_path)], tmp_path)
     assert found == ("not run: bin/.toy-post-link.sh, a script of toy",)
     assert not (tmp_path / "env" / "ran").exists()
 
@@ -92,7 +108,7 @@ def test_an_archive_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_no_path_leads_out(tmp_path: Path, path: str, suffix: str) -> None:
     artifact = stored(package(files={path: b"", "b": b""}, suffix=suffix), tmp_path)
     with pytest.raises((FileError, ToolError)) as caught:  # py-rattler may see it before we do
-        install([artifact], str(tmp_path), str(tmp_path / "env"), SAID.append)
+        made_of([artifact], tmp_path)
     assert path in caught.value.message
     assert sorted(os.listdir(tmp_path)) == ["conda"]
 
@@ -167,7 +183,7 @@ def test_a_noarch_package_is_judged_by_where_it_goes(tmp_path: Path, site: str |
 def test_a_noarch_package_goes_to_the_packages_of_its_python(tmp_path: Path) -> None:
     toy = package(noarch="python", files={"site-packages/toy.py": b"", "python-scripts/t": b""})
     artifacts = [stored(each, tmp_path) for each in (python(), toy)]
-    install(artifacts, str(tmp_path), str(tmp_path / "env"), SAID.append)
+    made_of(artifacts, tmp_path)
     assert (tmp_path / "env" / "lib" / "python3.11" / "site-packages" / "toy.py").exists()
     assert (tmp_path / "env" / "bin" / "t").exists()
 
@@ -196,14 +212,14 @@ def test_rubbish_is_no_archive(tmp_path: Path, suffix: str) -> None:
         file.write(b"rubbish")
     rubbish = replace(artifact, sha256=file_hash(path, "sha256"))
     with pytest.raises(ToolError) as caught:
-        install([rubbish], str(tmp_path), str(tmp_path / "env"), SAID.append)
+        made_of([rubbish], tmp_path)
     assert caught.value.message.startswith("py-rattler could not install the conda packages: ")
 
 
 def test_another_platform_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     mac = replace(stored(package(), tmp_path), subdir="osx-arm64")
     with pytest.raises(ToolError) as caught:
-        install([mac], str(tmp_path), str(tmp_path / "env"), SAID.append)
+        made_of([mac], tmp_path)
     assert "'toy' is a conda package for 'osx-arm64'; this machine is " in caught.value.message
 
 

@@ -93,7 +93,8 @@ SMALL = frozenset(CONDA) - LARGE
 
 
 def restored(artifacts: tuple[CondaArtifact, ...], wheelhouse: Path, prefix: Path) -> str:
-    assert install(artifacts, str(wheelhouse), str(prefix), SAID.append) == ()
+    cache = f"{prefix}-cache"
+    assert install(artifacts, str(wheelhouse), str(prefix), SAID.append, cache=cache) == ()
     return str(prefix)
 
 
