@@ -44,7 +44,11 @@ EPILOG = """examples:
   envsnap restore env --manifest environment.zip     from what envsnap pack wrote
 
 exit codes: 0 all is as captured, 1 something differs (and is named), 5 a tool or the network
-failed, 6 a package has no file; nothing half-made is left behind
+failed, 6 a package has no file, 7 DIR is not free; nothing half-made is left behind.
+
+With --force the old environment waits in DIR/.envsnap-old until the new one is made, and comes
+back where that fails; after a kill, the next restore of DIR puts it back, or goes on with --force.
+--force refuses a DIR that has files of yours beside bin and lib.
 """
 
 
@@ -67,7 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="build this package from its source, which runs its code here",
     )  # fmt: skip
     add("--allow-missing", action="store_true", help="leave out packages that have no file")
-    add("--force", action="store_true", help="make an environment anew that was restored before")
+    add(
+        "--force", action="store_true",
+        help="make an environment anew that was restored before: all that was added inside its "
+        "folders (bin, lib, ...) is removed with it",
+    )  # fmt: skip
     add_index_options(parser)
     add_common(parser)
 

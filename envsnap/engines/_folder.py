@@ -1,5 +1,8 @@
 """The folder that an environment is restored into. A folder that is not ours is never touched.
 
+Where it is made anew, all below its own entries goes, whoever put it there; a strange one beside
+them keeps it from being made anew.
+
 A mark in the folder says that envsnap made it, and which folder it meant: a mark that came with a
 clone, a copy or an archive says nothing of the folder that it lies in.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from envsnap.engines._folder import MARK
+from envsnap.engines._folder import MARK, making
 from envsnap.manifest import environment_id, save
 from envsnap.sections import CondaArtifact, CondaRecord, Packages, replace
 from tests import made, wheels
@@ -134,6 +134,29 @@ def test_an_environment_that_was_restored_is_replaced_by_force_alone(project: Pa
     assert (project / "env" / "bin" / "more").exists()
     assert restore(project, "--wheelhouse", "wh", "--force").code == 0
     assert not (project / "env" / "bin" / "more").exists()
+
+
+def test_the_help_says_what_force_removes(project: Path) -> None:
+    told = " ".join(envsnap("restore", "--help", cwd=project).out.split())
+    assert "all that was added inside its folders (bin, lib, ...) is removed with it" in told
+    assert "--force refuses a DIR that has files of yours beside bin and lib." in told
+
+
+def test_what_a_killed_run_had_put_aside_comes_back_and_is_said(project: Path) -> None:
+    assert restore(project, "--wheelhouse", "wh").code == 0
+    child = os.fork()
+    if child == 0:
+        with making(str(project / "env"), "0123456789ab", force=True):
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not (project / "env" / "bin").exists()
+    assert restore(project, "--wheelhouse", "wh") == Ended(
+        7, "",
+        "error: env holds an environment that was restored before: a run that was to replace it "
+        "was killed, and it is back\n"
+        "hint: Compare it (envsnap check --python env), or make it anew with --force\n",
+    )  # fmt: skip
+    assert python(project, "import alpha; print(alpha.VERSION)") == "1.0\n"
 
 
 def test_a_half_made_environment_is_made_anew(project: Path) -> None:
