@@ -151,6 +151,7 @@ def _guard(group: int, mess: Mess) -> subprocess.Popen[bytes]:
         ["/bin/sh", "-c", _GUARD, "envsnap-guard", *words],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True, cwd="/", env={**os.environ, "PATH": f"{path}:/usr/bin:/bin"},
+        close_fds=False,  # a lock that we let it have is held until it is done
     )  # fmt: skip
 
 

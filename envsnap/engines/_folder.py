@@ -176,6 +176,8 @@ def _held(folder: str) -> Iterator[None]:
                 f"Another run is restoring into {folder}",
                 hint="Wait for it, or name another folder",
             )
+        # Who ends an installer that outlives us has the lock until nothing of it is left.
+        os.set_inheritable(handle, True)  # noqa: FBT003 - it has no other form
         yield
     finally:
         os.close(handle)

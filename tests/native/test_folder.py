@@ -6,17 +6,21 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from envsnap.engines._command import run
 from envsnap.engines._folder import MARK, claim, making
 from envsnap.errors import FileError, UsageError
 from tests.cli.processes import variables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -134,6 +138,37 @@ def test_another_run_is_not_disturbed(tmp_path: Path) -> None:
                 make(folder, force=force)
         fill(folder, "old")
     assert is_whole(folder, "old")
+
+
+def test_the_folder_is_not_free_while_the_installer_of_a_killed_run_lives(tmp_path: Path) -> None:
+    folder = tmp_path / "env"
+    line = f"trap '' INT; sleep 0.5; echo >{tmp_path}/started; sleep 20; sleep 20"
+    child = os.fork()
+    if child == 0:
+        with making(str(folder), ENVIRONMENT, force=False):
+            run(["sh", "-c", line], timeout_s=99)
+        os._exit(1)
+    until((tmp_path / "started").exists)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with pytest.raises(FileError, match="Another run is restoring into"):
+        make(folder)
+    until(lambda: is_free(folder))
+    assert is_whole(make(folder), "old")
+
+
+def is_free(folder: Path) -> bool:
+    try:
+        return claim(str(folder), force=False)
+    except FileError:
+        return False
+
+
+def until(done: Callable[[], bool], within_s: float = 15.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.02)
 
 
 def test_what_another_run_has_finished_since_one_looked_is_not_replaced(tmp_path: Path) -> None:
