@@ -64,9 +64,16 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
         ToolError: The engine is not there, or the build failed; its last words are in the message.
     """
     engine, recipe = engine_of(options)
-    built = _built(engine, _job(recipes, recipe, options), recipes, listen)
+    job = _job(recipes, recipe, options)
+    found: list[_Proof] = []
+
+    def finish(part: str) -> None:
+        _as_object(recipes, part)
+        found.append(_prove_part(recipes.plan, part))
+
+    built = _built(engine, dataclasses.replace(job, finish=finish), recipes, listen)
     write_record(recipes.folder, _record(recipes, options, built), recipes.files)
-    differing, versions = _prove(recipes.plan, built)
+    differing, versions = found[0] if found else _prove(recipes.plan, built.reference)
     write_record(recipes.folder, _record(recipes, options, built, versions), recipes.files)
     made = Image(
         built=built, differences=differing, versions=versions,
@@ -100,8 +107,12 @@ def _job(recipes: Recipes, recipe: str, options: BuildOptions) -> Job:
         workdir=choose_workdir(options.workdir, os.environ), fresh=options.twice,
         epoch=planned.epoch,
         shared_memory=_hands_data_around(planned), listen=_nobody,
-        finish=lambda path: after_build(path, planned.manifest.encode()),
+        finish=lambda part: _as_object(recipes, part),
     )  # fmt: skip
+
+
+def _as_object(recipes: Recipes, part: str) -> None:
+    after_build(part, recipes.plan.manifest.encode())
 
 
 def _nobody(_: bytes) -> None:
@@ -126,12 +137,17 @@ def _built(engine: Engine, job: Job, recipes: Recipes, listen: Listener) -> Buil
         said.add(piece)
         listen(piece)
 
+    def finish(part: str) -> None:
+        said.forget()  # what fails from here on is not the engine's
+        if job.finish is not None:
+            job.finish(part)
+
     try:
-        return engine.build(dataclasses.replace(job, listen=keep))
+        return engine.build(dataclasses.replace(job, listen=keep, finish=finish))
     except ToolError as error:
         raise _with_tail(error, said, recipes.folder) from error
     finally:
-        said.forget()
+        said.close()
 
 
 class _Said:
@@ -157,9 +173,14 @@ class _Said:
         except OSError:
             is_whole = False
         if not is_whole:
-            self.forget()
+            self.close()
 
     def forget(self) -> None:
+        """Know nothing of what was said."""
+        self.last.clear()
+        self.close()
+
+    def close(self) -> None:
         """Keep no log from now on."""
         if self.log is not None:
             with suppress(OSError):
@@ -185,7 +206,27 @@ def engine_of(options: BuildOptions) -> tuple[Engine, str]:
             hint="Give --docker or --singularity, not both",
         )
     refuse_name(able[0], options.image or "", options.engine)
+    _refuse_own_base(options)
     return choose(able[0], options.engine), named(able[0]).main
+
+
+def _refuse_own_base(options: BuildOptions) -> None:
+    """Refuse an image that would take the place of the very file that it is made from.
+
+    Raises:
+        UsageError: It would.
+    """
+    kind, _, base = (options.plan.base_image or "").partition(":")
+    image = options.image or ""
+    if kind != "localimage" or not image.endswith(".sif"):
+        return
+    for path in (base, os.path.join(options.output, base)):  # the engine starts in the folder
+        with suppress(OSError):  # what is not there yet is no other file
+            if os.path.samefile(path, image):
+                raise UsageError(
+                    f"{image} is the base image itself, and the new one would take its place",
+                    hint="Give another --image FILE.sif",
+                )
 
 
 _LOADERS = frozenset({"torch", "lightning", "pytorch-lightning", "jax", "tensorflow"})
@@ -198,17 +239,31 @@ def _hands_data_around(planned: BuildPlan) -> bool:
     return any(canonical_name(name) in _LOADERS for name in names)
 
 
-def _prove(planned: BuildPlan, built: Built) -> tuple[tuple[str, ...], Versions | None]:
-    """What differs between the image and its manifest, and its system packages.
+_Proof = tuple[tuple[str, ...], Versions | None]
+"""What differs between an image and its manifest, and its system packages."""
 
-    The image is captured like any machine.
+
+def _prove_part(planned: BuildPlan, part: str) -> _Proof:
+    """The same of a file that has yet to get its place.
+
+    Raises:
+        ToolError: It cannot be looked into.
     """
+    try:
+        return _prove(planned, part)
+    except ToolError as error:
+        message = error.message.replace(part, "the new image")
+        raise ToolError(message, hint=error.hint) from error
+
+
+def _prove(planned: BuildPlan, reference: str) -> _Proof:
+    """The proof of an image, which is captured like any machine."""
     from envsnap._capture import capture
     from envsnap.host import image_host
     from envsnap.manifest import parse
     from envsnap.probes import Options
 
-    with image_host(built.reference) as host:
+    with image_host(reference) as host:
         found = capture(
             host, Options(python=f"{planned.prefix}/bin/python"),
             sections=frozenset({"python", "packages"}),

@@ -1,0 +1,82 @@
+"""An image file gets its place once it was looked into, and what is made before it is swept."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace as with_fields
+from pathlib import Path
+
+import pytest
+
+from envsnap._build import BuildOptions, Recipes, build
+from envsnap._image import build_image, engine_of
+from envsnap.errors import ToolError, UsageError
+from envsnap.plan import PlanOptions
+from tests import made
+from tests.images.squash import Node, sif, squashfs
+
+BASE = PlanOptions(base_image="registry.example/python:3.11.7@sha256:" + "ab" * 32)
+MADE = sif(squashfs(Node({"usr": Node({"thing": Node(b"made")})})))
+APPTAINER = """#!/bin/sh
+case "$1" in
+  --version) echo "apptainer version 1.4.5" ;;
+  build)
+    [ "$2" != --help ] || exit 0
+    for word; do case "$word" in *.sif) cp made "$word"; part=$word ;; esac; done
+    . ./while-it-builds ;;
+  *) exit 1 ;;
+esac
+"""
+"""Makes a file of the test's own, and starts no image."""
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an Apptainer of our own."""
+    monkeypatch.chdir(tmp_path)
+    Path("bin").mkdir()
+    text = APPTAINER.replace("cp made", f"cp {tmp_path}/made")
+    Path("bin/apptainer").write_text(text.replace("./while", f"{tmp_path}/while"))
+    Path("bin/apptainer").chmod(0o755)
+    Path("made").write_bytes(MADE)
+    Path("while-it-builds").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    return tmp_path
+
+
+def options(**changes: object) -> BuildOptions:
+    asked = BuildOptions(
+        formats=("apptainer",), output="ctx", image="paper.sif", plan=BASE, workdir=os.getcwd(),
+        with_project=False,
+    )  # fmt: skip
+    return with_fields(asked, **changes)  # type: ignore[arg-type]  # by name
+
+
+def recipes(asked: BuildOptions) -> Recipes:
+    return build(made.manifest(), asked)
+
+
+def test_an_image_that_cannot_be_looked_into_replaces_none() -> None:
+    Path("paper.sif").write_text("the image of before")
+    asked = options()
+    with pytest.raises(ToolError) as caught:
+        build_image(recipes(asked), asked, lambda _: None)
+    assert caught.value.message.startswith("Cannot look into the new image: ")
+    assert Path("paper.sif").read_text() == "the image of before"
+    assert sorted(os.listdir()) == [
+        "bin", "ctx", "envsnap-cache", "made", "paper.sif", "while-it-builds",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("base", ["base.sif", "../base.sif", "linked.sif"])
+def test_an_image_does_not_take_the_place_of_its_base(base: str) -> None:
+    Path("base.sif").touch()
+    Path("ctx").mkdir()
+    Path("linked.sif").symlink_to("base.sif")
+    plan = with_fields(BASE, base_image=f"localimage:{base}")
+    with pytest.raises(UsageError) as caught:
+        engine_of(options(plan=plan, image="./base.sif"))
+    assert caught.value.message == (
+        "./base.sif is the base image itself, and the new one would take its place"
+    )
+    assert engine_of(options(plan=plan, image="paper.sif"))[1] == "envsnap.def"
