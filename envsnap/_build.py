@@ -254,6 +254,7 @@ def alone(folder: str) -> Iterator[None]:
     Raises:
         FileError: Another run does so now, or it cannot be made.
     """
+    existed = os.path.isdir(folder)
     try:
         os.makedirs(folder, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -270,8 +271,9 @@ def alone(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-        with suppress(OSError):  # what was refused leaves no folder
-            os.rmdir(folder)
+        if not existed:
+            with suppress(OSError):  # what was refused leaves no folder
+                os.rmdir(folder)
 
 
 def _take(folder: str, *, force: bool) -> None:

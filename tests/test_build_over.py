@@ -293,3 +293,11 @@ def test_a_log_of_ones_own_is_kept_and_the_builds_own_goes_with_the_next(
     assert main([*SLURM, "-o", "ctx"]) == 0
     assert [name for name in below("ctx") if name.endswith(".log")] == ["build.log"]
     assert Path("ctx/build.log").read_text() == "mine"
+
+
+def test_an_empty_folder_of_ones_own_stays_where_the_build_is_refused() -> None:
+    for is_there in (False, True):
+        if is_there:
+            Path("ctx").mkdir(mode=0o2770)
+        assert main(["build", "--docker", "--base-image", BASE, "-q", "-o", "ctx"]) != 0
+        assert os.path.exists("ctx") is is_there
