@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 
-from envsnap._build import BuildOptions, asking, resolve_digest, without_network
+from envsnap._build import BuildOptions, alone, asking, resolve_digest, without_network
 from envsnap._caches import caches
 from envsnap._fetched import (
     TOOLS,
@@ -101,10 +101,19 @@ def fetch(
     Raises:
         PlanError: No image can be planned from this manifest, or it has no lock.
         ToolError: The network failed, or a host is neither the user's own nor allowed.
-        FileError: The folder is not ours, cannot be written, or has not enough room.
+        FileError: The folder is not ours, cannot be written, has not enough room, or is another
+            run's for now.
     """
+    claim(options.build.output, force=options.build.force)
+    with alone(options.build.output):
+        return _fetched(manifest, options, listen, resolve)
+
+
+def _fetched(
+    manifest: Manifest, options: FetchOptions, listen: Listener, resolve: Resolve
+) -> Placed:
+    """The same, in a folder that nobody else writes into."""
     folder, ask = options.build.output, cache(asking(options.build.formats, resolve)[0])
-    claim(folder, force=options.build.force)
     given = _with_own_wheels(manifest, options.build.wheelhouse)
     early, texts = _early(given, options.build)
     standing = look(folder, {**texts, **_places(given)}, options.build.manifest)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from envsnap._build import build
+from envsnap._build import alone, build
+from envsnap._fetch import fetch
 from envsnap.errors import FileError, ToolError
 from envsnap.formats._context import RECORD
 from envsnap.manifest import FILE_NAME, save
@@ -22,6 +23,7 @@ from tests.test_fetch import (
     ONE,
     TWO,
     Served,
+    answered,
     is_whole,
     options,
     place,
@@ -212,6 +214,21 @@ def test_what_is_beside_the_marks_of_such_a_run_is_somebodys_own(left: tuple[str
     leave(left)
     with pytest.raises(FileError, match=r"^ctx holds files that envsnap did not write$"):
         run(options("apptainer"), resolve=lambda _: pytest.fail("asked"))
+
+
+def test_a_build_and_a_fetch_do_not_write_into_one_folder_at_once(served: Served) -> None:
+    with alone("ctx"), pytest.raises(FileError) as caught:
+        run(options("apptainer", base=served.base))
+    assert caught.value.message == "Another run builds in ctx"
+    heard: list[str] = []
+
+    def listen(line: str) -> None:
+        heard.append(line)
+        with pytest.raises(FileError, match=r"^Another run builds in ctx$"), alone("ctx"):
+            pass
+
+    fetch(MANIFEST, options("apptainer", base=served.base), listen, answered)
+    assert heard
 
 
 def leave(paths: tuple[str, ...]) -> None:
