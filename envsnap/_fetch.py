@@ -35,13 +35,22 @@ from envsnap._installers import (
     installing,
     is_there,
 )
-from envsnap._placed import UNFINISHED, Parts, Placed, move, place_all
+from envsnap._placed import UNFINISHED, Parts, Placed, place_all
 from envsnap._project import project_code
 from envsnap._room import judge_room, room_of
 from envsnap._typing import NamedTuple
 from envsnap.errors import FileError, PlanError, ToolError
 from envsnap.formats import named
-from envsnap.formats._context import KEPT, RECORD, SUMS, claim, digests, is_mark, write_record
+from envsnap.formats._context import (
+    KEPT,
+    SUMS,
+    claim,
+    digests,
+    is_mark,
+    read_record,
+    remove_kept,
+    write_record,
+)
 from envsnap.formats._files import DEBS, DEBS_PYTHON, PROJECT, conda_place
 from envsnap.formats._halves import BUILD, README
 from envsnap.formats._standing import Standing, look
@@ -95,8 +104,8 @@ def fetch(
 ) -> Placed:
     """The folder of a locked manifest, whole: recipe, base image, packages, tools.
 
-    What this machine has is looked at first. A fetch that fails leaves what has come, and nothing
-    that looks as if it were whole.
+    What this machine has is looked at first. A fetch that fails leaves what has come, beside what
+    an earlier one made: a folder that was whole stays so until everything is here to replace it.
 
     Raises:
         PlanError: No image can be planned from this manifest, or it has no lock.
@@ -120,7 +129,7 @@ def _fetched(
     standing.refuse_others(folder, force=options.build.force)
     kept = os.path.join(folder, KEPT)
     with claimed(kept), _begun(folder, standing), caches(options.build.workdir):
-        _put_back(given, folder, standing)
+        _take_placed(given, folder, standing)
         prepared = _prepared(given, early, options)
         judge_room(folder, room_of(prepared, _images(early, options.build, ask), early.platform))
         filled = _packages(prepared, options, listen)
@@ -191,28 +200,22 @@ def _images(early: BuildPlan, options: BuildOptions, resolve: Resolve) -> list[B
 
 @contextmanager
 def _begun(folder: str, standing: Standing) -> Iterator[None]:
-    """Mark the folder as one that is not whole while the block runs, and after it where it fails.
+    """Mark what comes as a fetch's while the block runs, and after it where it fails.
 
     Raises:
         FileError: It cannot be written.
     """
-    kept = os.path.join(folder, KEPT)
-    try:
-        edited = dict.fromkeys(standing.edited, "")  # named as such when the fetch ends
-        write_record(kept, UNFINISHED, {**edited, **standing.written})
-        for name in (SUMS, RECORD):
-            if name == RECORD or name in (*standing.written, *standing.others):
-                with suppress(FileNotFoundError):
-                    os.unlink(os.path.join(folder, name))
-    except OSError as error:
-        raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
+    edited = dict.fromkeys(standing.edited, "")  # named as such when the fetch ends
+    write_record(os.path.join(folder, KEPT), UNFINISHED, {**edited, **standing.written})
     try:
         yield
     except BaseException:
-        if left_of(folder) == (0, 0) and os.listdir(folder) == [KEPT]:
-            shutil.rmtree(folder, ignore_errors=True)
+        # Of what a killed run had half placed, the mark is all that says whose it is.
+        is_needed = read_record(folder) is None and os.listdir(folder) != [KEPT]
+        if left_of(folder) == (0, 0) and not is_needed:
+            remove_kept(folder)
         raise
-    shutil.rmtree(kept, ignore_errors=True)
+    remove_kept(folder)
 
 
 # --- packages -------------------------------------------------------------------------------------
@@ -271,8 +274,8 @@ def _packages(prepared: Prepared, options: FetchOptions, listen: Listener) -> Fi
     return filled
 
 
-def _put_back(manifest: Manifest, folder: str, standing: Standing) -> None:
-    """What an earlier run had put into its place, and nobody's own; it is hashed there again."""
+def _take_placed(manifest: Manifest, folder: str, standing: Standing) -> None:
+    """What an earlier run put into its place, and nobody's own; it is hashed again, and stays."""
     kept = os.path.join(folder, KEPT)
     artifacts, conda = (lock.artifacts, lock.conda) if (lock := manifest.lock) else ((), ())
     places = [(f"{WHEELS}/{each.filename}", place_of(each)) for each in artifacts]
@@ -283,7 +286,10 @@ def _put_back(manifest: Manifest, folder: str, standing: Standing) -> None:
         tool = {WHEELS: TOOLS, DEBS: DEBS, DEBS_PYTHON: DEBS_PYTHON}.get(source)
         target = known.get(path) or (f"{tool}/{name}" if tool is not None else None)
         if target is not None:
-            move(os.path.join(folder, *path.split("/")), os.path.join(kept, *target.split("/")))
+            place = os.path.join(kept, *target.split("/"))
+            with suppress(FileNotFoundError):
+                os.unlink(place)
+            _link(os.path.join(folder, *path.split("/")), place)
 
 
 def _take_from(wheelhouse: str, wheels: str) -> None:

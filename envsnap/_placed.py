@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from envsnap._build import BuildOptions
@@ -79,10 +80,11 @@ def place_all(planned: BuildPlan, parts: Parts, options: BuildOptions, begun: St
     standing = look(folder, wanted, options.manifest)
     standing.refuse_others(folder, force=options.force)
     write_record(os.path.join(folder, KEPT), UNFINISHED, wanted, standing.written)
+    _unmark(folder, begun)
     remove(folder, (*standing.stale, *standing.unfinished))
     for path, each in sources.items():
         if path not in standing.own:
-            move(each.source, _path(folder, path))
+            _move(each.source, _path(folder, path))
     write_context(folder, texts, own=standing.own)
     sums = "".join(f"{wanted[path]}  {path}\n" for path in sorted(wanted))
     # A base image that is a file is told by its place here: where it lay is nobody's business.
@@ -140,12 +142,19 @@ def _path(folder: str, path: str) -> str:
     return os.path.join(folder, *path.split("/"))
 
 
-def move(source: str, target: str) -> None:
-    """A file into its place, at once.
+def _unmark(folder: str, begun: Standing) -> None:
+    """Take off what calls the folder whole, then its record: from now on that of `KEPT` tells."""
+    for name in (SUMS, RECORD):
+        if name == RECORD or name in (*begun.written, *begun.others):
+            try:
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(folder, name))
+            except OSError as error:
+                raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
 
-    Raises:
-        FileError: It cannot be written.
-    """
+
+def _move(source: str, target: str) -> None:
+    """A file into its place, at once."""
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(source, target)

@@ -8,12 +8,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace as with_fields
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from envsnap._build import alone, build
 from envsnap._fetch import fetch
-from envsnap.errors import FileError, ToolError
+from envsnap.errors import EnvsnapError, FileError, ToolError
 from envsnap.formats._context import RECORD
 from envsnap.manifest import FILE_NAME, save
 from tests.images.registries import Behaviour, registry
@@ -25,6 +26,7 @@ from tests.test_fetch import (
     Served,
     answered,
     is_whole,
+    locked,
     options,
     place,
     run,
@@ -214,6 +216,21 @@ def test_what_is_beside_the_marks_of_such_a_run_is_somebodys_own(left: tuple[str
     leave(left)
     with pytest.raises(FileError, match=r"^ctx holds files that envsnap did not write$"):
         run(options("apptainer"), resolve=lambda _: pytest.fail("asked"))
+
+
+def unreached(reference: str) -> NoReturn:
+    raise ToolError(f"{reference} does not answer")
+
+
+def test_an_empty_folder_of_ones_own_stays_where_the_fetch_fails() -> None:
+    one = locked(ONE, url="https://files.example/one-1.0-py3-none-any.whl", how="index")
+    for is_there in (False, True):
+        if is_there:
+            Path("ctx").mkdir(mode=0o2770)
+        with pytest.raises(EnvsnapError):
+            run(options("apptainer", wheelhouse=None), one, unreached)
+        assert os.path.exists("ctx") is is_there
+    assert os.listdir("ctx") == []
 
 
 def test_a_build_and_a_fetch_do_not_write_into_one_folder_at_once(served: Served) -> None:

@@ -65,6 +65,24 @@ def test_a_fetch_goes_on(served: Served) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_a_folder_that_is_fetched_again_looks_whole_only_while_it_is(served: Served) -> None:
+    run(options("apptainer", "dockerfile", base=served.base))
+    shutil.copytree("ctx", "whole", symlinks=True)
+
+    def prepare() -> None:
+        without("ctx")
+        shutil.copytree("whole", "ctx")
+
+    given = options("apptainer", base=served.base)
+    for _ in each_step_killed(lambda: run(given), prepare, "ctx", every=3):
+        if os.path.exists("ctx/SHA256SUMS"):
+            assert summed().items() <= hashed().items()
+        run(given)
+        is_whole()
+        assert not os.path.exists("ctx/.fetch")
+
+
+@pytest.mark.usefixtures("project")
 def test_a_fetch_that_is_killed_again_and_again_gets_further(served: Served) -> None:
     for steps in range(0, 60, 3):
         killed_at(steps, lambda: run(options("apptainer", base=served.base)), "ctx")

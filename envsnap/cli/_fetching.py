@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from envsnap._fetch import FetchOptions, fetch, fetch_hosts, left_of
@@ -12,6 +13,7 @@ from envsnap.cli._next import fetched_lines
 from envsnap.cli._terminal import Progress, clean, columns, folded, payload, say
 from envsnap.cli.lock import talks_to
 from envsnap.errors import ExitCode
+from envsnap.formats._context import SUMS
 from envsnap.manifest import Manifest
 
 
@@ -34,7 +36,9 @@ def _tell_left(folder: str, *, quiet: bool) -> None:
     count, size = left_of(folder)
     if count:
         files = "1 file" if count == 1 else f"{count} files"
-        said = f"{clean(folder)}/ is not whole. {files}, {size_words(size)}, are kept in it: the "
+        is_whole = os.path.lexists(os.path.join(folder, SUMS))
+        state = "is as it was before" if is_whole else "is not whole"
+        said = f"{clean(folder)}/ {state}. {files}, {size_words(size)}, are kept in it: the "
         say(folded(f"{said}same command goes on with them", columns(sys.stderr)), quiet=quiet)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Container, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -72,15 +73,34 @@ def _of_others(folder: str) -> list[str]:
     Raises:
         FileError: It cannot be listed.
     """
-    kept = os.path.join(folder, KEPT)
     try:
         found = [name for name in os.listdir(folder) if whole_of(name) != RECORD]
-        is_folder = os.path.isdir(kept) and not os.path.islink(kept)
-        if is_folder and all(is_mark(name) and name != RECORD for name in os.listdir(kept)):
+        if _is_without_record(os.path.join(folder, KEPT)):
             found.remove(KEPT)
     except OSError as error:
         raise FileError(f"Cannot read {error.filename}: {error.strerror}") from error
     return found
+
+
+def _is_without_record(kept: str) -> bool:
+    """Whether a run was killed there that had no record yet, or none any more."""
+    is_folder = os.path.isdir(kept) and not os.path.islink(kept)
+    return is_folder and all(is_mark(name) and name != RECORD for name in os.listdir(kept))
+
+
+def remove_kept(folder: str) -> None:
+    """Remove `KEPT`, its record last: as long as that is there, what is left is known for ours."""
+    kept = os.path.join(folder, KEPT)
+    with contextlib.suppress(OSError):  # a later fetch removes the rest
+        for name in os.listdir(kept):
+            path = os.path.join(kept, name)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            elif name != RECORD:
+                os.unlink(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(kept, RECORD))
+        os.rmdir(kept)
 
 
 def begin_context(
