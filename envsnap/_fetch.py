@@ -48,6 +48,7 @@ from envsnap.formats._context import (
     digests,
     is_mark,
     read_record,
+    refuse_kept,
     remove_kept,
     write_record,
 )
@@ -127,6 +128,7 @@ def _fetched(
     early, texts = _early(given, options.build)
     standing = look(folder, {**texts, **_places(given)}, options.build.manifest)
     standing.refuse_others(folder, force=options.build.force)
+    refuse_kept(folder)
     kept = os.path.join(folder, KEPT)
     with claimed(kept), _begun(folder, standing), caches(options.build.workdir):
         _take_placed(given, folder, standing)

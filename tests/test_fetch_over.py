@@ -218,6 +218,31 @@ def test_what_is_beside_the_marks_of_such_a_run_is_somebodys_own(left: tuple[str
         run(options("apptainer"), resolve=lambda _: pytest.fail("asked"))
 
 
+@pytest.mark.parametrize("insists", [False, True])
+def test_a_folder_of_somebodys_own_where_a_fetch_keeps_what_comes_is_not_removed(
+    served: Served, *, insists: bool
+) -> None:
+    run(options("apptainer", base=served.base))
+    for make in (leave_a_thesis, leave_a_link):
+        make()
+        with pytest.raises(FileError) as caught:
+            run(options("apptainer", base=served.base, force=insists))
+        assert caught.value.message == (
+            "ctx/.fetch is not of a fetch, and a fetch removes what has that name when it ends"
+        )
+        assert Path("ctx/.fetch/thesis.tex").read_text() == "mine"
+
+
+def leave_a_thesis() -> None:
+    Path("ctx/.fetch").mkdir()
+    Path("ctx/.fetch/thesis.tex").write_text("mine")
+
+
+def leave_a_link() -> None:
+    os.rename("ctx/.fetch", "thesis")
+    Path("ctx/.fetch").symlink_to("../thesis")
+
+
 def unreached(reference: str) -> NoReturn:
     raise ToolError(f"{reference} does not answer")
 

@@ -88,6 +88,26 @@ def _is_without_record(kept: str) -> bool:
     return is_folder and all(is_mark(name) and name != RECORD for name in os.listdir(kept))
 
 
+def refuse_kept(folder: str) -> None:
+    """Refuse a `KEPT` that is somebody's own, whoever insists: a fetch removes it when it ends.
+
+    Raises:
+        FileError: It is, or cannot be read.
+    """
+    kept = os.path.join(folder, KEPT)
+    if not os.path.lexists(kept):
+        return
+    try:
+        is_ours = _is_without_record(kept)
+    except OSError as error:
+        raise FileError(f"Cannot read {kept}: {error.strerror}") from error
+    if not is_ours and (os.path.islink(kept) or read_record(kept) is None):
+        raise FileError(
+            f"{kept} is not of a fetch, and a fetch removes what has that name when it ends",
+            hint="Move it away, or name another folder with -o",
+        )
+
+
 def remove_kept(folder: str) -> None:
     """Remove `KEPT`, its record last: as long as that is there, what is left is known for ours."""
     kept = os.path.join(folder, KEPT)
