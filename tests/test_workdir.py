@@ -176,6 +176,16 @@ def test_what_is_no_folder_of_this_user_stays(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == before
 
 
+def test_a_folder_is_not_taken_for_ours_by_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "envsnap-tmp-results"
+    folder.mkdir()
+    (folder / "thesis.tex").touch()
+    make_old(folder)
+    with passing_folder(str(tmp_path)):
+        pass
+    assert (folder / "thesis.tex").exists()
+
+
 def test_a_file_system_without_locks_breaks_no_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

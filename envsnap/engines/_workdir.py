@@ -20,6 +20,8 @@ _ON_DISK = "/var/tmp"  # noqa: S108 - a folder of our own is made in it
 """Where container engines keep what passes by, since /tmp may be memory."""
 _HELD = ".envsnap-held"
 """The file of a passing folder that its process keeps locked while it lives."""
+_UNHELD = f"{_HELD}.new"
+"""The same before it is locked, and where there are no locks."""
 _BOOT = "/proc/sys/kernel/random/boot_id"
 _SURELY_OVER_S = 2 * 24 * 3600
 """How long nothing was made in a folder until, where no lock tells, its build counts as over."""
@@ -107,13 +109,13 @@ def remove_tree(path: str) -> None:
 @contextlib.contextmanager
 def _held(folder: str) -> Iterator[None]:
     """Keep a file of the folder locked: it gets its name once it is, so none is found unlocked."""
-    name = os.path.join(folder, _HELD)
-    handle = os.open(f"{name}.new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    name, unheld = (os.path.join(folder, each) for each in (_HELD, _UNHELD))
+    handle = os.open(unheld, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with contextlib.suppress(OSError):  # NFS may have no locks: then time alone tells
             os.write(handle, "\n".join(_machine()).encode())
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(f"{name}.new", name)
+            os.rename(unheld, name)
         yield
     finally:
         os.close(handle)
@@ -128,10 +130,16 @@ def _sweep(root: str) -> None:
 
 
 def _is_left(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder is ours and nobody holds it; what cannot be told is not so."""
+    """Whether a folder is ours and nobody holds it; what cannot be told is not so.
+
+    A name alone does not make it ours: it has our file, or was made just before that was.
+    """
     with contextlib.suppress(OSError):
         found = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            inside = set(os.listdir(entry.path))
+            if inside and not inside & {_HELD, _UNHELD}:
+                return False
             is_old = time.time() - found.st_mtime > _SURELY_OVER_S
             return _is_free(os.path.join(entry.path, _HELD), unless_told=is_old)
     return False
