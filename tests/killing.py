@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CHANGES = frozenset(
-    {"os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"}
-)
-"""Audit events of what changes a folder; `open` is one where it may write."""
+CHANGES = {
+    "os.chmod": ((0, 2),), "os.link": ((1, 3),), "os.mkdir": ((0, 2),), "os.remove": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)), "os.rmdir": ((0, 1),), "os.symlink": ((1, 2),),
+}  # fmt: skip
+"""Audit events of what changes a folder: where each has the paths that it changes, and the number
+of the open folder that each is relative to, if any. `open` is one, too, where it may write."""
 
 
 def each_step_killed(
@@ -61,14 +63,23 @@ def kill_before(step: int, within: str) -> None:
         nonlocal left
         flags = arguments[2] if event == "open" else None
         is_write = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
-        if event in CHANGES or is_write:
-            path = arguments[0]
-            if isinstance(path, (str, bytes)) and is_within(folder, path):
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                left -= 1
+        changed = [_path(arguments[at], arguments[base]) for at, base in CHANGES.get(event, ())]
+        changed += [_path(arguments[0], -1)] if is_write else []
+        if any(path is not None and is_within(folder, path) for path in changed):
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
 
     sys.addaudithook(hook)
+
+
+def _path(path: object, base: object) -> str | None:
+    """A path as it is from here; None for what has none: a number of an open file."""
+    if not isinstance(path, (str, bytes)):
+        return None
+    if isinstance(base, int) and base >= 0:  # as rmtree goes down
+        return os.path.join(os.readlink(f"/proc/self/fd/{base}"), os.fsdecode(path))
+    return os.fsdecode(path)
 
 
 def is_within(folder: str, path: str | bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace as with_fields
 from pathlib import Path
@@ -15,9 +16,10 @@ import pytest
 from envsnap._build import alone, build
 from envsnap._fetch import fetch
 from envsnap.errors import EnvsnapError, FileError, ToolError
-from envsnap.formats._context import RECORD
+from envsnap.formats._context import RECORD, claim, refuse_kept, remove_kept, write_record
 from envsnap.manifest import FILE_NAME, save
 from tests.images.registries import Behaviour, registry
+from tests.killing import each_step_killed
 from tests.test_fetch import (
     BLOBS,
     MANIFEST,
@@ -256,6 +258,22 @@ def test_an_empty_folder_of_ones_own_stays_where_the_fetch_fails() -> None:
             run(options("apptainer", wheelhouse=None), one, unreached)
         assert os.path.exists("ctx") is is_there
     assert os.listdir("ctx") == []
+
+
+def test_a_fetch_that_was_killed_while_it_removed_what_it_kept_is_known_for_ours() -> None:
+    def leave_all() -> None:
+        shutil.rmtree("ctx", ignore_errors=True)
+        Path("ctx/.fetch/wheels").mkdir(parents=True)
+        Path("ctx/.fetch/wheels/.lock").touch()
+        write_record("ctx/.fetch", {}, {})
+        Path("ctx/.fetch/tools/base").mkdir(parents=True)
+        Path("ctx/.fetch/a.tar").touch()
+
+    for _ in each_step_killed(lambda: remove_kept("ctx"), leave_all, "ctx"):
+        claim("ctx", force=False)
+        refuse_kept("ctx")
+        remove_kept("ctx")
+        assert os.listdir("ctx") == []
 
 
 def test_a_build_and_a_fetch_do_not_write_into_one_folder_at_once(served: Served) -> None:
