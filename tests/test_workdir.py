@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from envsnap.engines._workdir import passing_folder, places
+from envsnap.engines._workdir import passing_folder, places, remove_tree
 from envsnap.errors import FileError
+from tests.killing import each_step_killed
 
 BUILDING = """
 import sys
@@ -184,6 +186,20 @@ def test_a_folder_is_not_taken_for_ours_by_its_name(tmp_path: Path) -> None:
     with passing_folder(str(tmp_path)):
         pass
     assert (folder / "thesis.tex").exists()
+
+
+def test_the_mark_of_a_folder_goes_last(tmp_path: Path) -> None:
+    def fill() -> None:
+        shutil.rmtree(tmp_path / "a", ignore_errors=True)
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        for name in (".envsnap-held", "netrc", "b/c", "zzz"):
+            (tmp_path / "a" / name).touch()
+
+    folder = str(tmp_path / "a")
+    for _ in each_step_killed(lambda: remove_tree(folder), fill, folder):
+        left = os.listdir(folder)
+        assert not left or ".envsnap-held" in left
+    assert not os.path.exists(folder)
 
 
 def test_a_file_system_without_locks_breaks_no_build(

@@ -103,6 +103,12 @@ def remove_tree(path: str) -> None:
             if not os.path.islink(below):
                 with contextlib.suppress(OSError):  # rmtree leaves it, too, and goes on
                     os.chmod(below, stat.S_IRWXU)
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for each in entries:
+            if each.is_dir(follow_symlinks=False):
+                shutil.rmtree(each.path, ignore_errors=True)
+            elif each.name not in {_HELD, _UNHELD}:  # last: as long as it is there, it is ours
+                os.unlink(each.path)
     shutil.rmtree(path, ignore_errors=True)
 
 
