@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace as with_fields
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from envsnap._build import BuildOptions, Recipes, build
 from envsnap._image import build_image, engine_of
+from envsnap.engines._sif_builder import half
 from envsnap.errors import ToolError, UsageError
 from envsnap.plan import PlanOptions
 from tests import made
@@ -80,3 +83,48 @@ def test_an_image_does_not_take_the_place_of_its_base(base: str) -> None:
         "./base.sif is the base image itself, and the new one would take its place"
     )
     assert engine_of(options(plan=plan, image="paper.sif"))[1] == "envsnap.def"
+
+
+def killed(job: Callable[[], object]) -> None:
+    """Do a job in a process that is killed at the job's end, with all that it would tidy up."""
+    child = os.fork()
+    if child == 0:
+        try:
+            job()
+        finally:
+            os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def kill_here(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half_and_killed() -> None:
+    with half(os.path.abspath("paper.sif")) as part:
+        Path("part").write_text(part)
+        Path(part).touch()
+        kill_here()
+
+
+def test_a_build_shares_no_folder_with_one_that_was_killed() -> None:
+    """The guard of that one removes its folder while the next one builds."""
+    killed(half_and_killed)
+    before = Path("part").read_text()
+    assert os.path.exists(before)
+    with half(os.path.abspath("paper.sif")) as part:
+        assert os.path.dirname(part) != os.path.dirname(before)
+        assert not os.path.exists(before)
+    assert [each for each in os.listdir() if ".part" in each] == []
+
+
+def test_a_folder_of_somebodys_own_stays_whatever_its_name() -> None:
+    for name in (".paper.sif.part", ".paper.sif.part-mine"):
+        Path(name).mkdir()
+        Path(name, "thesis.tex").touch()
+        os.utime(name, (0, 0))
+    with half(os.path.abspath("paper.sif")):
+        pass
+    kept = [each for each in sorted(os.listdir()) if ".part" in each]
+    assert kept == [".paper.sif.part", ".paper.sif.part-mine"]
+    assert [os.listdir(each) for each in kept] == [["thesis.tex"]] * 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shlex
@@ -18,7 +17,7 @@ from envsnap.engines._machine import refuse_other_machine
 from envsnap.engines._model import Built, Job
 from envsnap.engines._names import series
 from envsnap.engines._translate import explained
-from envsnap.engines._workdir import Places, passing_folder, places, remove_tree
+from envsnap.engines._workdir import Places, is_in_use, passing_folder, places, swept_folder
 from envsnap.errors import FileError, ToolError, UsageError
 
 _ASK_S = 30.0
@@ -34,6 +33,8 @@ PACKED = "-comp gzip -Xcompression-level 3"
 own, 9, for a file that is a twentieth larger (measured on a NumPy environment)."""
 SECRETS = "/mnt"
 """Where %post finds the secrets, by their id: a folder that every base image has."""
+_SEEN_BY_ALL = 0o055
+"""The rights of whoever else may start the image before it has its place, as a helper of root's."""
 
 
 class SifBuilder:
@@ -144,26 +145,17 @@ def half(target: str) -> Iterator[str]:
         FileError: Somebody else makes the same file now, or there is no folder for it.
     """
     _refuse_no_folder(target)
-    folder = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.part")
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, mode=0o755)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileError(
-                f"{target} is being built by another process",
-                hint="Wait for it, or give another --image FILE.sif",
-            ) from None
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(folder, "image.sif"))
-        try:
-            yield os.path.join(folder, "image.sif")
-        finally:
-            remove_tree(folder)
-    finally:
-        os.close(handle)
+    root, name = os.path.split(target)
+    prefix = f".{name}.part-"
+    if is_in_use(root, prefix):
+        raise FileError(
+            f"{target} is being built by another process",
+            hint="Wait for it, or give another --image FILE.sif",
+        )
+    # Of a name of its own: what tidies up after a killed build finds nothing of the next one.
+    with swept_folder(root, prefix) as folder:
+        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | _SEEN_BY_ALL)
+        yield os.path.join(folder, "image.sif")
 
 
 def _refuse_no_folder(target: str) -> None:

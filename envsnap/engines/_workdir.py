@@ -19,7 +19,7 @@ _PASSING = "envsnap-tmp-"
 _ON_DISK = "/var/tmp"  # noqa: S108 - a folder of our own is made in it
 """Where container engines keep what passes by, since /tmp may be memory."""
 _HELD = ".envsnap-held"
-"""The file of a passing folder that its process keeps locked while it lives."""
+"""The file of such a folder that its process keeps locked while it lives."""
 _UNHELD = f"{_HELD}.new"
 """The same before it is locked, and where there are no locks."""
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -80,19 +80,50 @@ def places(workdir: str | None, *, always: bool = False) -> Iterator[Places]:
 
 @contextlib.contextmanager
 def passing_folder(root: str) -> Iterator[str]:
-    """A folder of our own below `root` that goes when the block ends.
+    """A folder for what engines unpack, below `root`, that goes when the block ends."""
+    with swept_folder(root, _PASSING) as folder:
+        _make_plain(folder)
+        yield folder
+
+
+@contextlib.contextmanager
+def swept_folder(root: str, prefix: str) -> Iterator[str]:
+    """A folder of our own below `root`, whose name begins so, that goes when the block ends.
 
     Where every process is killed at once, as a batch system ends a job, nobody is left to remove
     it: so each start removes those that no living process holds.
     """
-    _sweep(root)
-    folder = tempfile.mkdtemp(prefix=_PASSING, dir=root)
+    _sweep(root, prefix)
+    folder = tempfile.mkdtemp(prefix=prefix, dir=root)
     try:
-        _make_plain(folder)
         with _held(folder):
             yield folder
     finally:
         remove_tree(folder)
+
+
+def is_in_use(root: str, prefix: str) -> bool:
+    """Whether a living process has such a folder there, as far as locks tell."""
+    with contextlib.suppress(OSError), os.scandir(root) as entries:
+        names = [each.path for each in entries if each.name.startswith(prefix)]
+        return any(_is_locked(os.path.join(each, _HELD)) for each in names)
+    return False
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:  # it is not there, or somebody else's
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there are no locks
+        return False
+    finally:
+        os.close(handle)
+    return False
 
 
 def remove_tree(path: str) -> None:
@@ -127,11 +158,11 @@ def _held(folder: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _sweep(root: str) -> None:
-    """Remove the passing folders of this user's dead processes."""
+def _sweep(root: str, prefix: str) -> None:
+    """Remove such folders of this user's dead processes."""
     with contextlib.suppress(OSError), os.scandir(root) as entries:
         for each in entries:
-            if each.name.startswith(_PASSING) and _is_left(each):
+            if each.name.startswith(prefix) and _is_left(each):
                 remove_tree(each.path)
 
 
