@@ -8,8 +8,8 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -19,6 +19,7 @@ from envsnap._twice import Twice, compare
 from envsnap._verify import after_build
 from envsnap.engines import Built, Engine, Job, Listener, choose_workdir
 from envsnap.engines._archives import file_hash
+from envsnap.engines._sif_builder import half
 from envsnap.errors import FileError, ToolError, UsageError
 from envsnap.formats import named
 from envsnap.formats._context import LOG, add_to_record, write_record
@@ -81,12 +82,13 @@ def build_image(recipes: Recipes, options: BuildOptions, listen: Listener) -> Im
     )  # fmt: skip
     if not options.twice:
         return made
-    again = dataclasses.replace(options, image=_second(options.image or "", token_hex(6)))
-    second = _built(engine, _job(recipes, recipe, again), recipes, listen)
-    try:
-        twice = compare(built, second)
-    finally:
-        engine.remove(second)
+    with _second(options.image or "") as image:
+        again = dataclasses.replace(options, image=image)
+        second = _built(engine, _job(recipes, recipe, again), recipes, listen)
+        try:
+            twice = compare(built, second)
+        finally:
+            engine.remove(second)
     return dataclasses.replace(made, twice=twice)
 
 
@@ -119,14 +121,17 @@ def _nobody(_: bytes) -> None:
     """Hear nothing."""
 
 
-def _second(image: str, token: str) -> str:
+@contextmanager
+def _second(image: str) -> Iterator[str]:
     """What the second image is called until it was compared: as nobody's own is.
 
-    >>> _second("lab/paper:1", "1a2b"), _second("a/paper.sif", "1a2b")
-    ('envsnap-second:1a2b', 'a/paper.1a2b.sif')
+    A file lies where the next build removes it if this one is killed.
     """
-    is_file = image.endswith(".sif")
-    return f"{image[:-4]}.{token}.sif" if is_file else f"envsnap-second:{token}"
+    if not image.endswith(".sif"):
+        yield f"envsnap-second:{token_hex(6)}"
+        return
+    with half(os.path.abspath(image)) as part:
+        yield part
 
 
 def _built(engine: Engine, job: Job, recipes: Recipes, listen: Listener) -> Built:

@@ -128,3 +128,20 @@ def test_a_folder_of_somebodys_own_stays_whatever_its_name() -> None:
     kept = [each for each in sorted(os.listdir()) if ".part" in each]
     assert kept == [".paper.sif.part", ".paper.sif.part-mine"]
     assert [os.listdir(each) for each in kept] == [["thesis.tex"]] * 2
+
+
+def test_the_second_of_two_images_goes_with_the_next_build_where_this_one_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = options(twice=True)
+    ready = recipes(asked)
+    monkeypatch.setattr("envsnap._image._prove", lambda *_: ((), None))  # nothing can be started
+    with monkeypatch.context() as patched:
+        patched.setattr("envsnap._image.compare", kill_here)
+        for _ in range(2):
+            killed(lambda: build_image(ready, asked, lambda _: None))
+    assert [each for each in os.listdir() if each.endswith(".sif")] == ["paper.sif"]
+    found = build_image(ready, asked, lambda _: None)
+    assert found.twice is not None
+    assert found.twice.same_digest
+    assert [each for each in os.listdir() if "paper" in each] == ["paper.sif"]
