@@ -330,6 +330,11 @@ def test_the_command_says_what_a_failed_fetch_has_left(
     assert main(words) == 0
     assert capsys.readouterr().out == "sh ctx/build.sh envsnap.sif\n"
     is_whole()
+    Path("base.tar").write_bytes(whole.replace(b"second", b"twists"))
+    assert main(words) == 5
+    said = " ".join(capsys.readouterr().err.split())
+    assert re.search(r"ctx/ is as it was before\. \d+ files, [\d.]+ kB, are kept in it: the", said)
+    assert summed().items() <= hashed().items()
 
 
 class Everything(dict[str, bytes]):
