@@ -16,7 +16,18 @@ from envsnap.errors import FileError
 from tests.cli import restoring
 from tests.cli.processes import BASE
 from tests.killing import each_step_killed, killed_at
-from tests.test_fetch import MANIFEST, Served, hashed, is_whole, options, place, run, served, summed
+from tests.test_fetch import (
+    MANIFEST,
+    Served,
+    answered,
+    hashed,
+    is_whole,
+    options,
+    place,
+    run,
+    served,
+    summed,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +57,12 @@ def without(folder: str) -> None:
 def test_a_build_goes_on() -> None:
     given = options("apptainer", "repo2docker").build
     given = with_fields(given, plan=with_fields(given.plan, offline=False))
-    build(MANIFEST, given)
+    build(MANIFEST, given, answered)
     whole = hashed()
-    for _ in each_step_killed(lambda: build(MANIFEST, given), lambda: without("ctx"), "ctx"):
-        build(MANIFEST, given)
+    for _ in each_step_killed(
+        lambda: build(MANIFEST, given, answered), lambda: without("ctx"), "ctx"
+    ):
+        build(MANIFEST, given, answered)
         assert hashed() == whole
 
 
