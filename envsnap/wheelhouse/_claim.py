@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from envsnap.errors import FileError
+from envsnap.manifest import write_whole
 from envsnap.wheelhouse._store import IGNORE_NAME, LIST_NAME, LOCK_NAME
+
+MAKING = ".envsnap-making-"
+"""How the folder begins in which a wheel is made."""
+_LEFT = re.compile(
+    rf"\A(?:{re.escape(MAKING)}[a-z0-9_]{{8}}|.+\.whl\.[0-9a-f]{{8}}\.made\.part"
+    rf"|(?:{re.escape(LIST_NAME)}|{re.escape(IGNORE_NAME)})\.[0-9a-f]{{8}}\.tmp)\Z"
+)
+"""What a run leaves that was killed, and no later one goes on with."""
 
 
 @contextmanager
@@ -20,32 +31,52 @@ def claimed(folder: str) -> Iterator[None]:
     """
     try:
         os.makedirs(folder, exist_ok=True)
-        held = set(os.listdir(folder))
-        is_ours = LIST_NAME in held or held <= {LOCK_NAME}  # alone, of a run that was killed early
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(os.path.join(folder, LOCK_NAME), flags, 0o644)
     except OSError as error:
         raise FileError(f"Cannot write {folder}: {error.strerror}") from error
     try:
-        _lock(handle, folder)
-        if is_ours:  # in a folder of somebody else, it would hide their files
+        if _is_locked(handle, folder):
+            _sweep(folder)
+        if _is_ours(folder):  # in a folder of somebody else, it would hide their files
             _leave_out_of_git(folder)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, folder: str) -> None:
-    with suppress(OSError):  # some disks of networks know no locks
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileError(
-                f"Another run fills {folder}", hint="Wait for it, or name another folder"
-            ) from None
+def _is_locked(handle: int, folder: str) -> bool:
+    """Whether the folder is nobody else's now; some disks of networks know no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FileError(
+            f"Another run fills {folder}", hint="Wait for it, or name another folder"
+        ) from None
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(folder: str) -> None:
+    """Remove what runs have left that were killed: only names that envsnap itself gives."""
+    for name in filter(_LEFT.match, os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if name.startswith(MAKING):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                os.unlink(path)
+
+
+def _is_ours(folder: str) -> bool:
+    """Whether a folder has a list, or nothing but what a run leaves that is killed early."""
+    held = {name for name in os.listdir(folder) if not _LEFT.match(name)}
+    return LIST_NAME in held or held <= {LOCK_NAME}
 
 
 def _leave_out_of_git(folder: str) -> None:
     """Have git ignore the folder, so that filling it changes no project."""
-    with suppress(FileExistsError), open(os.path.join(folder, IGNORE_NAME), "x") as file:
-        file.write("*\n")
+    path = os.path.join(folder, IGNORE_NAME)
+    if not os.path.lexists(path):
+        write_whole(path, b"*\n")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -18,7 +19,10 @@ from envsnap.engines._archives import file_hash
 from envsnap.engines.conda import archive_path, checked, is_right
 from envsnap.errors import FileError, ToolError
 from envsnap.sections import CondaArtifact, Unlocked, replace
+from envsnap.wheelhouse._claim import MAKING
 from envsnap.wheelhouse._conda_make import Remade, make_archive, pack_cached
+from envsnap.wheelhouse._own import Own, own_files
+from envsnap.wheelhouse._store import MADE_AGAIN
 
 Fetch = Callable[[CondaArtifact, str], None]
 """Puts the archive behind an artifact's address at a path; raises ToolError where it cannot."""
@@ -38,31 +42,34 @@ class CondaFilled(NamedTuple):
     failed: tuple[Unlocked, ...]
 
 
-def fill_conda(
+def fill_conda(  # noqa: PLR0913 - the last two for callers that know the machine and the folder
     artifacts: Sequence[CondaArtifact],
     folder: str,
     fetch: Fetch | None,
     listen: Listener,
     *,
     prefix: str | None = None,
+    own: Own | None = None,
 ) -> CondaFilled:
     """Every archive at FOLDER/conda/SUBDIR/FILE, hash-checked, or why it could not be had.
 
     `prefix` is the environment's folder where it is on this machine. Without `fetch`, no address
-    is asked.
+    is asked. `own` says what may be replaced; None to read it from the folder's list.
 
     Raises:
         FileError: The wheelhouse cannot be written.
         ManifestError: The lock names an archive in a way that no channel knows.
     """
     records = _records(prefix)
+    own = own or own_files(folder, "")
     done: list[CondaArtifact] = []
     notes: dict[str, tuple[str, ...]] = {}
     failed: list[Unlocked] = []
     for index, artifact in enumerate(artifacts):
         checked(artifact, f"lock.conda[{index}]")
         listen(f"conda archive {index + 1} of {len(artifacts)}: {artifact.name}")
-        found = _had(artifact, folder, fetch, _Here(prefix, records.get(_key(artifact), {})))
+        here = _Here(prefix, records.get(_key(artifact), {}), own)
+        found = _had(artifact, folder, fetch, here)
         if isinstance(found, str):
             name, version = artifact.name, artifact.version
             failed.append(Unlocked(name=name, version=version, why=found))
@@ -79,6 +86,7 @@ class _Here(NamedTuple):
     prefix: str | None
     record: Mapping[str, object]
     """conda-meta's; empty where the environment is not here."""
+    own: Own
 
 
 class _Had(NamedTuple):
@@ -93,9 +101,12 @@ def _had(artifact: CondaArtifact, folder: str, fetch: Fetch | None, here: _Here)
     path = archive_path(folder, artifact)
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        if _is_here(path, artifact) or any(
-            _copied(source, path, artifact) for source in _sources(artifact, here)
-        ):
+        if _is_here(path, artifact):
+            return _Had(_told(artifact, path))
+        name = os.path.relpath(path, folder)
+        if not here.own.may_replace(name):
+            return here.own.stays(name)
+        if any(_copied(source, path, artifact) for source in _sources(artifact, here)):
             return _Had(_told(artifact, path))
     except OSError as error:
         raise FileError(f"Cannot write {path}: {error.strerror}") from error
@@ -133,13 +144,19 @@ def _made(artifact: CondaArtifact, folder: str, here: _Here, why: str) -> _Had |
     new = replace(artifact, filename=f"{stem}.tar.bz2", url=None, sha256=None, md5=None, how="made")
     path = archive_path(folder, new)
     copy = here.record.get("extracted_package_dir")
-    found: Remade | str = pack_cached(copy, path) if isinstance(copy, str) and copy else ""
-    source = "made again from conda's unpacked copy"
-    if isinstance(found, str):
-        found = make_archive(here.record, here.prefix, path)
-        source = "made again from the installed files"
-    if isinstance(found, str):
-        return f"{why}, and it cannot be made again: {found}"
+    with tempfile.TemporaryDirectory(prefix=MAKING, dir=folder) as beside:
+        fresh = os.path.join(beside, new.filename)
+        found: Remade | str = pack_cached(copy, fresh) if isinstance(copy, str) and copy else ""
+        source = f"{MADE_AGAIN}from conda's unpacked copy"
+        if isinstance(found, str):
+            found = make_archive(here.record, here.prefix, fresh)
+            source = f"{MADE_AGAIN}from the installed files"
+        if isinstance(found, str):
+            return f"{why}, and it cannot be made again: {found}"
+        try:
+            here.own.put(fresh, os.path.relpath(path, folder))
+        except FileError as error:
+            return f"{why}; {error.message}"
     made = replace(new, content=found.content)
     return _Had(_told(made, path), (source, *found.notes))
 

@@ -10,6 +10,7 @@ from envsnap.engines.conda import archive_path
 from envsnap.sections import CondaArtifact, Unlocked
 from envsnap.wheelhouse._conda import fill_conda
 from envsnap.wheelhouse._fetch import Source, fetch, way
+from envsnap.wheelhouse._own import Own
 from envsnap.wheelhouse._prepare import Prepared
 from envsnap.wheelhouse._store import Stored, sha256_of
 
@@ -22,7 +23,7 @@ class Archives(NamedTuple):
     failed: tuple[Unlocked, ...]
 
 
-def fill_archives(prepared: Prepared, listen: Callable[[str], None]) -> Archives:
+def fill_archives(prepared: Prepared, own: Own, listen: Callable[[str], None]) -> Archives:
     """The archives of the lock's conda packages, in the folder.
 
     Raises:
@@ -37,7 +38,7 @@ def fill_archives(prepared: Prepared, listen: Callable[[str], None]) -> Archives
 
     prefix = prepared.here.interpreter.prefix if prepared.here is not None else None
     asks = None if prepared.options.offline else get
-    filled = fill_conda(prepared.lock.conda, prepared.folder, asks, listen, prefix=prefix)
+    filled = fill_conda(prepared.lock.conda, prepared.folder, asks, listen, prefix=prefix, own=own)
     lost = {each.name for each in filled.failed}
     stored = tuple(
         _stored(each, prepared.folder, filled.notes.get(each.name, ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,13 +13,14 @@ from envsnap.manifest import Manifest
 from envsnap.sections import Artifact, Lock, Reason, Unknown, Unlocked, replace
 from envsnap.wheelhouse._arrive import arrive
 from envsnap.wheelhouse._build import Builder, build_own, source_of
-from envsnap.wheelhouse._claim import claimed
+from envsnap.wheelhouse._claim import MAKING, claimed
 from envsnap.wheelhouse._conda_fill import fill_archives
 from envsnap.wheelhouse._fetch import GoneError
 from envsnap.wheelhouse._importable import pack_importable
 from envsnap.wheelhouse._kept import earlier_of, left_by, proved_by
 from envsnap.wheelhouse._legacy import Known
 from envsnap.wheelhouse._make import Made, home_of, make_wheel
+from envsnap.wheelhouse._own import Own, forget, note, own_files
 from envsnap.wheelhouse._prepare import FillOptions, Job, Prepared, is_fetched, prepare
 from envsnap.wheelhouse._public import public
 from envsnap.wheelhouse._stand_in import covered_content
@@ -54,6 +56,7 @@ class _Task(NamedTuple):
     job: Job
     prepared: Prepared
     known: Known
+    own: Own
     contents: Mapping[str, str | None]
     """What the wheels that are there install, by their place."""
 
@@ -73,7 +76,8 @@ def fill(manifest: Manifest, folder: str, options: FillOptions, listen: Listener
     Raises:
         PlanError: The manifest has no lock.
         ToolError: The index cannot be asked, or a host is neither the user's own nor allowed.
-        FileError: The folder cannot be written.
+        FileError: The folder cannot be written, or has a file of somebody else in the place of
+            one that is fetched.
     """
     return carry_out(prepare(manifest, folder, options), listen)
 
@@ -82,23 +86,24 @@ def carry_out(prepared: Prepared, listen: Listener) -> Filled:
     """Do what was prepared. What an interrupted or earlier run has left is gone on with.
 
     Raises:
-        FileError: The folder cannot be written, its disk has not enough room, or another run
-            fills it.
+        FileError: The folder cannot be written, its disk has not enough room, another run fills
+            it, or it has a file of somebody else in the place of one that is fetched.
     """
     with claimed(prepared.folder):
         return _carried_out(prepared, listen)
 
 
 def _carried_out(prepared: Prepared, listen: Listener) -> Filled:
+    own = _begun(prepared)
     arrived = arrive(prepared, listen)
     earlier = earlier_of(prepared.folder, prepared.lock.environment)
     found: list[_Had | Unlocked] = []
     known = Known()
     for number, job in enumerate(prepared.jobs, 1):
         listen(f"Looking at {number} of {len(prepared.jobs)}: {job.name}")
-        task = _Task(job, prepared, known, arrived.contents)
+        task = _Task(job, prepared, known, own, arrived.contents)
         found.append(_had_before(task, arrived.failed.get(job.name), earlier))
-    archives = fill_archives(prepared, listen)
+    archives = fill_archives(prepared, own, listen)
     anchors = _anchors(prepared)
     had = [each for each in found if isinstance(each, _Had)]
     gone = [each if isinstance(each, Unlocked) else each.lost for each in found]
@@ -113,11 +118,26 @@ def _carried_out(prepared: Prepared, listen: Listener) -> Filled:
         tuple(sorted(told, key=lambda each: each.filename)),
     )
     write_list(wheelhouse)
+    forget(own)
     lock = replace(
         _updated(prepared.lock, [each.artifact for each in had], failed[: len(lost)]),
         conda=archives.artifacts,
     )
     return Filled(wheelhouse, prepared.manifest.with_lock(lock), tuple(failed))
+
+
+def _begun(prepared: Prepared) -> Own:
+    """What the run may replace, judged now that nobody else fills the folder.
+
+    Raises:
+        FileError: A file of somebody else is in the place of one that is fetched.
+    """
+    own = own_files(prepared.folder, prepared.lock.environment)
+    wanted = {
+        job.filename: job.artifact.sha256 for job in prepared.to_fetch if job.artifact is not None
+    }
+    own.refuse(wanted)
+    return note(own, wanted.items())
 
 
 def _had_before(task: _Task, fault: EnvsnapError | None, earlier: Wheelhouse) -> _Had | Unlocked:
@@ -173,7 +193,8 @@ def _of_wheel(task: _Task, artifact: Artifact) -> _Had | Unlocked:
         stored = _stored(job, artifact, prepared)._replace(content=content)
         return _Had((stored,), replace(artifact, content=content))
     if content is None or (isinstance(wanted, str) and content != wanted):
-        os.unlink(path)
+        if task.own.may_replace(job.filename):
+            os.unlink(path)
         return _of_another(task, artifact, content)
     stored = _stored(job, artifact, prepared)._replace(content=content)
     proved = isinstance(wanted, str) or artifact.is_installed
@@ -282,28 +303,45 @@ def _what_can_be_done(task: _Task) -> str:
 
 
 def _remade(task: _Task) -> tuple[str, Made | None]:
-    """How a package could be had although nobody has its file, and the wheel."""
-    job, prepared, known, _ = task
+    """How a package could be had although nobody has its file, and the wheel.
+
+    It is made in a folder of its own, so that nothing is lost where that fails.
+    """
+    with tempfile.TemporaryDirectory(prefix=MAKING, dir=task.prepared.folder) as folder:
+        try:
+            how, made = _made(task, folder)
+        except EnvsnapError as error:  # its name is chance
+            error.message = error.message.replace(folder, task.prepared.folder)
+            error.args = (error.message,)
+            raise
+        if made is None:
+            return how, None
+        path = task.own.put(made.path, os.path.basename(made.path))
+        return how, made._replace(path=path)
+
+
+def _made(task: _Task, folder: str) -> tuple[str, Made | None]:
+    job, prepared, known = task.job, task.prepared, task.known
     here, located = prepared.here, job.here
     is_allowed = job.name in prepared.options.allow_build
     if here is None or located is None:
-        return ("built", build_stranger(job, prepared)) if is_allowed else ("", None)
+        return ("built", build_stranger(job, prepared, folder)) if is_allowed else ("", None)
     if is_allowed and job.package.origin.kind == "vcs":
-        return "built", build_stranger(job, prepared)
+        return "built", build_stranger(job, prepared, folder)
     home = home_of(here.interpreter)
     if job.package.origin.kind != "editable":
-        return "made", make_wheel(located, home, prepared.folder, known)
+        return "made", make_wheel(located, home, folder, known)
     try:
         offline = prepared.options.offline
-        builder = Builder(home, here.interpreter.executable, prepared.folder, offline)
+        builder = Builder(home, here.interpreter.executable, folder, offline)
         return "built", build_own(located, job.package, builder)
     except (BuildError, ToolError, FileError) as error:
-        made = pack_importable(located, home, prepared.folder, error.message)
+        made = pack_importable(located, home, folder, error.message)
     source = source_of(located)
     if source is None:
         return "made", made
-    folder = Folder(source, job.package.origin, located.package.origin)
-    return "made", made._replace(notes=(*made.notes, *differences(folder)))
+    recorded = Folder(source, job.package.origin, located.package.origin)
+    return "made", made._replace(notes=(*made.notes, *differences(recorded)))
 
 
 def _lost(job: Job, why: str, hint: str | None) -> Unlocked:

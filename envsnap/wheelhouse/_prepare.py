@@ -22,6 +22,7 @@ from envsnap.sections import Artifact, Lock, Package, Packages, Unknown
 from envsnap.wheelhouse._fetch import Source
 from envsnap.wheelhouse._kept import earlier_of, holds_made
 from envsnap.wheelhouse._member import listed
+from envsnap.wheelhouse._own import own_files
 from envsnap.wheelhouse._store import SOURCES, is_plain, sha256_of
 
 _SHOWN = 5
@@ -103,6 +104,7 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
         PlanError: The manifest has no lock, or does not know its packages.
         ManifestError: Its lock names a file in a way that no wheelhouse can have.
         ToolError: The index cannot be asked, or a host is neither the user's own nor allowed.
+        FileError: The folder has a file of somebody else in the place of one that is fetched.
     """
     lock, packages = _known(manifest)
     _refuse_names(lock)
@@ -110,20 +112,20 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     places = _same(packages, here)
     there = {each.name: _is_there(each, folder) for each in lock.artifacts}
     wanted = () if options.offline else _to_fetch(lock, folder, places)
-    fetched = {each.name for each in wanted if not there[each.name]}
+    needed = [each for each in wanted if not there[each.name]]
     if options.refuse_lost:
         _refuse_lost([e for e in lock.artifacts if not there[e.name] and e.name not in places])
-    needed = [each for each in lock.artifacts if each.name in fetched]
+    own_files(folder, lock.environment).refuse(map(place_of, needed))
     offered = locate(manifest, options.lock) if needed else Offered({}, (), frozenset())
+    fetched = {each.name for each in needed}
     artifacts = {each.name: each for each in lock.artifacts}
     reasons = {each.name: each.why for each in lock.unlocked}
     jobs = []
     for package in packages:
         name = canonical_name(package.name)
         artifact = artifacts.get(name)
-        source = None
-        if artifact is not None and name in fetched:
-            source = _source(artifact, offered.by_sha256.get(artifact.sha256))
+        offer = offered.by_sha256.get(artifact.sha256) if artifact is not None else None
+        source = _source(artifact, offer) if artifact is not None and name in fetched else None
         why = "" if artifact else reasons.get(name, "the lock does not name it")
         jobs.append(Job(package, artifact, why, places.get(name), source, there.get(name, False)))
     own = _own_hosts(offered, places, here)

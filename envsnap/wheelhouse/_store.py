@@ -24,6 +24,8 @@ IGNORE_NAME = ".gitignore"
 VERSION = "1"
 SOURCES = "sources"
 CONDA = "conda"
+MADE_AGAIN = "made again "
+"""How the note of a conda archive begins that is nowhere else."""
 _LIMIT_BYTES = 64 * 1024 * 1024
 _SHA256 = re.compile(r"\A[0-9a-f]{64}\Z")
 _PART = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9_.+!~=-]{0,240}\Z")

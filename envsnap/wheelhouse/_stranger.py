@@ -31,14 +31,14 @@ _WEB = (
 """A redirect would lead where nobody has looked."""
 
 
-def build_stranger(job: Job, prepared: Prepared) -> Made:
-    """The wheel of a package that is not here, from its commit or its source archive.
+def build_stranger(job: Job, prepared: Prepared, folder: str) -> Made:
+    """The wheel, in a folder, of a package that is not here: of its commit or source archive.
 
     Raises:
         ToolError: There is no Python to build it with; or, a BuildError, it failed.
         RefusedError: Its repository is on a host that may not be asked.
     """
-    builder = _builder(prepared)
+    builder = _builder(prepared, folder)
     with tempfile.TemporaryDirectory(prefix="envsnap-build-") as temporary:
         tree = os.path.join(temporary, "tree")
         artifact = job.artifact
@@ -103,7 +103,7 @@ def _variables(url: str, trust: Trust) -> Mapping[str, str | None]:
     return {**QUIET, **no_home, "GIT_ASKPASS": None, "SSH_ASKPASS": None}
 
 
-def _builder(prepared: Prepared) -> Builder:
+def _builder(prepared: Prepared, folder: str) -> Builder:
     """What it is built for: the Python that the manifest names, if this machine has one."""
     python = prepared.manifest.section(Python)
     if isinstance(python, Unknown):
@@ -112,4 +112,4 @@ def _builder(prepared: Prepared) -> Builder:
     wanted = Wanted(python.implementation, python.version, soabi)
     found = find_python(wanted, prepared.options.python).executable
     home = Home("/", python.version, soabi, f"linux_{os.uname().machine}")
-    return Builder(home, found, prepared.folder)
+    return Builder(home, found, folder)

@@ -90,6 +90,20 @@ def test_other_bytes_are_not_kept(tmp_path: Path, packed: str) -> None:
     assert os.listdir(tmp_path / "conda" / "noarch") == []
 
 
+def test_an_archive_that_no_run_can_have_again_stays(tmp_path: Path, packed: str) -> None:
+    wanted = artifact(packed)
+    path = archive_path(str(tmp_path / "w"), wanted)
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as file:
+        file.write(b"the only copy")
+    (failed,) = fill_conda([wanted], str(tmp_path / "w"), from_channel(packed), SAID.append).failed
+    assert failed.why == (
+        f"conda/noarch/toy-1.0-0.conda in {tmp_path / 'w'} is another file, which no run can have "
+        "again, and it stays: name another folder (--wheelhouse DIR), or move it away"
+    )
+    assert file_hash(path, "sha256") == hashlib.sha256(b"the only copy").hexdigest()
+
+
 def test_the_users_own_cache_is_looked_into_before_any_channel(
     tmp_path: Path, packed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
