@@ -44,7 +44,10 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
             help=f"write {form.of} (default: {form.name})",
         )
     group.add_argument(
-        "--force", action="store_true", help="replace such a file that envsnap did not write"
+        "--force",
+        action="store_true",
+        help="replace such a file that envsnap did not write, or "
+        "that was edited, and at -o another environment's manifest",
     )
 
 

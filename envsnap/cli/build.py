@@ -28,6 +28,7 @@ from envsnap._twice import Twice
 from envsnap.cli._build_options import Asked, add_arguments
 from envsnap.cli._build_options import asked as options_of
 from envsnap.cli._fetching import fetch_aloud
+from envsnap.cli._lock_output import put_lock
 from envsnap.cli._manifest import load
 from envsnap.cli._next import build_lines, lacking_image, next_lines
 from envsnap.cli._system import system_lines
@@ -40,7 +41,7 @@ from envsnap.lock import hosts
 from envsnap.lock._authorities import trusting
 from envsnap.lock._locate import locate
 from envsnap.lock._trust import Trust, host_counts, own_of, refusal, refuse_strangers
-from envsnap.manifest import Manifest, environment_id, save
+from envsnap.manifest import Manifest, environment_id
 from envsnap.plan import BaseImage, BuildPlan
 from envsnap.plan._explained import explained, names_base
 from envsnap.sections import Fact, Unknown
@@ -149,7 +150,7 @@ def _locked(asked: Asked) -> tuple[Manifest, frozenset[str]]:
     with caches(asked.build.workdir):
         manifest = lock_aloud(manifest, asked.lock, quiet=asked.quiet)
     if asked.manifest != "-" and not is_pack(asked.manifest):
-        save(manifest, asked.manifest)
+        put_lock(manifest, asked.manifest)
         say(f"Wrote the lock into {clean(asked.manifest)}", quiet=asked.quiet)
     found = manifest.lock.artifacts if manifest.lock is not None else ()
     return manifest, own_of([each.url for each in found if each.url and each.how == "index"])

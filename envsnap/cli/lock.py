@@ -7,6 +7,7 @@ import shlex
 import sys
 
 from envsnap.cli._lock_files import add_file_options, asked_files, refuse_names, write_files
+from envsnap.cli._lock_output import refuse_output, write_locked
 from envsnap.cli._manifest import load
 from envsnap.cli._terminal import Progress, add_common, clean, columns, folded, say
 from envsnap.cli._wheelhouse import add_wheelhouse_options, fill_aloud
@@ -14,7 +15,7 @@ from envsnap.errors import ExitCode, FileError, ToolError, UsageError
 from envsnap.lock import LOCKERS, Indexes, LockOptions, hosts
 from envsnap.lock._proof import is_proved
 from envsnap.lock._trust import host_counts
-from envsnap.manifest import Manifest, canonical_name, find, save
+from envsnap.manifest import Manifest, canonical_name, find
 from envsnap.sections import MADE_HERE, NOT_VERIFIED, Artifact, Package, Packages, Unknown, Unlocked
 
 TYPE_CHECKING = False
@@ -94,13 +95,15 @@ def run(args: argparse.Namespace) -> ExitCode:
     options = lock_options(args)
     is_filled = args.wheelhouse is not None
     before = load(path)
+    refuse_output(before, path, output, force=args.force)
     manifest, is_offline = _locked(before, args, options)
     if output == path:
         _refuse_lesser(before, manifest, args)
     if is_filled and output != "-":
-        save(manifest, output)  # a wheelhouse takes its time, and the lock is worth keeping
+        # a wheelhouse takes its time, and the lock is worth keeping
+        write_locked(manifest, path, output, force=args.force)
     filled = fill_aloud(manifest, args, options, is_offline=is_offline)
-    save(filled.manifest, output)
+    write_locked(filled.manifest, path, output, force=args.force)
     if output != "-":
         say(f"Wrote {clean(output)}", quiet=args.quiet)
     write_files(filled.manifest, files, filled.paths, quiet=args.quiet)
