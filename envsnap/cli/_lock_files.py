@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from envsnap.cli._sealed import is_sealed, sealed
 from envsnap.cli._terminal import clean, columns, folded, payload, say
 from envsnap.errors import FileError, PlanError, UsageError
 from envsnap.lock._export import PYLOCK_MARK, PYLOCK_NAME, REQUIREMENTS_MARK, Exported
@@ -16,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-_HEAD = 4096
 _SHOWN = 10
 
 
@@ -27,7 +27,7 @@ class _Form(NamedTuple):
     name: str
     """What it is called where the command line does not say."""
     mark: str
-    """What stands in the first bytes of one that envsnap wrote: it may be replaced."""
+    """What stands in one that envsnap wrote: it may be replaced, unless it was edited."""
     of: str
     write: Callable[[Manifest, Mapping[str, str]], Exported]
 
@@ -115,10 +115,11 @@ def write_files(
 def _write(path: str, exported: Exported, *, quiet: bool) -> None:
     from envsnap.manifest._file import write_whole
 
+    text = sealed(exported.text)
     if path == "-":
-        payload(exported.text)
+        payload(text)
         return
-    write_whole(path, exported.text.encode("utf-8", "replace"))
+    write_whole(path, text.encode("utf-8", "replace"))
     say(f"Wrote {clean(path)}", quiet=quiet)
     for line in _left_out(exported.left_out):
         say(folded(line, columns()), quiet=quiet)
@@ -143,11 +144,15 @@ def _beside(path: str, files: Mapping[str, str]) -> dict[str, str]:
 def _refuse_foreign(path: str, mark: str, *, force: bool) -> None:
     if path == "-" or force or not os.path.exists(path):
         return
-    if mark.encode() not in _head(path):
-        raise FileError(
-            f"{path} is there already, and envsnap did not write it",
-            hint="Name another file, or replace it with --force",
-        )
+    raw = _read(path)
+    if is_sealed(raw):
+        return
+    is_edited = mark.encode() in raw
+    what = "was edited since envsnap wrote it, or an earlier envsnap wrote it"
+    raise FileError(
+        f"{path} {what if is_edited else 'is there already, and envsnap did not write it'}",
+        hint="Name another file, or replace it with --force",
+    )
 
 
 def is_lock(path: str) -> bool:
@@ -156,14 +161,14 @@ def is_lock(path: str) -> bool:
     Raises:
         FileError: It cannot be read.
     """
-    head = _head(path)
+    head = _read(path, _HEAD)
     return any(form.mark.encode() in head for form in _FORMS)
 
 
-def _head(path: str) -> bytes:
+def _read(path: str, most: int = -1) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(_HEAD)
+            return file.read(most)
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}") from error
 

@@ -39,6 +39,37 @@ def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
     return found
 
 
+def test_a_list_with_lines_of_somebody_else_is_not_replaced(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert [main([*LOCK, "--requirements"]) for _ in range(2)] == [0, 0]
+    path = Path("requirements.txt")
+    written = path.read_bytes()
+    path.write_bytes(written + b"mytool==1.0\n")
+    assert main([*LOCK, "--requirements"]) == 7
+    assert capsys.readouterr().err == (
+        "error: requirements.txt was edited since envsnap wrote it, or an earlier envsnap wrote "
+        "it\nhint: Name another file, or replace it with --force\n"
+    )
+    assert path.read_bytes() == written + b"mytool==1.0\n"
+    assert main([*LOCK, "--requirements", "--force"]) == 0
+    assert path.read_bytes() == written
+    path.write_bytes(written.replace(b"\n", b"\r\n"))
+    assert main([*LOCK, "--requirements"]) == 0
+
+
+@pytest.mark.parametrize("option", ["--pylock", "--requirements"])
+def test_a_list_on_standard_output_can_become_the_file(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if option == "--pylock":
+        pytest.importorskip("tomli_w", reason="tomli-w is not installed (the extra 'lock')")
+    assert main([*LOCK, option, "-"]) == 0
+    name = "pylock.toml" if option == "--pylock" else "requirements.txt"
+    Path(name).write_text(capsys.readouterr().out)
+    assert main([*LOCK, option]) == 0
+
+
 @needs_uv
 @pytest.mark.parametrize(
     "words", [("lock", "m.json"), ("build", "--docker", "--base-image", BASE, "m.json")]
