@@ -173,11 +173,16 @@ def _had(task: _Task, fault: EnvsnapError | None) -> _Had | Unlocked:
     if fault is not None:
         return _not_fetched(task, artifact, fault)
     if not (job.is_there or job.source is not None):
-        was_not_asked = task.prepared.options.offline and is_fetched(artifact)
-        return _without_file(task, _NOT_ASKED if was_not_asked else "only its wheelhouse had it")
+        return _without_file(task, _why_not_asked(artifact, task.prepared.options))
     if not artifact.filename.endswith(".whl"):
         return _of_source(task, artifact)
     return _of_wheel(task, artifact)
+
+
+def _why_not_asked(artifact: Artifact, options: FillOptions) -> str:
+    if not is_fetched(artifact):
+        return "only its wheelhouse had it"
+    return _NOT_ASKED if options.offline else _TAKEN
 
 
 def _of_wheel(task: _Task, artifact: Artifact) -> _Had | Unlocked:
@@ -283,6 +288,7 @@ def _first_part(why: str) -> str:
 
 _SAME_BYTES = "made again from the installed files: the same bytes, and no build code runs"
 _NOT_ASKED = "it is not in the wheelhouse, and --offline fetches nothing"
+_TAKEN = "a wheel that was made for another environment has its place"
 _HOW = {"made": "made again from the installed files", "built": "built from its source"}
 _ANONYMOUS = (
     "The manifest is anonymous, so its names may not be those that are installed: fill the "

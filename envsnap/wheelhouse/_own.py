@@ -55,14 +55,24 @@ class Own(NamedTuple):
         if (filename, found) in self.put_there:
             return True
         return any(
-            found == each.sha256 and self._can_be_had_again(each)
-            for each in self.wheelhouse.files
-            if each.filename == filename
+            each.sha256 == found and not (_was_made(each) and self._is_of_another)
+            for each in self._listed(filename)
         )
 
-    def _can_be_had_again(self, stored: Stored) -> bool:
-        is_made = stored.how in MADE_HERE or any(e.startswith(MADE_AGAIN) for e in stored.notes)
-        return not is_made or self.wheelhouse.environment == self.environment
+    def is_made_for_another(self, filename: str) -> bool:
+        """Whether a file was made for another environment, and is as it was made."""
+        made = [each for each in self._listed(filename) if _was_made(each)]
+        if not (made and self._is_of_another):
+            return False
+        path = os.path.join(self.wheelhouse.folder, *filename.split("/"))
+        return sha256_of(path) in {each.sha256 for each in made}
+
+    def _listed(self, filename: str) -> list[Stored]:
+        return [each for each in self.wheelhouse.files if each.filename == filename]
+
+    @property
+    def _is_of_another(self) -> bool:
+        return self.wheelhouse.environment != self.environment
 
     def refuse(self, filenames: Iterable[str]) -> None:
         """Refuse a run that would replace what is not its own.
@@ -99,6 +109,10 @@ class Own(NamedTuple):
             f"{filename} in {folder} is another file, which no run can have again, and it stays: "
             f"{_ELSEWHERE[0].lower()}{_ELSEWHERE[1:]}"
         )
+
+
+def _was_made(stored: Stored) -> bool:
+    return stored.how in MADE_HERE or any(each.startswith(MADE_AGAIN) for each in stored.notes)
 
 
 def own_files(folder: str, environment: str) -> Own:

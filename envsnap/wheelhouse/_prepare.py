@@ -111,11 +111,10 @@ def prepare(manifest: Manifest, folder: str, options: FillOptions) -> Prepared:
     here = _here(options) if options.look_here else None
     places = _same(packages, here)
     there = {each.name: _is_there(each, folder) for each in lock.artifacts}
-    wanted = () if options.offline else _to_fetch(lock, folder, places)
-    needed = [each for each in wanted if not there[each.name]]
+    absent = [each for each in lock.artifacts if not there[each.name]]
+    needed = [] if options.offline else _to_fetch(absent, places, (folder, lock.environment))
     if options.refuse_lost:
-        _refuse_lost([e for e in lock.artifacts if not there[e.name] and e.name not in places])
-    own_files(folder, lock.environment).refuse(map(place_of, needed))
+        _refuse_lost([each for each in absent if each.name not in places])
     offered = locate(manifest, options.lock) if needed else Offered({}, (), frozenset())
     fetched = {each.name for each in needed}
     artifacts = {each.name: each for each in lock.artifacts}
@@ -154,17 +153,30 @@ def _refuse_lost(absent: Sequence[Artifact]) -> None:
         )
 
 
-def _to_fetch(lock: Lock, folder: str, places: Mapping[str, Located]) -> list[Artifact]:
+def _to_fetch(
+    absent: Sequence[Artifact], places: Mapping[str, Located], of: tuple[str, str]
+) -> list[Artifact]:
     """What somebody else has; not what would take the place of a wheel that only this folder has.
 
-    Where a package is installed here, such a wheel can be made once more.
+    Where a package is installed here, such a wheel can be made once more: in place of one of this
+    environment, and the same bytes as one of another, which stays. `of` is folder and environment.
+
+    Raises:
+        FileError: A file of somebody else is in the place of one.
     """
-    earlier = earlier_of(folder, lock.environment)
-    return [
+    earlier, own = earlier_of(*of), own_files(*of)
+    found = [
         each
-        for each in lock.artifacts
-        if is_fetched(each) and (each.name in places or not holds_made(earlier, place_of(each)))
+        for each in absent
+        if is_fetched(each)
+        and not (
+            own.is_made_for_another(place_of(each))
+            if each.name in places
+            else holds_made(earlier, place_of(each))
+        )
     ]
+    own.refuse(map(place_of, found))
+    return found
 
 
 def is_fetched(artifact: Artifact) -> bool:

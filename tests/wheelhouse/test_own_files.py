@@ -62,13 +62,37 @@ def test_a_wheel_that_no_run_can_have_again_is_not_replaced_and_nothing_is_fetch
     if how is not None:
         list_it(place, path, how, environment="another")
     with pytest.raises(FileError) as caught:
-        place.fill(place.locked())
+        place.fill(place.locked(), look_here=how is None)
     assert caught.value.message == (
         f"{place.target} has other files of these names, and no run can have them again: {NAME}"
     )
     assert caught.value.hint == MOVE
     assert path.read_bytes() == b"the only copy"
     assert place.shelf.asked == []
+
+
+def test_a_package_that_was_edited_keeps_its_wheel_when_another_is_installed(place: Place) -> None:
+    edited(place)
+    first = place.fill(place.locked()).wheelhouse
+    install(place.env, {"two.py": b"x = 2\n"}, "two")
+    filled = place.fill(place.locked({"two": "no index has it"}))
+    assert filled.wheelhouse.environment != first.environment
+    assert [(each.filename, each.how) for each in filled.wheelhouse.files] == [
+        (NAME, "made"), ("two-1.0-py3-none-any.whl", "made"),
+    ]  # fmt: skip
+    assert filled.wheelhouse.files[0].sha256 == first.files[0].sha256
+    assert filled.failed == ()
+
+
+def test_a_wheel_of_another_environment_stays_where_that_here_has_other_files(
+    place: Place,
+) -> None:
+    place.put("one")
+    path = put_there(place, b"the only copy")
+    list_it(place, path, "made", environment="another")
+    filled = place.fill(place.locked())
+    assert [each.name for each in filled.failed] == ["one"]
+    assert path.read_bytes() == b"the only copy"
 
 
 def test_a_listed_file_that_was_changed_since_is_not_replaced(place: Place) -> None:
