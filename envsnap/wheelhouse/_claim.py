@@ -70,9 +70,11 @@ def _sweep(folder: str) -> None:
 
 
 def _is_ours(folder: str) -> bool:
-    """Whether a folder has a list, or nothing but what a run leaves that is killed early."""
-    held = {name for name in os.listdir(folder) if not _LEFT.match(name)}
-    return LIST_NAME in held or held <= {LOCK_NAME}
+    """Whether a folder has nothing but what a run leaves that is killed early.
+
+    A list is no sign of that: a folder of downloads has one, too, once it was filled.
+    """
+    return all(name == LOCK_NAME or _LEFT.match(name) for name in os.listdir(folder))
 
 
 def _leave_out_of_git(folder: str) -> None:

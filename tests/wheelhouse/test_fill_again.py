@@ -170,6 +170,8 @@ def test_a_wheelhouse_in_a_project_does_not_change_it(place: Place, tmp_path: Pa
 def test_files_of_somebody_else_are_not_hidden_from_git(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("")
     with claimed(str(tmp_path)):
+        (tmp_path / "wheelhouse.json").write_text("")
+    with claimed(str(tmp_path)):
         pass
     assert not (tmp_path / ".gitignore").exists()
 
