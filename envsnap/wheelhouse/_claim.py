@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from envsnap.errors import FileError
-from envsnap.manifest import write_whole
 from envsnap.wheelhouse._store import IGNORE_NAME, LIST_NAME, LOCK_NAME
 
 MAKING = ".envsnap-making-"
 """How the folder begins in which a wheel is made."""
 _LEFT = re.compile(
     rf"\A(?:{re.escape(MAKING)}[a-z0-9_]{{8}}|.+\.whl\.[0-9a-f]{{8}}\.made\.part"
-    rf"|(?:{re.escape(LIST_NAME)}|{re.escape(IGNORE_NAME)})\.[0-9a-f]{{8}}\.tmp)\Z"
+    rf"|{re.escape(LIST_NAME)}\.[0-9a-f]{{8}}\.tmp)\Z"
 )
 """What a run leaves that was killed, and no later one goes on with."""
 
@@ -74,11 +73,13 @@ def _is_ours(folder: str) -> bool:
 
     A list is no sign of that: a folder of downloads has one, too, once it was filled.
     """
-    return all(name == LOCK_NAME or _LEFT.match(name) for name in os.listdir(folder))
+    own = {LOCK_NAME, IGNORE_NAME}
+    return all(name in own or _LEFT.match(name) for name in os.listdir(folder))
 
 
 def _leave_out_of_git(folder: str) -> None:
     """Have git ignore the folder, so that filling it changes no project."""
     path = os.path.join(folder, IGNORE_NAME)
-    if not os.path.lexists(path):
-        write_whole(path, b"*\n")
+    with suppress(IsADirectoryError), open(path, "a") as file:
+        if not file.tell():  # a run that was killed just then has left it empty
+            file.write("*\n")

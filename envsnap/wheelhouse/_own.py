@@ -144,7 +144,9 @@ def forget(own: Own) -> None:
 def _write(folder: str, raw: bytes, how: int) -> None:
     path = os.path.join(folder, LOCK_NAME)
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | how), "wb") as file:
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o644), "wb"
+        ) as file:
             file.write(raw)
     except OSError as error:
         raise FileError(f"Cannot write {path}: {error.strerror}") from error
