@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from envsnap.wheelhouse._store import LOCK_NAME, Stored, Wheelhouse, write_list
 from tests.killing import each_step_killed
 from tests.wheelhouse.by_hand import install
 from tests.wheelhouse.places import Place, sha256, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "one-1.0-py3-none-any.whl"
 MOVE = "Name another folder (--wheelhouse DIR), or move it away"
