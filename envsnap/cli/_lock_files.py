@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
 _SHOWN = 10
+_HEAD = 4096  # bytes
 
 
 class _Form(NamedTuple):

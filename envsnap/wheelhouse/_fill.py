@@ -322,7 +322,9 @@ def _remade(task: _Task) -> tuple[str, Made | None]:
             raise
         if made is None:
             return how, None
-        path = task.own.put(made.path, os.path.basename(made.path))
+        artifact = task.job.artifact
+        follows = artifact is None or not is_fetched(artifact)  # nobody else has the package
+        path = task.own.put(made.path, os.path.basename(made.path), follows=follows)
         return how, made._replace(path=path)
 
 

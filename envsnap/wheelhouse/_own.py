@@ -88,15 +88,20 @@ class Own(NamedTuple):
                 hint=_ELSEWHERE,
             )
 
-    def put(self, path: str, name: str) -> str:
+    def put(self, path: str, name: str, *, follows: bool = False) -> str:
         """Where a new file lies now that was made beside the wheelhouse's.
+
+        One that `follows` takes the place of what the list has, whatever environment that was
+        made for: who edits a project and locks it again means its wheel to follow.
 
         Raises:
             FileError: Another file is there, and stays.
         """
         target = os.path.join(self.wheelhouse.folder, *name.split("/"))
         digest = sha256_of(path) or ""
-        if not self.may_replace(name) and sha256_of(target) != digest:
+        listed = self._listed(name) if follows else ()
+        known = {digest, *(each.sha256 for each in listed)}
+        if not self.may_replace(name) and sha256_of(target) not in known:
             raise FileError(self.stays(name))
         note(self, [(name, digest)])
         os.replace(path, target)

@@ -87,6 +87,19 @@ def test_a_package_that_was_edited_keeps_its_wheel_when_another_is_installed(pla
     assert filled.failed == ()
 
 
+def test_the_wheel_of_a_project_follows_it_when_it_is_edited_and_locked_again(
+    place: Place,
+) -> None:
+    nowhere = {"one": "no index has it"}
+    install(place.env, {"one.py": b"x = 1\n"}, "one")
+    first = place.fill(place.locked(nowhere)).wheelhouse
+    install(place.env, {"one.py": b"x = 'edited'\n"}, "one")
+    filled = place.fill(place.locked(nowhere))
+    assert filled.wheelhouse.environment != first.environment
+    assert (filled.wheelhouse.files[0].filename, filled.failed) == (NAME, ())
+    assert filled.wheelhouse.files[0].sha256 != first.files[0].sha256
+
+
 def test_a_wheel_of_another_environment_stays_where_that_here_has_other_files(
     place: Place,
 ) -> None:
