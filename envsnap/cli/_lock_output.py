@@ -69,15 +69,14 @@ def refuse_output(manifest: Manifest, path: str, output: str, *, force: bool) ->
 
 def _why_not(now: Manifest, before: Manifest) -> str | None:
     """What speaks against replacing a manifest; None where nothing is lost."""
-    from envsnap.cli._replaced import is_same, why_not_over
+    from envsnap.cli._replaced import why_not_over
 
     ours, theirs = environment_id(now), environment_id(before)
     if ours != theirs:
         return f"is the manifest of another environment: {theirs}, here is {ours}"
-    if not is_same(now, before):
-        why_not = why_not_over(now, before, anonymous=now.captured.anonymous)
-        if why_not is not None:
-            return why_not[0]
+    why_not = why_not_over(now, before, anonymous=now.captured.anonymous)
+    if why_not is not None:
+        return why_not[0]
     if not _has_all(now.requires, before.requires):
         return "requires what this manifest does not"
     return None
