@@ -143,5 +143,4 @@ def test_the_second_of_two_images_goes_with_the_next_build_where_this_one_is_kil
     assert [each for each in os.listdir() if each.endswith(".sif")] == ["paper.sif"]
     found = build_image(ready, asked, lambda _: None)
     assert found.twice is not None
-    assert found.twice.same_digest
     assert [each for each in os.listdir() if "paper" in each] == ["paper.sif"]

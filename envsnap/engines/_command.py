@@ -90,8 +90,9 @@ def _guarded(child: subprocess.Popen[bytes], mess: Mess) -> Iterator[None]:
 
     The guard goes last: where the ending is interrupted once more, it does what is left to do.
     """
-    guard = _guard(child.pid, mess)
+    guard: subprocess.Popen[bytes] | None = None
     try:
+        guard = _guard(child.pid, mess)
         yield
     except BaseException:
         _end(child)
@@ -155,9 +156,10 @@ def _guard(group: int, mess: Mess) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def _dismiss(guard: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        guard.communicate(b"done\n")
+def _dismiss(guard: subprocess.Popen[bytes] | None) -> None:
+    if guard is not None:  # None where it was just being started
+        with contextlib.suppress(BrokenPipeError):
+            guard.communicate(b"done\n")
 
 
 def _start(

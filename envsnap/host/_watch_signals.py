@@ -106,6 +106,9 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         # One that came in between two handlers would be told as an error that nobody can catch.
+        # Another thread may get SIGCHLD all the same: that keeps a handler, which does nothing.
+        if _IS_LINUX and self._before[signal.SIGCHLD] == signal.SIG_DFL:
+            del self._before[signal.SIGCHLD]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # as getsignal gave it

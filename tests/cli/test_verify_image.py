@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -168,8 +169,13 @@ def test_the_manifest_and_the_wheels_come_out_of_an_image_again(tmp_path: Path) 
 
 @pytest.mark.parametrize("was_there", [False, True])
 def test_of_an_extraction_that_fails_nothing_stays_and_the_next_one_is_whole(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, was_there: bool
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    was_there: bool,
 ) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python keeps what it cut short
     reference, wanted = carrying(WHEEL, tmp_path)
     kit = tmp_path / "kit"
     if was_there:
