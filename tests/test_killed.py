@@ -69,7 +69,7 @@ def test_a_build_goes_on() -> None:
 @pytest.mark.usefixtures("project")
 def test_a_fetch_goes_on(served: Served) -> None:
     given = options("apptainer", "dockerfile", base=served.base)
-    for _ in each_step_killed(lambda: run(given), lambda: without("ctx"), "ctx"):
+    for _ in each_step_killed(lambda: run(given), lambda: without("ctx"), "ctx", every=2):
         if os.path.exists("ctx/SHA256SUMS"):  # which is written last
             assert summed().items() <= hashed().items()
         run(given)
