@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import os
 import shlex
 import tempfile
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 
 from envsnap._project import project_code
 from envsnap._record import before_build, earlier_versions
+from envsnap.engines._locks import hold
 from envsnap.errors import FileError, PlanError
 from envsnap.formats import named
 from envsnap.formats._context import (
@@ -261,13 +261,10 @@ def alone(folder: str) -> Iterator[None]:
     except OSError as error:
         raise FileError(f"Cannot write into {folder}: {error.strerror}") from error
     try:
-        with suppress(OSError):  # some disks of networks know no locks
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FileError(
-                    f"Another run builds in {folder}", hint="Wait for it, or give another -o DIR"
-                ) from None
+        if hold(handle) is False:
+            raise FileError(
+                f"Another run builds in {folder}", hint="Wait for it, or give another -o DIR"
+            )
         yield
     finally:
         os.close(handle)

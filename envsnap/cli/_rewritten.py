@@ -43,7 +43,7 @@ def rewritten(
 @contextmanager
 def _alone(path: str) -> Iterator[None]:
     """Nobody else rewrites a file of that folder until the block ends."""
-    import fcntl
+    from envsnap.engines._locks import hold
 
     try:
         folder = os.path.dirname(os.path.realpath(path))
@@ -52,16 +52,10 @@ def _alone(path: str) -> Iterator[None]:
         handle = -1
     try:
         until = time.monotonic() + _LONGEST_S
-        while handle >= 0:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise _others(path) from None
-                time.sleep(_PAUSE_S)
-            except OSError:  # a disk that knows no locks
-                break
+        while handle >= 0 and hold(handle) is False:
+            if time.monotonic() > until:
+                raise _others(path)
+            time.sleep(_PAUSE_S)
         yield
     finally:
         if handle >= 0:

@@ -18,13 +18,13 @@ and comes back first. So where the old mark lies tells where the old environment
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 
+from envsnap.engines._locks import hold
 from envsnap.errors import FileError, UsageError
 
 MARK = "envsnap-restore.json"
@@ -171,7 +171,8 @@ def _held(folder: str) -> Iterator[None]:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         handle = os.open(os.path.join(folder, _IGNORE), flags, 0o666)
     try:
-        if not _is_locked(handle):
+        # The last file of a folder that another run has just removed has no name any more.
+        if hold(handle) is False or not os.fstat(handle).st_nlink:
             raise FileError(
                 f"Another run is restoring into {folder}",
                 hint="Wait for it, or name another folder",
@@ -181,15 +182,6 @@ def _held(folder: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _is_locked(handle: int) -> bool:
-    with contextlib.suppress(OSError):  # some disks of networks know no locks
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return os.fstat(handle).st_nlink > 0  # else another run has just removed its folder
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
@@ -12,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from envsnap._typing import NamedTuple
+from envsnap.engines._locks import hold
 from envsnap.errors import FileError
 
 _CACHE = "envsnap-cache"
@@ -116,14 +116,9 @@ def _is_locked(path: str) -> bool:
     except OSError:  # it is not there, or somebody else's
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # there are no locks
-        return False
+        return hold(handle) is False
     finally:
         os.close(handle)
-    return False
 
 
 def remove_tree(path: str) -> None:
@@ -151,8 +146,8 @@ def _held(folder: str) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):  # NFS may have no locks: then time alone tells
             os.write(handle, "\n".join(_machine()).encode())
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(unheld, name)
+            if hold(handle):
+                os.rename(unheld, name)
         yield
     finally:
         os.close(handle)
@@ -189,10 +184,10 @@ def _is_free(lock: str, *, unless_told: bool) -> bool:
     except OSError:  # its folder was made just now, or lies where there are no locks
         return unless_told
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = hold(handle)
+        if not is_ours:
+            return unless_told if is_ours is None else False
         holders = os.read(handle, 1024).decode("utf-8", "replace").splitlines()
-    except BlockingIOError:
-        return False
     except OSError:
         return unless_told
     finally:

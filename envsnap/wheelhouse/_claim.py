@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from envsnap.engines._locks import hold
 from envsnap.errors import FileError
+from envsnap.manifest._file import whole_of
 from envsnap.wheelhouse._store import IGNORE_NAME, LIST_NAME, LOCK_NAME
 
 MAKING = ".envsnap-making-"
 """How the folder begins in which a wheel is made."""
-_LEFT = re.compile(
-    rf"\A(?:{re.escape(MAKING)}[a-z0-9_]{{8}}|.+\.whl\.[0-9a-f]{{8}}\.made\.part"
-    rf"|{re.escape(LIST_NAME)}\.[0-9a-f]{{8}}\.tmp)\Z"
-)
-"""What a run leaves that was killed, and no later one goes on with."""
+_LEFT = re.compile(rf"\A(?:{re.escape(MAKING)}[a-z0-9_]{{8}}|.+\.whl\.[0-9a-f]{{8}}\.made\.part)\Z")
+"""Where a run that was killed made a wheel."""
 
 
 @contextmanager
@@ -35,7 +33,12 @@ def claimed(folder: str) -> Iterator[None]:
     except OSError as error:
         raise FileError(f"Cannot write {folder}: {error.strerror}") from error
     try:
-        if _is_locked(handle, folder):
+        is_locked = hold(handle)
+        if is_locked is False:
+            raise FileError(
+                f"Another run fills {folder}", hint="Wait for it, or name another folder"
+            )
+        if is_locked:
             _sweep(folder)
         if _is_ours(folder):  # in a folder of somebody else, it would hide their files
             _leave_out_of_git(folder)
@@ -44,22 +47,9 @@ def claimed(folder: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _is_locked(handle: int, folder: str) -> bool:
-    """Whether the folder is nobody else's now; some disks of networks know no locks."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileError(
-            f"Another run fills {folder}", hint="Wait for it, or name another folder"
-        ) from None
-    except OSError:
-        return False
-    return True
-
-
 def _sweep(folder: str) -> None:
     """Remove what runs have left that were killed: only names that envsnap itself gives."""
-    for name in filter(_LEFT.match, os.listdir(folder)):
+    for name in filter(_is_left, os.listdir(folder)):
         path = os.path.join(folder, name)
         if name.startswith(MAKING):
             shutil.rmtree(path, ignore_errors=True)
@@ -68,13 +58,18 @@ def _sweep(folder: str) -> None:
                 os.unlink(path)
 
 
+def _is_left(name: str) -> bool:
+    """Whether a file is what a run leaves that was killed, and no later one goes on with."""
+    return whole_of(name) == LIST_NAME or _LEFT.match(name) is not None
+
+
 def _is_ours(folder: str) -> bool:
     """Whether a folder has nothing but what a run leaves that is killed early.
 
     A list is no sign of that: a folder of downloads has one, too, once it was filled.
     """
     own = {LOCK_NAME, IGNORE_NAME}
-    return all(name in own or _LEFT.match(name) for name in os.listdir(folder))
+    return all(name in own or _is_left(name) for name in os.listdir(folder))
 
 
 def _leave_out_of_git(folder: str) -> None:
